@@ -1,0 +1,30 @@
+"""The console commands: they make sure that the rooms they enter are this project's own."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+
+ROOMS = ("conf", "envs", "evaluation", "scripts", "students", "teachers")
+
+
+def train() -> None:
+    """The `chiron-train` command."""
+    _refuse_shadowed_rooms()
+    from scripts.train import main
+
+    main()
+
+
+def _refuse_shadowed_rooms() -> None:
+    home = Path(__file__).parent
+    for room in ROOMS:
+        spec = importlib.util.find_spec(room)
+        if spec is None or spec.origin is None:
+            sys.exit(f"chiron: the package {room!r} is missing beside {__file__}: install Chiron again")
+        if Path(spec.origin).parent.parent != home:
+            sys.exit(
+                f"chiron: {spec.origin} takes the place of Chiron's own package {room!r} in {home}: "
+                "remove it from this environment or from PYTHONPATH"
+            )

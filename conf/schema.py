@@ -1,0 +1,95 @@
+"""The run-level keys of a configuration: their types, defaults and ranges."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING, OmegaConf
+
+
+@dataclass
+class EvaluationConfig:
+    """When and on what a student is tested.
+
+    Attributes:
+        every_steps: Training steps between evaluations.
+        n_tasks: How many test tasks, drawn uniformly from the task space.
+        seed: Which test tasks; keep it over all runs that are compared.
+    """
+
+    every_steps: int = MISSING
+    n_tasks: int = MISSING
+    seed: int = MISSING
+
+
+@dataclass
+class RunConfig:
+    """One run: what to train on what, for how long, and where it goes.
+
+    Attributes:
+        env: The world, by `_target_`.
+        teacher: Who chooses the tasks, by `_target_`.
+        student: Who learns: a Stable-Baselines3 algorithm, by `_target_`.
+        total_steps: Environment steps of training.
+        n_envs: Worlds played side by side.
+        seed: Seeds everything the run draws.
+        device: Where the student's networks live: auto, cpu, cuda or cuda:N.
+        threads: CPU threads for the student's networks.
+        study: Name of the folder that collects runs to be compared.
+        results: Root folder of all results.
+        evaluation: When and on what the student is tested.
+    """
+
+    env: Any = MISSING
+    teacher: Any = MISSING
+    student: Any = MISSING
+    total_steps: int = MISSING
+    n_envs: int = MISSING
+    seed: int = MISSING
+    device: str = MISSING
+    threads: int = MISSING
+    study: str = MISSING
+    results: str = MISSING
+    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+
+
+_AT_LEAST = {
+    "total_steps": 1,
+    "n_envs": 1,
+    "seed": 0,
+    "threads": 1,
+    "evaluation.every_steps": 1,
+    "evaluation.n_tasks": 1,
+    "evaluation.seed": 0,
+}
+
+
+def check_ranges(config: dict[str, Any]) -> None:
+    """Refuse run-level values that no run can use.
+
+    Args:
+        config: A resolved configuration with the keys of `RunConfig`.
+
+    Raises:
+        ValueError: Naming key, value and what is allowed.
+    """
+    for key, least in _AT_LEAST.items():
+        value: Any = config
+        for part in key.split("."):
+            value = value[part]
+        if value < least:
+            raise ValueError(f"{key}={value} must be at least {least}")
+    for key in ("study", "results"):
+        if not config[key].strip():
+            raise ValueError(f"{key}='' must be the name of a folder")
+
+
+def per_env(steps: int, n_envs: int) -> int:
+    """Steps that each of `n_envs` worlds makes so that together they make about `steps`."""
+    return max(1, steps // n_envs)
+
+
+ConfigStore.instance().store("schema", RunConfig)
+OmegaConf.register_new_resolver("per_env", per_env, replace=True)

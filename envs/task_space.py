@@ -1,0 +1,217 @@
+"""The space of tasks a world can be reset into: named, bounded, documented parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import ArrayLike, NDArray
+
+Task = NDArray[np.float32]
+"""One task as a vector, shape (d,), in the order of its task space."""
+
+Setting = float | Sequence[float]
+"""What a world's user gives for a parameter: (low, high) to let the task decide, or a fixed number."""
+
+
+class TaskParameter:
+    """One named parameter of a task: a number, or a group of `size` numbers under one name.
+
+    Args:
+        name: What the parameter is called in configs, logs and `reset` options.
+        low: Smallest value, a number or one per element of the group.
+        high: Largest value, a number or one per element of the group.
+        default: Value used where a task does not name the parameter; the middle of the range if None.
+        unit: SI unit, or "" for a pure number.
+        size: How many numbers the parameter holds.
+
+    Raises:
+        ValueError: If bounds are not finite, reversed, or exclude the default.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        low: ArrayLike,
+        high: ArrayLike,
+        default: ArrayLike | None = None,
+        unit: str = "",
+        size: int = 1,
+    ) -> None:
+        self.name = name
+        self.unit = unit
+        self.size = size
+        self.low = np.broadcast_to(np.asarray(low, dtype=np.float32), (size,))
+        self.high = np.broadcast_to(np.asarray(high, dtype=np.float32), (size,))
+        if not (np.isfinite(self.low).all() and np.isfinite(self.high).all()):
+            raise ValueError(f"{name}: bounds {_shown(low, high)} must be finite")
+        if not (self.low < self.high).all():
+            raise ValueError(f"{name}: bounds {_shown(low, high)} must have low < high")
+        middle = (self.low + self.high) / 2 if default is None else default
+        self.default = np.broadcast_to(np.asarray(middle, dtype=np.float32), (size,))
+        if not ((self.low <= self.default) & (self.default <= self.high)).all():
+            raise ValueError(f"{name}: default {default!r} must lie in {_shown(low, high)}")
+
+    @property
+    def columns(self) -> list[str]:
+        """One name per number: the parameter's own, or `name_0`, `name_1`, … for a group."""
+        return [self.name] if self.size == 1 else [f"{self.name}_{i}" for i in range(self.size)]
+
+
+def _shown(low: ArrayLike, high: ArrayLike) -> str:
+    return f"[{low!r}, {high!r}]"
+
+
+class TaskSpace:
+    """An ordered set of task parameters, and the codec between vectors and dicts.
+
+    A task is a float32 vector of shape (d,), d being the sum of the parameters' sizes, or equally a
+    dict from parameter name to a number (or to a sequence, for a group).
+
+    Args:
+        parameters: The parameters, in the order in which their numbers stand in a task vector.
+
+    Raises:
+        ValueError: If there is no parameter, or two share a name.
+
+    Attributes:
+        low: Smallest task, float32 of shape (d,).
+        high: Largest task, float32 of shape (d,).
+        default: The task used where none is given, float32 of shape (d,).
+        columns: One column name per number of a task vector.
+        box: The same bounds as a Gymnasium space, for code that wants one. It is never sampled here:
+            draws come from the generator the caller passes.
+    """
+
+    def __init__(self, parameters: Sequence[TaskParameter]) -> None:
+        if not parameters:
+            raise ValueError("a task space needs at least one parameter")
+        self.parameters = tuple(parameters)
+        self.columns = [column for p in parameters for column in p.columns]
+        if len(set(self.columns)) != len(self.columns):
+            raise ValueError(f"parameter names must differ, got {self.columns}")
+        self.low = np.concatenate([p.low for p in parameters])
+        self.high = np.concatenate([p.high for p in parameters])
+        self.default = np.concatenate([p.default for p in parameters])
+        self.box = spaces.Box(self.low, self.high, dtype=np.float32)
+        ends = np.cumsum([p.size for p in parameters])
+        self._slices = {
+            p.name: slice(int(end) - p.size, int(end)) for p, end in zip(parameters, ends, strict=True)
+        }
+
+    @property
+    def names(self) -> list[str]:
+        """The parameters' names, in order."""
+        return list(self._slices)
+
+    @property
+    def dim(self) -> int:
+        """How many numbers a task vector holds."""
+        return len(self.low)
+
+    def sample(self, rng: np.random.Generator, n: int | None = None) -> Task:
+        """Draw one task of shape (d,), or `n` tasks of shape (n, d), uniformly over the space."""
+        size = self.dim if n is None else (n, self.dim)
+        return self.denormalize(rng.random(size))
+
+    def clip(self, task: ArrayLike) -> Task:
+        """Return the nearest task inside the space, for one task or an array of them."""
+        return np.clip(np.asarray(task, dtype=np.float32), self.low, self.high)
+
+    def contains(self, task: ArrayLike) -> bool:
+        """Whether `task` is one task vector of the right shape, finite and within bounds."""
+        vector = np.asarray(task)
+        return (
+            vector.shape == self.low.shape
+            and bool((vector >= self.low).all())
+            and bool((vector <= self.high).all())
+        )
+
+    def normalize(self, task: ArrayLike) -> NDArray[np.float64]:
+        """Map tasks, shape (…, d), to [0, 1]^d."""
+        low, high = self.low.astype(np.float64), self.high.astype(np.float64)
+        return (np.asarray(task, dtype=np.float64) - low) / (high - low)
+
+    def denormalize(self, unit: ArrayLike) -> Task:
+        """Map points of [0, 1]^d, shape (…, d), to tasks: the inverse of `normalize`."""
+        low, high = self.low.astype(np.float64), self.high.astype(np.float64)
+        # Rounding to float32 may step over a bound, hence the clip.
+        return self.clip(low + np.asarray(unit, dtype=np.float64) * (high - low))
+
+    def to_dict(self, task: ArrayLike) -> dict[str, Any]:
+        """Name the numbers of one task vector: floats, or float32 arrays for groups."""
+        vector = np.asarray(task, dtype=np.float32)
+        return {
+            p.name: vector[self._slices[p.name]] if p.size > 1 else float(vector[self._slices[p.name]][0])
+            for p in self.parameters
+        }
+
+    def to_vector(self, task: ArrayLike | Mapping[str, ArrayLike] | None) -> Task:
+        """Turn what a user may pass as a task into a checked vector.
+
+        Args:
+            task: A vector in the order of `columns`, a dict by parameter name (missing parameters take
+                their default), or None for the default task.
+
+        Returns:
+            The task, float32 of shape (d,).
+
+        Raises:
+            ValueError: If a name is unknown, a shape is wrong, or a value is not within its bounds.
+        """
+        if task is None:
+            return self.default.copy()
+        if isinstance(task, Mapping):
+            vector = self.default.copy()
+            for name, value in task.items():
+                if name not in self._slices:
+                    raise ValueError(f"unknown task parameter {name!r}; this world has {self.names}")
+                vector[self._slices[name]] = value
+        else:
+            vector = np.array(task, dtype=np.float32)
+        if vector.shape != self.low.shape:
+            raise ValueError(
+                f"a task of this world has shape {self.low.shape} {self.columns}, got {vector.shape}"
+            )
+        if not self.contains(vector):
+            for column, value, low, high in zip(self.columns, vector, self.low, self.high, strict=True):
+                if not low <= value <= high:
+                    raise ValueError(f"task {column}={value:g} must lie in [{low:g}, {high:g}]")
+        return vector
+
+
+class TaskSettings:
+    """Which of a world's parameters the task decides, and the values of those it does not.
+
+    Args:
+        settings: For each parameter, a pair of bounds or a fixed number.
+        units: The unit of each parameter.
+
+    Raises:
+        ValueError: If bounds are not a finite, increasing pair, or no parameter is left to the task.
+
+    Attributes:
+        space: The task space of the parameters that were given bounds.
+        fixed: The values of the others.
+    """
+
+    def __init__(self, settings: Mapping[str, Setting], units: Mapping[str, str]) -> None:
+        parameters = []
+        self.fixed: dict[str, float] = {}
+        for name, setting in settings.items():
+            if isinstance(setting, (int, float)):
+                self.fixed[name] = float(setting)
+                continue
+            if len(setting) != 2:
+                raise ValueError(f"{name}={list(setting)} must be one number or [low, high]")
+            low, high = setting
+            parameters.append(TaskParameter(name, low, high, unit=units.get(name, "")))
+        if not parameters:
+            raise ValueError(f"at least one of {list(settings)} must have bounds [low, high]")
+        self.space = TaskSpace(parameters)
+
+    def values_in(self, task: Task) -> dict[str, Any]:
+        """The value of every parameter in one task, shape (d,): the fixed ones and the task's."""
+        return self.fixed | self.space.to_dict(task)

@@ -1,0 +1,63 @@
+"""Several worlds stepped one after another in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import gymnasium as gym
+from gymnasium.vector import AutoresetMode, SyncVectorEnv
+
+EnvFn = Callable[[], gym.Env[Any, Any]]
+
+
+class VectorLoop(SyncVectorEnv):
+    """Gymnasium's loop over environments, with a reset that gives each slot its own task.
+
+    Slots are never reset on their own: whoever steps them resets those whose episode ended.
+
+    Args:
+        env_fns: One function per slot, each making a new environment.
+    """
+
+    def __init__(self, env_fns: Sequence[EnvFn]) -> None:
+        slots = [_in_slot(make_env, slot) for slot, make_env in enumerate(env_fns)]
+        super().__init__(slots, autoreset_mode=AutoresetMode.DISABLED)
+
+    def reset(
+        self,
+        *,
+        seed: int | list[int | None] | None = None,
+        options: dict[str, Any] | None = None,
+    ) -> tuple[Any, dict[str, Any]]:
+        """Reset some slots, each into its own task.
+
+        Args:
+            seed: None, an int for slot 0 (slot i gets seed + i), or a list of one per slot.
+            options: `task`: float32 of shape (n, d), one row per slot. `reset_mask`: bool of shape (n,),
+                which slots to reset; all of them if absent.
+
+        Returns:
+            The observations of all slots and the infos of those that were reset.
+        """
+        # Gymnasium's loop removes the mask from the very dict it is given.
+        return super().reset(seed=seed, options=dict(options or {}))
+
+
+class _TaskOfSlot(gym.Wrapper[Any, Any, Any, Any]):
+    """Picks its slot's row from the tasks of a vector reset."""
+
+    def __init__(self, env: gym.Env[Any, Any], slot: int) -> None:
+        super().__init__(env)
+        self._slot = slot
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Any, dict[str, Any]]:
+        if options and "task" in options:
+            options = options | {"task": options["task"][self._slot]}
+        return self.env.reset(seed=seed, options=options)
+
+
+def _in_slot(make_env: EnvFn, slot: int) -> EnvFn:
+    return lambda: _TaskOfSlot(make_env(), slot)

@@ -1,0 +1,89 @@
+"""Evaluating a Stable-Baselines3 student while it trains."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from gymnasium.vector import VectorEnv
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.callbacks import BaseCallback
+
+from evaluation.evaluate import Policy, TaskResult, evaluate
+from evaluation.task_sets import TaskSet
+
+EvaluationListener = Callable[[int, list[TaskResult]], None]
+"""Called with the training steps so far and one row per test task."""
+
+
+def policy_of(model: BaseAlgorithm) -> Policy:
+    """The model's deterministic policy on raw observations, normalised as in its training."""
+    normalizer = model.get_vec_normalize_env()
+
+    def act(observations: Any) -> Any:
+        if normalizer is not None:
+            observations = normalizer.normalize_obs(observations)
+        return model.predict(observations, deterministic=True)[0]
+
+    return act
+
+
+class EvaluationCallback(BaseCallback):
+    """Plays the test tasks before training, every `every_steps` steps, and after training.
+
+    Args:
+        worlds: Where to play; not the worlds of the training.
+        task_set: The test tasks.
+        every_steps: Training steps between evaluations.
+        listeners: Told the results of each evaluation.
+    """
+
+    def __init__(
+        self,
+        worlds: VectorEnv[Any, Any, Any],
+        task_set: TaskSet,
+        every_steps: int,
+        listeners: list[EvaluationListener],
+    ) -> None:
+        super().__init__()
+        self.worlds = worlds
+        self.task_set = task_set
+        self.every_steps = every_steps
+        self.listeners = listeners
+        self._evaluated_at = -1
+
+    def _on_training_start(self) -> None:
+        self._evaluate()
+
+    def _on_step(self) -> bool:
+        due = self.num_timesteps // self.every_steps > self._evaluated_at // self.every_steps
+        # The student may yet learn from its last steps; then comes the final evaluation.
+        if due and self.num_timesteps < self.locals["total_timesteps"]:
+            self._evaluate()
+        return True
+
+    def _on_training_end(self) -> None:
+        if self.num_timesteps > self._evaluated_at:
+            self._evaluate()
+
+    def _evaluate(self) -> None:
+        self._evaluated_at = self.num_timesteps
+        tasks = self.task_set
+        results = evaluate(policy_of(self.model), self.worlds, tasks.tasks, tasks.seeds)
+        for listener in self.listeners:
+            listener(self.num_timesteps, results)
+        self.logger.record("evaluation/mastered_percent", mastered_percent(results))
+        self.logger.record("evaluation/return_mean", return_mean(results))
+        self.logger.record("evaluation/length_mean", np.mean([row.length for row in results]))
+        self.logger.dump(self.num_timesteps)
+
+
+def mastered_percent(results: list[TaskResult]) -> float:
+    """Share of the tasks that were mastered, in percent."""
+    return 100 * float(np.mean([row.mastered for row in results]))
+
+
+def return_mean(results: list[TaskResult]) -> float:
+    """Mean episode return over the tasks."""
+    return float(np.mean([row.episode_return for row in results]))

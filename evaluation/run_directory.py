@@ -1,0 +1,106 @@
+"""The directory of one run: what lies where, and how it is written and read."""
+
+from __future__ import annotations
+
+import json
+import platform
+import shutil
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+_RECORDED_PACKAGES = (
+    "chiron-curricula",
+    "gymnasium",
+    "box2d",
+    "stable-baselines3",
+    "torch",
+    "scikit-learn",
+    "scipy",
+    "numpy",
+    "hydra-core",
+)
+
+
+class RunDirectory:
+    """Everything a run leaves, by name. The README lists the files and their columns.
+
+    Args:
+        path: The directory; it need not exist yet.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.config = path / "config.yaml"
+        self.versions = path / "versions.json"
+        self.summary = path / "summary.json"
+        self.log = path / "run.log"
+        self.episodes = path / "episodes"
+        self.evaluations = path / "evaluations.csv"
+        self.model = path / "model.zip"
+        self.normalization = path / "vec_normalize.pkl"
+        self.figure = path / "curriculum.png"
+
+    def begin(self, config: dict[str, Any]) -> None:
+        """Make an empty directory that says what is going to run, dropping what an earlier try left."""
+        if self.path.exists():
+            shutil.rmtree(self.path)
+        self.path.mkdir(parents=True)
+        self.config.write_text(yaml.safe_dump(config, sort_keys=False))
+        _write_json(self.versions, _installed_versions())
+
+    def read_config(self) -> dict[str, Any] | None:
+        """The resolved configuration of the run, or None if nothing ran here."""
+        if not self.config.exists():
+            return None
+        config: dict[str, Any] = yaml.safe_load(self.config.read_text())
+        return config
+
+    def write_summary(self, summary: dict[str, Any]) -> None:
+        """Replace the summary, in one move."""
+        _write_json(self.summary, summary)
+
+    def read_summary(self) -> dict[str, Any] | None:
+        """The run's summary, or None if it has none yet."""
+        if not self.summary.exists():
+            return None
+        summary: dict[str, Any] = json.loads(self.summary.read_text())
+        return summary
+
+    def read_episodes(self) -> pd.DataFrame:
+        """The log of training episodes, one row each, in order of finishing.
+
+        Raises:
+            FileNotFoundError: If no episode has been logged.
+        """
+        parts = sorted(self.episodes.glob("part-*.parquet"))
+        if not parts:
+            raise FileNotFoundError(f"{self.episodes} holds no episode")
+        return pd.concat([pd.read_parquet(part) for part in parts], ignore_index=True)
+
+    def read_evaluations(self) -> pd.DataFrame:
+        """The log of evaluations, one row per test task and evaluation."""
+        return pd.read_csv(self.evaluations)
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    unfinished = path.with_suffix(".tmp")
+    unfinished.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
+    unfinished.replace(path)
+
+
+def _installed_versions() -> dict[str, Any]:
+    packages: dict[str, str | None] = {}
+    for name in _RECORDED_PACKAGES:
+        try:
+            packages[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            packages[name] = None
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": packages,
+    }

@@ -1,0 +1,37 @@
+"""Sets of test tasks: the same for every teacher and every student that is compared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from envs.task_space import Task, TaskSpace
+
+
+@dataclass(frozen=True)
+class TaskSet:
+    """Tasks to test on, each with the seed of its episode.
+
+    Attributes:
+        tasks: Shape (m, d).
+        seeds: One per task.
+    """
+
+    tasks: Task
+    seeds: list[int]
+
+    def __len__(self) -> int:
+        return len(self.seeds)
+
+
+def uniform_tasks(space: TaskSpace, n_tasks: int, seed: int) -> TaskSet:
+    """Draw test tasks uniformly from a task space (Portelas et al. 2019 use 50).
+
+    Args:
+        space: Where to draw from.
+        n_tasks: How many.
+        seed: The same seed gives the same tasks and episode seeds; keep it over all runs of a study.
+    """
+    rng = np.random.default_rng(seed)
+    return TaskSet(space.sample(rng, n_tasks), rng.integers(2**31, size=n_tasks).tolist())

@@ -1,0 +1,35 @@
+"""Saying in one sentence why something cannot be run."""
+
+from __future__ import annotations
+
+import re
+import sys
+from typing import NoReturn
+
+from hydra.errors import MissingConfigException, OverrideParseException
+
+BAD_INPUT = 2
+"""Exit code for what cannot be run as asked."""
+
+
+def refuse(error: Exception) -> NoReturn:
+    """Leave with exit code 2 and one sentence about what is wrong."""
+    print(f"chiron-train: {as_sentence(error)}", file=sys.stderr)
+    sys.exit(BAD_INPUT)
+
+
+def as_sentence(error: Exception) -> str:
+    """What an error of Hydra, OmegaConf or a component of ours means to who typed the command."""
+    if isinstance(error, MissingConfigException) and error.options and error.missing_cfg_file:
+        group, _, choice = error.missing_cfg_file.rpartition("/")
+        return f"{group}={choice} must be one of {', '.join(error.options)}"
+    if isinstance(error, OverrideParseException):
+        return f"{error.override!r} cannot be read: {_first_line(error)}"
+    # OmegaConf's own error, which names key and value, is the cause of what Hydra raises.
+    if error.__cause__ is not None and type(error).__module__.startswith("hydra"):
+        return f"{_first_line(error)}: {_first_line(error.__cause__)}"
+    return _first_line(error) if type(error).__module__.startswith("omegaconf") else str(error)
+
+
+def _first_line(error: BaseException) -> str:
+    return re.sub(r"\s+", " ", str(error).strip().splitlines()[0]).rstrip(".")

@@ -1,0 +1,195 @@
+"""The one adapter between a curriculum and Stable-Baselines3."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.vector import AutoresetMode, VectorEnv
+from numpy.typing import NDArray
+from stable_baselines3.common.env_util import is_wrapped
+from stable_baselines3.common.vec_env import VecEnv
+from stable_baselines3.common.vec_env.base_vec_env import (
+    VecEnvIndices,
+    VecEnvObs,
+    VecEnvStepReturn,
+)
+
+from envs.vector_loop import EnvFn, VectorLoop
+from teachers.curriculum import Curriculum, Outcome
+
+
+class NotFiniteError(ValueError):
+    """An action, an observation or a reward is NaN or infinite."""
+
+
+class CurriculumVecEnv(VecEnv):
+    """Worlds whose every episode is played in the task that a curriculum chose for it.
+
+    When a slot's episode ends, its result goes to the curriculum first; then the next task is asked for, and
+    the slot is reset into it, all within the same `step_wait`. To Stable-Baselines3 this is an ordinary
+    `VecEnv`: `terminal_observation` and `TimeLimit.truncated` are where it expects them, and `episode` holds
+    return and length as with `VecMonitor`. Put `VecNormalize` outside, so that teachers see raw returns.
+
+    Args:
+        worlds: One function per slot that makes its world, or a ready `gymnasium.vector.VectorEnv` with
+            autoreset disabled, whose `reset` takes `options={"reset_mask": (n,), "task": (n, d)}`.
+        curriculum: Who decides what is played. Without a return range of its own it takes the worlds'.
+
+    Raises:
+        ValueError: If there are no worlds, the vector env resets its slots itself, or the worlds have
+            another task space than the curriculum.
+
+    Attributes:
+        steps: Environment steps made by all slots together.
+    """
+
+    def __init__(self, worlds: Sequence[EnvFn] | VectorEnv[Any, Any, Any], curriculum: Curriculum) -> None:
+        if not isinstance(worlds, VectorEnv):
+            if not worlds:
+                raise ValueError("CurriculumVecEnv needs at least one world, got none")
+            worlds = VectorLoop(worlds)
+        if worlds.metadata.get("autoreset_mode") != AutoresetMode.DISABLED:
+            raise ValueError(
+                "CurriculumVecEnv decides when slots are reset: make the VectorEnv with "
+                "autoreset_mode=AutoresetMode.DISABLED"
+            )
+        self.worlds = worlds
+        self.curriculum = curriculum
+        self.steps = 0
+        super().__init__(worlds.num_envs, worlds.single_observation_space, worlds.single_action_space)
+        columns = self.get_attr("task_space")[0].columns
+        if columns != curriculum.space.columns:
+            raise ValueError(
+                f"the worlds' tasks are {columns}, the curriculum's are {curriculum.space.columns}"
+            )
+        if curriculum.return_range is None:
+            curriculum.return_range = self.get_attr("return_range")[0]
+        self._tasks = np.tile(curriculum.space.default, (self.num_envs, 1))
+        self._returns = np.zeros(self.num_envs)
+        self._lengths = np.zeros(self.num_envs, dtype=np.int64)
+        self._start_time = time.time()
+
+    def reset(self) -> VecEnvObs:
+        """Start a new episode in every slot, forgetting those under way."""
+        return self._reset_slots(np.ones(self.num_envs, dtype=np.bool_))
+
+    def _reset_slots(self, mask: NDArray[np.bool_]) -> VecEnvObs:
+        seeds: list[int | None] = [None] * self.num_envs
+        for slot in np.flatnonzero(mask).tolist():
+            assignment = self.curriculum.next_task(slot)
+            self._tasks[slot] = assignment.task
+            seeds[slot] = assignment.seed
+            self.reset_infos[slot] = {"task": assignment.task}
+        self._returns[mask] = 0.0
+        self._lengths[mask] = 0
+        observations: VecEnvObs
+        observations, _ = self.worlds.reset(
+            seed=seeds,  # type: ignore[arg-type]  # one per slot, as Gymnasium's own vector envs take them
+            options={"reset_mask": mask, "task": self._tasks},
+        )
+        self._check_finite("observation", observations)
+        return observations
+
+    def step_async(self, actions: NDArray[Any]) -> None:
+        self._check_finite("action", actions)
+        self._actions = actions
+
+    def step_wait(self) -> VecEnvStepReturn:
+        observations, rewards, terminated, truncated, world_infos = self.worlds.step(self._actions)
+        self.steps += self.num_envs
+        self._check_finite("observation", observations)
+        self._check_finite("reward", rewards)
+        self._returns += rewards
+        self._lengths += 1
+
+        infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
+        dones = terminated | truncated
+        if dones.any():
+            for slot in np.flatnonzero(dones).tolist():
+                infos[slot] = self._finish_episode(slot, world_infos)
+                infos[slot]["TimeLimit.truncated"] = bool(truncated[slot] and not terminated[slot])
+                infos[slot]["terminal_observation"] = _at(observations, slot)
+            observations = self._reset_slots(dones)
+        return observations, rewards.astype(np.float32), dones, infos
+
+    def _finish_episode(self, slot: int, world_infos: dict[str, Any]) -> dict[str, Any]:
+        reported = world_infos.get("_is_success")
+        success = None
+        if reported is not None and reported[slot]:
+            success = bool(world_infos["is_success"][slot])
+        outcome = Outcome(float(self._returns[slot]), int(self._lengths[slot]), self.steps, success)
+        task = self.curriculum.finish(slot, outcome).assignment.task
+        elapsed = time.time() - self._start_time
+        info: dict[str, Any] = {
+            "task": task,
+            "episode": {"r": outcome.episode_return, "l": outcome.length, "t": elapsed},
+        }
+        if success is not None:
+            info["is_success"] = success
+        return info
+
+    def _check_finite(self, what: str, values: Any) -> None:
+        parts = values.values() if isinstance(values, dict) else [values]
+        for part in parts:
+            if np.isfinite(part).all():
+                continue
+            slot = int(np.flatnonzero(~np.isfinite(part).reshape(self.num_envs, -1).all(axis=1))[0])
+            assignment = self.curriculum.playing(slot)
+            raise NotFiniteError(
+                f"{what} {np.asarray(part)[slot].tolist()} of slot {slot} at step {self.steps} is not "
+                f"finite, in task {self.curriculum.space.to_dict(assignment.task)} with seed "
+                f"{assignment.seed}"
+            )
+
+    def close(self) -> None:
+        self.worlds.close()
+
+    def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
+        if hasattr(self.worlds, "get_attr"):
+            values = list(self.worlds.get_attr(attr_name))
+        else:
+            values = [getattr(self.worlds, attr_name)] * self.num_envs
+        return [values[slot] for slot in self._get_indices(indices)]
+
+    def set_attr(self, attr_name: str, value: Any, indices: VecEnvIndices = None) -> None:
+        slots = list(self._get_indices(indices))
+        if len(slots) == self.num_envs:
+            values = [value] * self.num_envs
+        else:
+            values = self.get_attr(attr_name)
+            for slot in slots:
+                values[slot] = value
+        self._per_slot("set_attr")(attr_name, values)
+
+    def env_method(
+        self, method_name: str, *args: Any, indices: VecEnvIndices = None, **kwargs: Any
+    ) -> list[Any]:
+        """Call a method of every world, and return what it gave in the slots asked for."""
+        results = self._per_slot("call")(method_name, *args, **kwargs)
+        return [results[slot] for slot in self._get_indices(indices)]
+
+    def env_is_wrapped(
+        self, wrapper_class: type[gym.Wrapper[Any, Any, Any, Any]], indices: VecEnvIndices = None
+    ) -> list[bool]:
+        envs = getattr(self.worlds, "envs", [])
+        wrapped = [is_wrapped(env, wrapper_class) for env in envs] or [False] * self.num_envs
+        return [wrapped[slot] for slot in self._get_indices(indices)]
+
+    def _per_slot(self, method: str) -> Callable[..., Any]:
+        if not hasattr(self.worlds, method):
+            raise NotImplementedError(
+                f"{type(self.worlds).__name__} steps all its worlds as one and has no {method}()"
+            )
+        found: Callable[..., Any] = getattr(self.worlds, method)
+        return found
+
+
+def _at(observations: Any, slot: int) -> Any:
+    """One slot's observation out of a batch."""
+    if isinstance(observations, dict):
+        return {key: part[slot].copy() for key, part in observations.items()}
+    return observations[slot].copy()

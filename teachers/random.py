@@ -1,0 +1,15 @@
+"""The baseline: tasks drawn uniformly, whatever the student does."""
+
+from __future__ import annotations
+
+from teachers.teacher import EpisodeResult, Proposal, Teacher
+
+
+class Random(Teacher):
+    """Uniform over the task space; the Random baseline of Portelas et al. (2019)."""
+
+    def sample(self) -> Proposal:
+        return Proposal(self.space.sample(self.rng), "random")
+
+    def observe(self, result: EpisodeResult) -> None:
+        pass

@@ -1,0 +1,90 @@
+"""The physics of the walker worlds against Gymnasium's own BipedalWalker-v3."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+import pytest
+from gymnasium.envs.box2d.bipedal_walker import BipedalWalker, BipedalWalkerHeuristics
+from numpy.typing import NDArray
+
+from envs.stump_tracks import StumpTracks
+from envs.track import GROUND_LEVEL, Track
+
+
+class FlatBipedalWalker(BipedalWalker):
+    """Gymnasium's walker, with its ground flattened on request and its initial force written down."""
+
+    def __init__(self, flat: bool) -> None:
+        super().__init__()
+        self.flat = flat
+        self.initial_force = 0.0
+        self.track: Track
+
+    def _generate_terrain(self, hardcore: bool) -> None:
+        generator = self.np_random
+        if self.flat:
+            self.np_random = _NoBumps(generator)  # type: ignore[assignment]
+        super()._generate_terrain(hardcore)
+        self.np_random = generator
+        ground = np.stack([self.terrain_x, self.terrain_y], axis=1).astype(np.float32)
+        self.track = Track(ground, ())
+
+    def _generate_clouds(self) -> None:
+        # The force is the next draw after the clouds.
+        super()._generate_clouds()
+        self.initial_force = copy.deepcopy(self.np_random).uniform(-5, 5)
+
+
+class _NoBumps:
+    def __init__(self, generator: np.random.Generator) -> None:
+        self._generator = generator
+
+    def uniform(self, low: float, high: float) -> float:
+        return 0.0
+
+    def integers(self, low: int, high: int) -> Any:
+        return self._generator.integers(low, high)
+
+
+def random_actions(rng: np.random.Generator, observation: NDArray[np.float32]) -> NDArray[np.float32]:
+    return rng.uniform(-1.2, 1.2, 4).astype(np.float32)
+
+
+class Heuristic:
+    """Gymnasium's hand-written gait, which walks to the end of flat ground."""
+
+    def __init__(self) -> None:
+        self._gait = BipedalWalkerHeuristics()
+
+    def __call__(self, rng: np.random.Generator, observation: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.asarray(self._gait.step_heuristic(observation), dtype=np.float32)
+
+
+# To be comparable, three things have to be aligned: both start in a new Box2D world (Gymnasium's reuses its
+# own, and is not repeatable after the first reset), on the same ground points, with the same initial force.
+# Gymnasium rounds the reward's effort to float32, hence the tolerance.
+@pytest.mark.parametrize("flat", [True, False], ids=["flat", "uneven"])
+@pytest.mark.parametrize("make_policy", [lambda: random_actions, Heuristic], ids=["random", "heuristic"])
+@pytest.mark.parametrize("seed", range(3))
+def test_walker_moves_as_gymnasiums_does(flat: bool, make_policy: Any, seed: int) -> None:
+    reference = FlatBipedalWalker(flat)
+    walker = StumpTracks()
+    expected, _ = reference.reset(seed=seed)
+    observed = walker.start(reference.track, reference.initial_force)
+    np.testing.assert_allclose(observed, expected, rtol=0, atol=1e-6)
+
+    policy, rng = make_policy(), np.random.default_rng(seed)
+    for _ in range(1000):
+        action = policy(rng, expected)
+        expected, expected_reward, expected_end, _, _ = reference.step(action)
+        observed, reward, terminated, _, _ = walker.step(action)
+        np.testing.assert_allclose(observed, expected, rtol=0, atol=1e-6)
+        assert reward == pytest.approx(expected_reward, abs=1e-5)
+        assert terminated == expected_end
+        if terminated:
+            break
+    if flat:
+        assert (reference.track.ground[:, 1] == np.float32(GROUND_LEVEL)).all()
