@@ -1,0 +1,3 @@
+"""What to run: one YAML per choice, the types of the run-level keys, and how a choice becomes an object."""
+
+from conf import schema as schema  # so that composing finds it

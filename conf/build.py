@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 
 
@@ -18,7 +19,11 @@ def build(node: Mapping[str, Any]) -> Callable[..., Any]:
         node: `_target_` and its keyword arguments.
 
     Raises:
-        hydra.errors.InstantiationException: If the target cannot be imported.
+        ValueError: If the target cannot be imported.
     """
-    made: Callable[..., Any] = instantiate(dict(node), _convert_="all", _partial_=True)
+    try:
+        made: Callable[..., Any] = instantiate(dict(node), _convert_="all", _partial_=True)
+    except InstantiationException as error:
+        reason = str(error.__cause__ or error).splitlines()[-1]
+        raise ValueError(f"_target_={node['_target_']} cannot be imported: {reason}") from error
     return made

@@ -17,7 +17,7 @@ class Job:
     """What a composed configuration asks for.
 
     Args:
-        config: The composed configuration; a `hydra` node in it is left out.
+        config: The composed configuration, with or without its `hydra` node.
         hydra: Its `hydra` node: what was chosen in each group, and the overrides.
 
     Raises:
@@ -31,9 +31,10 @@ class Job:
     """
 
     def __init__(self, config: DictConfig, hydra: Any) -> None:
-        resolved = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+        own = OmegaConf.masked_copy(config, [key for key in config if key != "hydra"])
+        resolved = OmegaConf.to_container(own, resolve=True, throw_on_missing=True)
         assert isinstance(resolved, dict)
-        self.config: dict[str, Any] = {str(k): v for k, v in resolved.items() if k != "hydra"}
+        self.config: dict[str, Any] = {str(key): value for key, value in resolved.items()}
         choices = hydra.runtime.choices
         self.names = {group: str(choices[group]) for group in ("env", "teacher", "student")}
         self.study = Path(self.config["results"], self.config["study"])

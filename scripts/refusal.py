@@ -6,7 +6,13 @@ import re
 import sys
 from typing import NoReturn
 
-from hydra.errors import MissingConfigException, OverrideParseException
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
+from omegaconf.errors import (
+    ConfigAttributeError,
+    ConfigKeyError,
+    MissingMandatoryValue,
+    OmegaConfBaseException,
+)
 
 BAD_INPUT = 2
 """Exit code for what cannot be run as asked."""
@@ -20,15 +26,23 @@ def refuse(error: Exception) -> NoReturn:
 
 def as_sentence(error: Exception) -> str:
     """What an error of Hydra, OmegaConf or a component of ours means to who typed the command."""
+    if not isinstance(error, HydraException | OmegaConfBaseException):
+        return str(error)
     if isinstance(error, MissingConfigException) and error.options and error.missing_cfg_file:
         group, _, choice = error.missing_cfg_file.rpartition("/")
         return f"{group}={choice} must be one of {', '.join(error.options)}"
     if isinstance(error, OverrideParseException):
         return f"{error.override!r} cannot be read: {_first_line(error)}"
+    if isinstance(error, MissingMandatoryValue):
+        return f"{error.full_key} has no default: give {error.full_key}=…"
     # OmegaConf's own error, which names key and value, is the cause of what Hydra raises.
-    if error.__cause__ is not None and type(error).__module__.startswith("hydra"):
-        return f"{_first_line(error)}: {_first_line(error.__cause__)}"
-    return _first_line(error) if type(error).__module__.startswith("omegaconf") else str(error)
+    cause = error.__cause__
+    if isinstance(cause, ConfigAttributeError | ConfigKeyError) and cause.parent_node is not None:
+        known = ", ".join(str(key) for key in cause.parent_node)
+        return f"{_first_line(error)}: the keys there are {known} (+key=value adds another)"
+    if cause is not None:
+        return f"{_first_line(error)}: {_first_line(cause)}"
+    return str(error)
 
 
 def _first_line(error: BaseException) -> str:

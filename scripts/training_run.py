@@ -49,6 +49,7 @@ class TrainingRun:
         check_ranges(config)
         self.config = config
         self.names = dict(names)
+        device = _checked_device(config["device"])
         torch.set_num_threads(config["threads"])
         teacher_seed, episode_seed, student_seed = np.random.SeedSequence(config["seed"]).spawn(3)
 
@@ -65,7 +66,7 @@ class TrainingRun:
                 config["student"],
                 self.vec_env,
                 seed=int(student_seed.generate_state(1)[0]),
-                device=_checked_device(config["device"]),
+                device=device,
             )
         evaluation = config["evaluation"]
         self._task_set = uniform_tasks(space, evaluation["n_tasks"], evaluation["seed"])

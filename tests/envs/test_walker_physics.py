@@ -34,7 +34,7 @@ class FlatBipedalWalker(BipedalWalker):
 
     def _generate_clouds(self) -> None:
         # The force is the next draw after the clouds.
-        super()._generate_clouds()
+        super()._generate_clouds()  # type: ignore[no-untyped-call]
         self.initial_force = copy.deepcopy(self.np_random).uniform(-5, 5)
 
 
@@ -60,7 +60,7 @@ class Heuristic:
         self._gait = BipedalWalkerHeuristics()
 
     def __call__(self, rng: np.random.Generator, observation: NDArray[np.float32]) -> NDArray[np.float32]:
-        return np.asarray(self._gait.step_heuristic(observation), dtype=np.float32)
+        return np.asarray(self._gait.step_heuristic(observation), dtype=np.float32)  # type: ignore[no-untyped-call]
 
 
 # To be comparable, three things have to be aligned: both start in a new Box2D world (Gymnasium's reuses its

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from envs.task_space import TaskParameter, TaskSpace
+
+
+@pytest.fixture
+def space() -> TaskSpace:
+    """Parameters of mixed sizes: the codec must go by offsets, not by indices."""
+    return TaskSpace(
+        [
+            TaskParameter("shape", [0, 0, 0], [4, 5, 6], size=3),
+            TaskParameter("height", 0, 3, default=1, unit="m"),
+            TaskParameter("pair", -1, 1, size=2),
+        ]
+    )
+
+
+def test_groups_and_numbers_survive_the_way_to_a_dict_and_back(space: TaskSpace) -> None:
+    for task in space.sample(np.random.default_rng(0), 50):
+        named = space.to_dict(task)
+        assert named["shape"].tolist() == task[:3].tolist()
+        assert named["height"] == task[3]
+        assert named["pair"].tolist() == task[4:].tolist()
+        assert space.to_vector(named).tolist() == task.tolist()
+        assert space.to_vector(task).tolist() == task.tolist()
+
+
+def test_columns_name_each_number(space: TaskSpace) -> None:
+    assert space.columns == ["shape_0", "shape_1", "shape_2", "height", "pair_0", "pair_1"]
+    assert space.names == ["shape", "height", "pair"]
+    assert space.dim == 6
+
+
+def test_missing_parameters_take_their_default(space: TaskSpace) -> None:
+    assert space.to_vector({"pair": [0.5, -0.5]}).tolist() == [2, 2.5, 3, 1, 0.5, -0.5]
+    assert space.to_vector(None).tolist() == space.default.tolist()
+
+
+def test_samples_fill_the_space_and_stay_inside(space: TaskSpace) -> None:
+    tasks = space.sample(np.random.default_rng(0), 20_000)
+    assert tasks.dtype == np.float32
+    assert all(space.contains(task) for task in tasks[:1000])
+    np.testing.assert_allclose(tasks.mean(axis=0), (space.low + space.high) / 2, atol=0.05)
+    np.testing.assert_allclose(tasks.min(axis=0), space.low, atol=0.01)
+    np.testing.assert_allclose(tasks.max(axis=0), space.high, atol=0.01)
+
+
+def test_normalizing_maps_bounds_to_zero_and_one(space: TaskSpace) -> None:
+    assert space.normalize(space.low).tolist() == [0] * 6
+    assert space.normalize(space.high).tolist() == [1] * 6
+    task = space.sample(np.random.default_rng(0))
+    np.testing.assert_allclose(space.denormalize(space.normalize(task)), task, rtol=1e-6)
+
+
+def test_bounds_that_float32_cannot_hold_are_still_kept() -> None:
+    space = TaskSpace([TaskParameter("x", 0.1, 0.3)])
+    assert space.contains(space.denormalize([1.0]))
+    assert space.contains(space.denormalize([0.0]))
+
+
+def test_clip_moves_to_the_nearest_task(space: TaskSpace) -> None:
+    assert space.clip(space.high + 1).tolist() == space.high.tolist()
+
+
+@pytest.mark.parametrize(
+    ("task", "message"),
+    [
+        ({"hight": 1}, "unknown task parameter 'hight'.*height"),
+        ({"height": 4}, r"height=4 must lie in \[0, 3\]"),
+        ({"height": np.nan}, "height=nan must lie in"),
+        ([1, 2], r"shape \(6,\)"),
+    ],
+)
+def test_refuses_what_is_no_task(space: TaskSpace, task: object, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        space.to_vector(task)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "default", "message"),
+    [(1, 0, None, "low < high"), (0, np.nan, None, "finite"), (0, 1, 2, "default 2")],
+)
+def test_refuses_impossible_parameters(low: float, high: float, default: float | None, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        TaskParameter("x", low, high, default)
+
+
+def test_refuses_two_parameters_of_one_name() -> None:
+    with pytest.raises(ValueError, match="must differ"):
+        TaskSpace([TaskParameter("x", 0, 1), TaskParameter("x", 0, 1)])

@@ -1,0 +1,38 @@
+"""Everything that is found by listing: the choices in `conf/`, built as the command line builds them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from hydra import compose, initialize_config_module
+from omegaconf import OmegaConf
+
+import conf
+from conf.build import build
+
+CONF = Path(conf.__path__[0])
+
+
+def names_in(group: str) -> list[str]:
+    """The choices of a config group."""
+    folder = CONF / group
+    return sorted(str(path.relative_to(folder).with_suffix("")) for path in folder.rglob("*.yaml"))
+
+
+def composed(*overrides: str) -> dict[str, Any]:
+    """The resolved configuration of a command line."""
+    with initialize_config_module("conf", version_base="1.3"):
+        resolved = OmegaConf.to_container(compose("config", list(overrides)), resolve=True)
+    assert isinstance(resolved, dict)
+    return {str(key): value for key, value in resolved.items()}
+
+
+def build_teacher(name: str, **runtime: Any) -> Any:
+    """A teacher as `teacher=name` builds it."""
+    return build(composed(f"teacher={name}")["teacher"])(**runtime)
+
+
+def build_world(name: str) -> Any:
+    """A world as `env=name` builds it."""
+    return build(composed(f"env={name}")["env"])()
