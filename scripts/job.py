@@ -31,7 +31,7 @@ class Job:
     """
 
     def __init__(self, config: DictConfig, hydra: Any) -> None:
-        own = OmegaConf.masked_copy(config, [key for key in config if key != "hydra"])
+        own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
         resolved = OmegaConf.to_container(own, resolve=True, throw_on_missing=True)
         assert isinstance(resolved, dict)
         self.config: dict[str, Any] = {str(key): value for key, value in resolved.items()}

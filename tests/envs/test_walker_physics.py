@@ -27,7 +27,7 @@ class FlatBipedalWalker(BipedalWalker):
         generator = self.np_random
         if self.flat:
             self.np_random = _NoBumps(generator)  # type: ignore[assignment]
-        super()._generate_terrain(hardcore)
+        super()._generate_terrain(hardcore)  # type: ignore[no-untyped-call]
         self.np_random = generator
         ground = np.stack([self.terrain_x, self.terrain_y], axis=1).astype(np.float32)
         self.track = Track(ground, ())

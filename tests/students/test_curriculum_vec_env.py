@@ -182,7 +182,7 @@ class TestSeams:
 
     def test_refuses_worlds_that_reset_themselves(self, diary: Diary) -> None:
         worlds = SyncVectorEnv([CountdownWorld], autoreset_mode=AutoresetMode.NEXT_STEP)
-        with pytest.raises(ValueError, match="autoreset_mode=AutoresetMode.DISABLED"):
+        with pytest.raises(ValueError, match=r"autoreset_mode=AutoresetMode\.DISABLED"):
             CurriculumVecEnv(worlds, Curriculum(diary, diary.space))
 
     def test_refuses_worlds_with_other_tasks(self, diary: Diary) -> None:
@@ -213,13 +213,11 @@ class TestNotFinite:
 def test_two_runs_play_the_same_episodes(countdown_space: TaskSpace) -> None:
     logs = []
     for _ in range(2):
-        log: list[Any] = []
+        episodes: list[Episode] = []
         curriculum = Curriculum(Random(countdown_space, seed=0), countdown_space, seed=0)
-        curriculum.listeners.append(
-            lambda e, log=log: log.append((e.slot, e.assignment.task.tolist(), e.assignment.seed, e.outcome))
-        )
+        curriculum.listeners.append(episodes.append)
         play(CurriculumVecEnv([CountdownWorld] * SLOTS, curriculum), 200)
-        logs.append(log)
+        logs.append([(e.slot, e.assignment.task.tolist(), e.assignment.seed, e.outcome) for e in episodes])
     assert logs[0] == logs[1]
 
 
