@@ -12,6 +12,14 @@ from numpy.typing import ArrayLike, NDArray
 Task = NDArray[np.float32]
 """One task as a vector, shape (d,), in the order of its task space."""
 
+RESERVED_NAMES = frozenset(
+    {
+        *("episode", "step", "return", "length", "success", "seed", "source", "slot"),
+        *("task_index", "mastered"),
+    }
+)
+"""Columns that stand beside the task's own in the logs of episodes and evaluations."""
+
 Setting = float | Sequence[float]
 """What a world's user gives for a parameter: (low, high) to let the task decide, or a fixed number."""
 
@@ -74,7 +82,7 @@ class TaskSpace:
         parameters: The parameters, in the order in which their numbers stand in a task vector.
 
     Raises:
-        ValueError: If there is no parameter, or two share a name.
+        ValueError: If there is no parameter, two share a name, or one has a name of `RESERVED_NAMES`.
 
     Attributes:
         low: Smallest task, float32 of shape (d,).
@@ -92,6 +100,11 @@ class TaskSpace:
         self.columns = [column for p in parameters for column in p.columns]
         if len(set(self.columns)) != len(self.columns):
             raise ValueError(f"parameter names must differ, got {self.columns}")
+        reserved = sorted(RESERVED_NAMES.intersection(self.columns))
+        if reserved:
+            raise ValueError(
+                f"the logs have columns of their own called {reserved}: name parameters otherwise"
+            )
         self.low = np.concatenate([p.low for p in parameters])
         self.high = np.concatenate([p.high for p in parameters])
         self.default = np.concatenate([p.default for p in parameters])

@@ -8,10 +8,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from envs.task_space import RESERVED_NAMES
 from evaluation.run_directory import RunDirectory
 
 _MASTERED, _NOT_MASTERED = "#1b7837", "#c2a5cf"
-_EVALUATION_COLUMNS = {"step", "task_index", "return", "length", "mastered"}
 
 
 def draw_curriculum(directory: RunDirectory) -> None:
@@ -21,7 +21,7 @@ def draw_curriculum(directory: RunDirectory) -> None:
         directory: A run with at least one evaluation.
     """
     evaluations = directory.read_evaluations()
-    columns = [name for name in evaluations.columns if name not in _EVALUATION_COLUMNS]
+    columns = [name for name in evaluations.columns if name not in RESERVED_NAMES]
     last = evaluations[evaluations["step"] == evaluations["step"].max()]
     try:
         episodes = directory.read_episodes()

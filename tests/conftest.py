@@ -15,7 +15,7 @@ Observation = np.ndarray[tuple[int], np.dtype[np.float32]]
 
 
 class CountdownWorld(gym.Env[Observation, Observation]):
-    """An episode lasts `length` steps, each worth `worth`; the observation is (length, worth, seed's draw).
+    """An episode lasts `duration` steps, each worth `worth`; seen are duration, worth and the seed's draw.
 
     Everything about an episode can be read off its task, so a result credited to another task shows.
     """
@@ -25,7 +25,7 @@ class CountdownWorld(gym.Env[Observation, Observation]):
 
     def __init__(self) -> None:
         self.task_space = TaskSpace(
-            [TaskParameter("length", 1, 30, default=5), TaskParameter("worth", -1, 1, default=0.5)]
+            [TaskParameter("duration", 1, 30, default=5), TaskParameter("worth", -1, 1, default=0.5)]
         )
         self.observation_space = spaces.Box(-np.inf, np.inf, (3,), np.float32)
         self.action_space = spaces.Box(-1, 1, (1,), np.float32)

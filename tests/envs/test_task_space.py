@@ -91,3 +91,8 @@ def test_refuses_impossible_parameters(low: float, high: float, default: float |
 def test_refuses_two_parameters_of_one_name() -> None:
     with pytest.raises(ValueError, match="must differ"):
         TaskSpace([TaskParameter("x", 0, 1), TaskParameter("x", 0, 1)])
+
+
+def test_refuses_a_parameter_that_would_overwrite_a_column_of_the_logs() -> None:
+    with pytest.raises(ValueError, match="'length'"):
+        TaskSpace([TaskParameter("length", 0, 1)])

@@ -60,8 +60,8 @@ class TestAttribution:
         play(vec_env, 400)
         assert len(diary.results) > 100
         for result in diary.results:
-            length, worth = result.task
-            assert result.length == int(np.ceil(length))
+            duration, worth = result.task
+            assert result.length == int(np.ceil(duration))
             assert result.episode_return == pytest.approx(result.length * worth, rel=1e-5)
             assert result.success == (worth > 0)
 
@@ -200,13 +200,13 @@ class TestNotFinite:
         play(vec_env, 2)
         actions = np.zeros((SLOTS, 1), dtype=np.float32)
         actions[5] = value
-        with pytest.raises(NotFiniteError, match=r"action .* slot 5 at step 16 .*'length'.*seed \d+"):
+        with pytest.raises(NotFiniteError, match=r"action .* slot 5 at step 16 .*'duration'.*seed \d+"):
             vec_env.step(actions)
 
     def test_reward_is_refused_with_slot_step_and_task(self, vec_env: CurriculumVecEnv) -> None:
         play(vec_env, 2)
         vec_env.set_attr("poison", np.nan, indices=[3])
-        with pytest.raises(NotFiniteError, match=r"reward nan of slot 3 at step 24 .*'length'"):
+        with pytest.raises(NotFiniteError, match=r"reward nan of slot 3 at step 24 .*'duration'"):
             vec_env.step(np.zeros((SLOTS, 1), dtype=np.float32))
 
 

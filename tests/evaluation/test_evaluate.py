@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from envs import StumpTracks, VectorLoop
+from evaluation.evaluate import TaskResult, evaluate
+from evaluation.task_sets import uniform_tasks
+from tests.conftest import CountdownWorld
+
+
+def idle(observations: Any) -> Any:
+    return np.zeros((len(observations), 1), dtype=np.float32)
+
+
+def evaluated(slots: int, n_tasks: int = 20) -> list[TaskResult]:
+    task_set = uniform_tasks(CountdownWorld().task_space, n_tasks, seed=0)
+    return evaluate(idle, VectorLoop([CountdownWorld] * slots), task_set.tasks, task_set.seeds)
+
+
+@pytest.mark.parametrize("slots", [1, 3, 20, 32])
+def test_plays_each_task_once_and_reports_in_order(slots: int) -> None:
+    results = evaluated(slots)
+    assert [row.task_index for row in results] == list(range(20))
+    for row in results:
+        duration, worth = row.task
+        assert row.length == int(np.ceil(duration))
+        assert row.episode_return == pytest.approx(row.length * worth, rel=1e-5)
+        assert row.mastered == (worth > 0)
+
+
+def test_rows_do_not_depend_on_how_many_are_played_at_once() -> None:
+    def rows(slots: int) -> list[tuple[int, float, int, bool]]:
+        return [(r.task_index, r.episode_return, r.length, r.mastered) for r in evaluated(slots)]
+
+    assert rows(1) == rows(7) == rows(20)
+
+
+def test_the_same_policy_earns_the_same_rows_again_in_used_worlds() -> None:
+    task_set = uniform_tasks(StumpTracks.task_space(), 4, seed=0)
+    worlds = VectorLoop([StumpTracks] * 2)
+
+    def rows() -> list[tuple[float, int]]:
+        def policy(observations: Any) -> Any:
+            return np.tanh(observations[:, 4:8] * 3)
+
+        return [
+            (r.episode_return, r.length) for r in evaluate(policy, worlds, task_set.tasks, task_set.seeds)
+        ]
+
+    assert rows() == rows()
+
+
+def test_task_sets_depend_on_their_seed_alone() -> None:
+    space = StumpTracks.task_space()
+    first, again, other = (uniform_tasks(space, 50, seed) for seed in (0, 0, 1))
+    assert first.tasks.tolist() == again.tasks.tolist()
+    assert first.seeds == again.seeds
+    assert first.tasks.tolist() != other.tasks.tolist()
+    assert len(set(first.seeds)) == 50
