@@ -18,8 +18,8 @@ from scripts.job import Job
 from scripts.refusal import refuse
 from students.curriculum_vec_env import NotFiniteError
 
-INTERRUPTED = 130
-"""Exit code after Ctrl-C."""
+FAILED, INTERRUPTED = 1, 130
+"""Exit codes: training broke down; stopped by Ctrl-C."""
 
 
 def main() -> None:
@@ -31,7 +31,8 @@ def main() -> None:
     except (HydraException, OmegaConfBaseException) as error:
         refuse(error)
     except NotFiniteError as error:
-        sys.exit(f"chiron-train: {error}")
+        print(f"chiron-train: {error}", file=sys.stderr)
+        sys.exit(FAILED)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
 

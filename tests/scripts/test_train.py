@@ -1,0 +1,344 @@
+"""The command line as its user meets it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from stable_baselines3 import PPO
+from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from envs import StumpTracks
+from evaluation.evaluation_log import EvaluationLog
+from evaluation.run_directory import RunDirectory
+from evaluation.task_sets import uniform_tasks
+from scripts import train
+from scripts.refusal import BAD_INPUT
+
+SMALL = ["total_steps=2_048", "n_envs=4", "evaluation.every_steps=1_024", "evaluation.n_tasks=3"]
+"""A run of a second or two."""
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "scripts.train", *arguments]
+
+
+@pytest.fixture
+def chiron_train(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+    """`chiron-train` in this process and an empty folder; returns the exit code."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str) -> int:
+        monkeypatch.setattr(sys, "argv", ["chiron-train", *arguments])
+        try:
+            train.main()
+        except SystemExit as exit_:
+            return exit_.code if isinstance(exit_.code, int) else 1
+        return 0
+
+    return run
+
+
+def only_run(folder: Path) -> RunDirectory:
+    (summary,) = folder.rglob("summary.json")
+    return RunDirectory(summary.parent)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
+    """A small finished run of the defaults."""
+    folder = tmp_path_factory.mktemp("finished")
+    subprocess.run(
+        command(*SMALL, "student.n_steps=128", "seed=0"),
+        cwd=folder,
+        check=True,
+        stdout=subprocess.DEVNULL,
+        env=ENVIRONMENT,
+    )
+    return only_run(folder)
+
+
+class TestWhatARunLeaves:
+    def test_directory_says_what_ran(self, finished: RunDirectory) -> None:
+        *_, results, study, env, teacher, student, overrides, seed = finished.path.parts
+        assert [results, study, env, teacher, student] == [
+            "results",
+            "main",
+            "stump_tracks",
+            "alp_gmm",
+            "ppo",
+        ]
+        assert overrides == "every_steps-1_024+n_tasks-3+n_envs-4+n_steps-128+total_steps-2_048"
+        assert seed == "seed0"
+
+    def test_summary(self, finished: RunDirectory) -> None:
+        summary = finished.read_summary()
+        assert summary is not None
+        evaluations = finished.read_evaluations()
+        last = evaluations[evaluations["step"] == evaluations["step"].max()]
+        expected = {
+            "status": "finished",
+            "env": "stump_tracks",
+            "teacher": "alp_gmm",
+            "student": "ppo",
+            "seed": 0,
+            "total_steps": 2048,
+            "steps": 2048,
+            "episodes": len(finished.read_episodes()),
+            "mastered_percent": 100 * last["mastered"].mean(),
+            "return_mean": pytest.approx(last["return"].mean()),
+        }
+        assert {key: summary[key] for key in expected} == expected
+        assert summary["steps_per_second"] == pytest.approx(2048 / summary["wall_seconds"], rel=0.05)
+
+    def test_evaluations_before_during_and_after_training(self, finished: RunDirectory) -> None:
+        evaluations = finished.read_evaluations()
+        assert list(evaluations.columns) == [
+            *("step", "task_index", "stump_height", "obstacle_spacing", "return", "length", "mastered")
+        ]
+        assert evaluations.groupby("step").size().to_dict() == {0: 3, 1024: 3, 2048: 3}
+
+    def test_every_training_episode_is_logged(self, finished: RunDirectory) -> None:
+        episodes = finished.read_episodes()
+        assert (episodes["return"].notna() & (episodes["length"] > 0)).all()
+        assert (episodes["step"].diff().dropna() >= 0).all()
+        assert set(episodes["source"]) == {"random"}
+        space = StumpTracks.task_space()
+        assert all(space.contains(task) for task in episodes[space.columns].to_numpy(np.float32))
+
+    def test_saved_model_plays_the_test_tasks_as_the_last_evaluation_says(
+        self, finished: RunDirectory
+    ) -> None:
+        model = PPO.load(finished.model, device="cpu")
+        normalizer = VecNormalize.load(str(finished.normalization), DummyVecEnv([StumpTracks]))
+        last = finished.read_evaluations().groupby("task_index").last()
+        columns = StumpTracks.task_space().columns
+        task_set = uniform_tasks(StumpTracks.task_space(), 3, seed=0)
+        for index, row in last.iterrows():
+            assert isinstance(index, int)
+            np.testing.assert_array_equal(row[columns].to_numpy(np.float32), task_set.tasks[index])
+            world = StumpTracks()
+            options = {"task": task_set.tasks[index]}
+            observation, _ = world.reset(seed=task_set.seeds[index], options=options)
+            total, length, over = 0.0, 0, False
+            while not over:
+                normalized = normalizer.normalize_obs(observation[None])
+                action, _ = model.predict(normalized, deterministic=True)
+                observation, reward, terminated, truncated, _ = world.step(action[0])
+                total, length, over = total + reward, length + 1, terminated or truncated
+            # Batches of another size may round otherwise, and a walker's fall is chaotic.
+            assert length == pytest.approx(row["length"], rel=0.05)
+            assert total == pytest.approx(row["return"], abs=5)
+
+    def test_resolved_configuration_and_versions(self, finished: RunDirectory) -> None:
+        config = finished.read_config()
+        assert config is not None
+        assert config["total_steps"] == 2048
+        assert config["student"]["vec_normalize"]["gamma"] == config["student"]["gamma"]
+        versions = json.loads(finished.versions.read_text())
+        assert versions["packages"]["stable-baselines3"].startswith("2.9")
+
+    def test_tensorboard_has_evaluations_and_the_curriculum(self, finished: RunDirectory) -> None:
+        events = EventAccumulator(str(finished.path))
+        events.Reload()
+        tags = set(events.Tags()["scalars"])
+        assert {"evaluation/mastered_percent", "evaluation/return_mean"} <= tags
+        assert "curriculum/alp_mean" in tags
+        assert [event.step for event in events.Scalars("evaluation/return_mean")] == [0, 1024, 2048]
+
+    def test_figure_is_a_picture(self, finished: RunDirectory) -> None:
+        assert finished.figure.read_bytes().startswith(b"\x89PNG")
+
+
+class TestRunningAgain:
+    def test_same_seed_same_log_other_seed_another(self, chiron_train: Any, tmp_path: Path) -> None:
+        def episodes(results: str, seed: int) -> pd.DataFrame:
+            assert chiron_train(*SMALL, f"results={results}", f"seed={seed}", "student.n_steps=128") == 0
+            return only_run(tmp_path / results).read_episodes()
+
+        first = episodes("a", 0)
+        assert len(first) > 3
+        pd.testing.assert_frame_equal(first, episodes("b", 0))
+        assert not first.equals(episodes("c", 1))
+        assert (tmp_path / "a").exists()
+
+    def test_a_finished_run_returns_its_stored_result(
+        self, chiron_train: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        chiron_train("debug=smoke", "evaluation.n_tasks=1")
+        before = only_run(tmp_path).summary.stat().st_mtime_ns
+        capsys.readouterr()
+        assert chiron_train("debug=smoke", "evaluation.n_tasks=1") == 0
+        assert "had been finished" in capsys.readouterr().out
+        assert only_run(tmp_path).summary.stat().st_mtime_ns == before
+
+    def test_another_configuration_is_refused_with_the_keys_that_differ(
+        self, chiron_train: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        chiron_train("debug=smoke", "evaluation.n_tasks=1")
+        run = only_run(tmp_path)
+        run.config.write_text(run.config.read_text().replace("fit_rate: 250", "fit_rate: 100"))
+        assert chiron_train("debug=smoke", "evaluation.n_tasks=1") == BAD_INPUT
+        assert "differs in teacher.fit_rate=250 (there: 100)" in capsys.readouterr().err
+
+    def test_a_sweep_keeps_its_jobs_apart(self, chiron_train: Any, tmp_path: Path) -> None:
+        sweep = ["teacher=random,alp_gmm", "student.gamma=0.9,0.99", "evaluation.n_tasks=1"]
+        assert chiron_train("-m", "debug=smoke", "total_steps=100", "student.n_steps=64", *sweep) == 0
+        summaries = [json.loads(path.read_text()) for path in tmp_path.rglob("summary.json")]
+        assert len(summaries) == 4
+        assert {summary["status"] for summary in summaries} == {"finished"}
+        assert sorted(summary["teacher"] for summary in summaries) == ["alp_gmm"] * 2 + ["random"] * 2
+
+
+class TestOtherStudents:
+    @pytest.mark.parametrize(
+        "overrides",
+        [
+            ["student=sac", "student.learning_starts=50", "student.batch_size=8"],
+            ["student=sb3", "student._target_=sb3_contrib.TQC", "+student.learning_starts=50"],
+            ["student=sb3", "student._target_=stable_baselines3.A2C"],
+        ],
+        ids=["sac", "tqc", "a2c"],
+    )
+    def test_any_algorithm_learns(self, chiron_train: Any, tmp_path: Path, overrides: list[str]) -> None:
+        assert chiron_train("debug=smoke", "total_steps=200", "evaluation.n_tasks=1", *overrides) == 0
+        summary = only_run(tmp_path).read_summary()
+        assert summary is not None
+        assert summary["status"] == "finished"
+
+
+class TestBadInput:
+    @pytest.mark.parametrize(
+        ("argument", "sentence"),
+        [
+            ("teacher=foo", "teacher=foo must be one of alp_gmm, "),
+            ("env=foo", "env=foo must be one of stump_tracks"),
+            ("n_envs=0", "n_envs=0 must be at least 1"),
+            ("total_steps=-5", "total_steps=-5 must be at least 1"),
+            ("seed=-1", "seed=-1 must be at least 0"),
+            ("n_envs=many", "n_envs=many: Value 'many' of type 'str' could not be converted to Integer"),
+            ("evaluation.n_tasks=0", "evaluation.n_tasks=0 must be at least 1"),
+            ("env.stump_height=[3,0]", "stump_height: bounds [3, 0] must have low < high"),
+            ("env.body=centipede", "body='centipede' must be one of ['default']"),
+            ("teacher.fit_rate=5", "fit_rate=5 must be at least max_gaussians=10"),
+            (
+                "teacher.fit_rat=5",
+                "Could not override 'teacher.fit_rat': the keys there are _target_, fit_rate",
+            ),
+            ("steps=5", "Could not override 'steps': the keys there are"),
+            ("student=sb3", "student._target_ has no default: give student._target_="),
+            ("student._target_=nowhere.PPO", "_target_=nowhere.PPO cannot be imported"),
+            ("+student.wings=2", "unexpected keyword argument 'wings'"),
+            ("device=cuda:99", "device=cuda:99 needs a GPU"),
+            ("device=tpu", "device=tpu must be auto, cpu, cuda or cuda:N"),
+            ("study=", "study='' must be the name of a folder"),
+            ("n_envs=[1", "'n_envs=[1' cannot be read"),
+        ],
+    )
+    def test_is_refused_in_one_sentence_with_nothing_written(
+        self,
+        chiron_train: Any,
+        tmp_path: Path,
+        capsys: pytest.CaptureFixture[str],
+        argument: str,
+        sentence: str,
+    ) -> None:
+        assert chiron_train(argument) == BAD_INPUT
+        output = capsys.readouterr()
+        assert output.out == ""
+        assert output.err.startswith("chiron-train: ")
+        assert output.err.count("\n") == 1
+        assert sentence in output.err
+        assert list(tmp_path.iterdir()) == []
+
+    def test_a_bad_job_of_a_sweep_is_refused_before_the_first_starts(
+        self, chiron_train: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert chiron_train("-m", "seed=0,-1") == BAD_INPUT
+        assert capsys.readouterr().err == "chiron-train: seed=-1 must be at least 0\n"
+        assert list(tmp_path.iterdir()) == []
+
+
+class TestWhatGoesWrong:
+    def test_ctrl_c_leaves_a_readable_run(self, tmp_path: Path) -> None:
+        with subprocess.Popen(
+            command("evaluation.n_tasks=1", "n_envs=4", "student.n_steps=64"),
+            cwd=tmp_path,
+            env=ENVIRONMENT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as run:
+            assert run.stdout is not None
+            while "0 steps: mastered" not in run.stdout.readline():
+                assert run.poll() is None
+            run.send_signal(signal.SIGINT)
+            output, error = run.communicate()
+        assert run.returncode == train.INTERRUPTED
+        assert "Interrupted" in output
+        assert error == ""
+        directory = only_run(tmp_path)
+        summary = directory.read_summary()
+        assert summary is not None
+        assert summary["status"] == "interrupted"
+        assert len(directory.read_evaluations()) >= 1
+        assert summary["episodes"] == 0 or len(directory.read_episodes()) == summary["episodes"]
+
+    def test_a_reward_that_is_not_finite_stops_the_run_and_names_where(
+        self,
+        chiron_train: Any,
+        tmp_path: Path,
+        capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        honest_step = StumpTracks.step
+        steps = 0
+
+        def step(self: StumpTracks, action: Any) -> Any:
+            nonlocal steps
+            steps += 1
+            observation, reward, *rest = honest_step(self, action)
+            return observation, np.nan if steps == 6_000 else reward, *rest
+
+        monkeypatch.setattr(StumpTracks, "step", step)
+        code = chiron_train("total_steps=8_000", "n_envs=4", "evaluation.n_tasks=1", "student.n_steps=64")
+        assert code == train.FAILED
+        error = capsys.readouterr().err
+        assert "reward nan of slot" in error
+        assert "'stump_height'" in error
+        directory = only_run(tmp_path)
+        summary = directory.read_summary()
+        assert summary is not None
+        assert summary["status"] == "failed"
+        assert len(directory.read_episodes()) == summary["episodes"] > 0
+        assert "NotFiniteError" in directory.log.read_text()
+
+    def test_an_evaluation_log_that_cannot_be_written_ends_the_run_as_failed(
+        self, chiron_train: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail(*arguments: object) -> None:
+            raise OSError("No space left on device")
+
+        monkeypatch.setattr(EvaluationLog, "add", fail)
+        with pytest.raises(OSError, match="No space left"):
+            chiron_train("debug=smoke")
+        summary = only_run(tmp_path).read_summary()
+        assert summary is not None
+        assert summary["status"] == "failed"
+
+
+def test_help_reads_like_a_manual(chiron_train: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    assert chiron_train("--help") == 0
+    text = capsys.readouterr().out
+    for word in ("stump_tracks", "alp_gmm", "random", "ppo", "sac", "total_steps=", "Examples", "results="):
+        assert word in text

@@ -1,0 +1,99 @@
+"""Every YAML in `conf/`: does it compose, and does it say what its class understands?"""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hydra.utils import get_class
+from omegaconf import OmegaConf
+
+from conf.build import build
+from conf.schema import check_ranges
+from scripts.training_run import TrainingRun
+from tests.listing import CONF, build_teacher, build_world, composed, names_in
+
+COMPONENTS = [(group, name) for group in ("env", "teacher", "student") for name in names_in(group)]
+BY_IMPORT_PATH = "sb3"
+"""The student that has no class of its own."""
+
+
+def configured(group: str, name: str, *more: str) -> dict[str, Any]:
+    overrides = [f"{group}={name}", *more]
+    if name == BY_IMPORT_PATH:
+        overrides.append("student._target_=stable_baselines3.A2C")
+    return composed(*overrides)
+
+
+@pytest.mark.parametrize(("group", "name"), COMPONENTS)
+class TestEveryComponent:
+    def test_has_only_keys_that_its_class_takes(self, group: str, name: str) -> None:
+        node = configured(group, name)[group]
+        signature = inspect.signature(get_class(node["_target_"]))
+        assert set(node) - {"_target_", "vec_normalize"} <= set(signature.parameters)
+
+    def test_building_leaves_the_configuration_as_it_was(self, group: str, name: str) -> None:
+        node = configured(group, name)[group]
+        before = copy.deepcopy(node)
+        build(node)
+        assert node == before
+
+    def test_opens_with_a_line_that_says_what_it_is(self, group: str, name: str) -> None:
+        assert (CONF / group / f"{name}.yaml").read_text().startswith("# ")
+
+
+@pytest.mark.parametrize("env", names_in("env"))
+@pytest.mark.parametrize("teacher", names_in("teacher"))
+def test_every_teacher_teaches_in_every_world(env: str, teacher: str) -> None:
+    space = build_world(env).task_space
+    built = build_teacher(teacher, space=space, seed=np.random.SeedSequence(0))
+    assert space.contains(built.sample().task)
+
+
+@pytest.mark.parametrize("student", names_in("student"))
+def test_every_student_can_be_built(student: str) -> None:
+    names = {"env": "stump_tracks", "teacher": "random", "student": student}
+    TrainingRun(configured("student", student, "n_envs=2"), names)
+
+
+@pytest.mark.parametrize("kind", ["experiment", "debug"])
+def test_every_preset_composes_and_opens_with_its_command(kind: str) -> None:
+    for name in names_in(kind):
+        check_ranges(composed(f"{kind}={name}"))
+        text = (CONF / kind / f"{name}.yaml").read_text()
+        assert f"chiron-train {kind}={name}" in text
+
+
+def test_the_command_line_beats_a_preset() -> None:
+    assert composed("debug=smoke")["n_envs"] == 4
+    assert composed("debug=smoke", "n_envs=2")["n_envs"] == 2
+
+
+def test_presets_are_the_published_ones() -> None:
+    sac = composed("student=sac", "n_envs=8")["student"]
+    # One update per ten steps of all worlds together.
+    assert sac["gradient_steps"] / (sac["train_freq"] * 8) == 1 / 10
+    assert (sac["batch_size"], sac["buffer_size"], sac["policy_kwargs"]) == (
+        1000,
+        2_000_000,
+        {"net_arch": [400, 300]},
+    )
+    ppo = composed("student=ppo_benchmark", "n_envs=8")["student"]
+    assert ppo["n_steps"] * 8 == 20_000
+    assert ppo["n_steps"] * 8 / ppo["batch_size"] == 20
+    paper, benchmark = (composed(f"teacher={n}")["teacher"] for n in ("alp_gmm", "alp_gmm_benchmark"))
+    assert (paper["fit_rate"], paper["random_ratio"], paper["max_gaussians"]) == (250, 0.2, 10)
+    assert (benchmark["fit_rate"], benchmark["random_ratio"], benchmark["max_gaussians"]) == (150, 0.05, 9)
+    assert paper["scales_returns"]
+    assert not benchmark["scales_returns"]
+
+
+def test_a_component_from_elsewhere_is_a_yaml_in_a_folder_of_ones_own(tmp_path: Path) -> None:
+    OmegaConf.save({"_target_": "teachers.random.Random"}, tmp_path / "mine.yaml")
+    node = OmegaConf.to_container(OmegaConf.load(tmp_path / "mine.yaml"))
+    assert isinstance(node, dict)
+    assert build({str(k): v for k, v in node.items()}).func.__name__ == "Random"
