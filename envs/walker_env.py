@@ -118,8 +118,8 @@ class WalkerEnv(gym.Env[NDArray[np.float32], NDArray[np.float32]]):
             initial_force: Horizontal force on the hull during the first step, newtons.
         """
         self._world = WalkerWorld(self.body, track, initial_force)
-        self._world.step(np.zeros(len(self.body.joints)))
-        self._shaping = self._potential()
+        self._world.step([0.0] * len(self.body.joints))
+        self._shaping = _potential(*self._world.pose())
         self._steps = 0
         self._return = 0.0
         return self._world.observe()
@@ -139,15 +139,13 @@ class WalkerEnv(gym.Env[NDArray[np.float32], NDArray[np.float32]]):
         world = self._world
         if world is None:
             raise RuntimeError("call reset() before step()")
-        world.step(action)
+        effort = world.step(action.tolist())
         self._steps += 1
-
-        shaping = self._potential()
-        effort = np.minimum(np.abs(action), 1.0).sum()
-        reward = float(shaping - self._shaping - self.body.torque_penalty * effort)
+        x, angle = world.pose()
+        shaping = _potential(x, angle)
+        reward = shaping - self._shaping - self.body.torque_penalty * effort
         self._shaping = shaping
 
-        x = world.pose()[0]
         fallen = world.hull_touched or x < 0
         if fallen:
             reward = _FALL_REWARD
@@ -159,8 +157,7 @@ class WalkerEnv(gym.Env[NDArray[np.float32], NDArray[np.float32]]):
             info["is_success"] = self._return > self.mastered_return
         return world.observe(), reward, terminated, truncated, info
 
-    def _potential(self) -> float:
-        """Shaping of the reward: progress, about 300 over the whole track, less the hull's tilt."""
-        assert self._world is not None
-        x, _, angle = self._world.pose()
-        return 130 * x / 30 - 5 * abs(angle)
+
+def _potential(x: float, angle: float) -> float:
+    """What the reward is the gain of: progress, worth about 300 over a whole track, less the hull's tilt."""
+    return 130 * x / 30 - 5 * abs(angle)

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import Box2D
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from envs.track import GROUND_LEVEL, START_X, Track
 from envs.walker_body import WalkerBody
@@ -130,19 +130,28 @@ class WalkerWorld:
     def hull_touched(self) -> bool:
         return self._contacts.hull_touched
 
-    def step(self, action: ArrayLike) -> None:
-        """Advance by 1/50 s under one number in [-1, 1] per joint: sign of the speed, share of the torque."""
-        torque = self.body.motor_torque
-        values = np.asarray(action).tolist()
-        for joint, spec, value in zip(self._joints, self.body.joints, values, strict=True):
-            joint.motorSpeed = math.copysign(spec.max_speed, value) if value else 0.0
-            joint.maxMotorTorque = torque * min(abs(value), 1.0)
-        self._world.Step(1 / STEPS_PER_SECOND, _VELOCITY_ITERATIONS, _POSITION_ITERATIONS)
+    def step(self, action: Sequence[float]) -> float:
+        """Advance by 1/50 s.
 
-    def pose(self) -> tuple[float, float, float]:
-        """Position (x, y) of the hull in metres and its angle in radians."""
-        x, y = self._hull.position
-        return x, y, self._hull.angle
+        Args:
+            action: One number per joint: the sign of its speed, and the share of the torque in [0, 1]
+                (what is larger counts as 1).
+
+        Returns:
+            The sum of the shares of the torque.
+        """
+        effort = 0.0
+        for joint, spec, value in zip(self._joints, self.body.joints, action, strict=True):
+            share = min(abs(value), 1.0)
+            joint.motorSpeed = math.copysign(spec.max_speed, value) if value else 0.0
+            joint.maxMotorTorque = self.body.motor_torque * share
+            effort += share
+        self._world.Step(1 / STEPS_PER_SECOND, _VELOCITY_ITERATIONS, _POSITION_ITERATIONS)
+        return effort
+
+    def pose(self) -> tuple[float, float]:
+        """How far the hull has come, metres from the track's start, and its angle, radians."""
+        return self._hull.position[0], self._hull.angle
 
     def observe(self) -> NDArray[np.float32]:
         """What the walker senses, float32: hull (4), per joint angle and speed, feet, lidar (10)."""

@@ -14,7 +14,9 @@ from omegaconf import OmegaConf
 
 from conf.build import build
 from conf.schema import check_ranges
+from envs import StumpTracks
 from scripts.training_run import TrainingRun
+from teachers import Random
 from tests.listing import CONF, build_teacher, build_world, composed, names_in
 
 COMPONENTS = [(group, name) for group in ("env", "teacher", "student") for name in names_in(group)]
@@ -96,4 +98,5 @@ def test_a_component_from_elsewhere_is_a_yaml_in_a_folder_of_ones_own(tmp_path: 
     OmegaConf.save({"_target_": "teachers.random.Random"}, tmp_path / "mine.yaml")
     node = OmegaConf.to_container(OmegaConf.load(tmp_path / "mine.yaml"))
     assert isinstance(node, dict)
-    assert build({str(k): v for k, v in node.items()}).func.__name__ == "Random"
+    made = build({str(key): value for key, value in node.items()})(space=StumpTracks.task_space(), seed=0)
+    assert isinstance(made, Random)
