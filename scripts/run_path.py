@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 _NAMED_BY_PATH = {"env", "teacher", "student", "seed", "study", "results"}
+_PRESETS = {"experiment", "debug"}
+"""Groups whose choices name a study of their own, and so are named by the path unless the user renames it."""
 _LONGEST_LEVEL = 120
 
 
@@ -33,7 +35,8 @@ def override_level(overrides: Sequence[str]) -> str:
     cannot stand in a file name as it is, a short digest keeps different values apart.
     """
     pairs = [override.lstrip("+~").partition("=")[::2] for override in overrides]
-    others = sorted((key, value) for key, value in pairs if key not in _NAMED_BY_PATH)
+    named = _NAMED_BY_PATH if any(key == "study" for key, _ in pairs) else _NAMED_BY_PATH | _PRESETS
+    others = sorted((key, value) for key, value in pairs if key not in named)
     last_names = Counter(key.rpartition(".")[2] for key, _ in others)
     parts = []
     for key, value in others:

@@ -65,7 +65,9 @@ def test_every_student_can_be_built(student: str) -> None:
 @pytest.mark.parametrize("kind", ["experiment", "debug"])
 def test_every_preset_composes_and_opens_with_its_command(kind: str) -> None:
     for name in names_in(kind):
-        check_ranges(composed(f"{kind}={name}"))
+        config = composed(f"{kind}={name}")
+        check_ranges(config)
+        assert config["study"] == name
         text = (CONF / kind / f"{name}.yaml").read_text()
         assert f"chiron-train {kind}={name}" in text
 

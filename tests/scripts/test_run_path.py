@@ -22,7 +22,8 @@ def test_levels_say_what_ran() -> None:
         (["total_steps=100", "env.body=short"], "body-short+total_steps-100"),
         (["env.body=short", "total_steps=100"], "body-short+total_steps-100"),
         (["+student.tau=0.1"], "tau-0.1"),
-        (["debug=smoke"], "debug-smoke"),
+        (["experiment=main_job"], ""),
+        (["experiment=main_job", "study=mine"], "experiment-main_job"),
     ],
 )
 def test_other_overrides_become_a_readable_level(overrides: list[str], level: str) -> None:
