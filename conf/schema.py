@@ -34,6 +34,7 @@ class RunConfig:
         student: Who learns: a Stable-Baselines3 algorithm, by `_target_`.
         total_steps: Environment steps of training.
         n_envs: Worlds played side by side.
+        n_workers: Processes that step the worlds; 0 steps them in the run's own. Results do not depend on it.
         seed: Seeds everything the run draws.
         device: Where the student's networks live: auto, cpu, cuda or cuda:N.
         threads: CPU threads for the student's networks.
@@ -47,6 +48,7 @@ class RunConfig:
     student: Any = MISSING
     total_steps: int = MISSING
     n_envs: int = MISSING
+    n_workers: int = MISSING
     seed: int = MISSING
     device: str = MISSING
     threads: int = MISSING
@@ -58,6 +60,7 @@ class RunConfig:
 _AT_LEAST = {
     "total_steps": 1,
     "n_envs": 1,
+    "n_workers": 0,
     "seed": 0,
     "threads": 1,
     "evaluation.every_steps": 1,

@@ -70,6 +70,15 @@ class Job:
         """
         return TrainingRun(self.config, self.names)
 
+    def check(self) -> None:
+        """Make sure that the job has been done or can be.
+
+        Raises:
+            ValueError: If it cannot be run.
+        """
+        if self.finished_summary() is None:
+            TrainingRun({**self.config, "n_workers": 0}, self.names)
+
 
 def _leaves(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     for key, value in node.items():

@@ -30,8 +30,6 @@ class CheckJobs(Callback):
             parsed = OverridesParser.create(config_loader=loader).parse_overrides(given)
             for overrides in BasicSweeper.split_arguments(parsed, None)[0]:
                 composed = loader.load_sweep_config(config, overrides)
-                job = Job(composed, composed.hydra)
-                if job.finished_summary() is None:
-                    job.build()
+                Job(composed, composed.hydra).check()
         except (ValueError, HydraException, OmegaConfBaseException) as error:
             refuse(error)

@@ -13,6 +13,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 
+from envs.vector_workers import WorkerError
 from scripts.console import ProgressCallback, print_summary
 from scripts.job import Job
 from scripts.refusal import refuse
@@ -30,7 +31,7 @@ def main() -> None:
         _train()
     except (HydraException, OmegaConfBaseException) as error:
         refuse(error)
-    except NotFiniteError as error:
+    except (NotFiniteError, WorkerError) as error:
         print(f"chiron-train: {error}", file=sys.stderr)
         sys.exit(FAILED)
     except KeyboardInterrupt:

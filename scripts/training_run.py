@@ -16,7 +16,7 @@ from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 
 from conf.build import build
 from conf.schema import check_ranges
-from envs.vector_loop import VectorLoop
+from envs.vector_workers import make_vector
 from evaluation.callback import EvaluationCallback, EvaluationListener, mastered_percent, return_mean
 from evaluation.episode_log import EpisodeLog
 from evaluation.evaluate import TaskResult
@@ -51,6 +51,7 @@ class TrainingRun:
         self.names = dict(names)
         device = _checked_device(config["device"])
         torch.set_num_threads(config["threads"])
+        n_workers = min(config["n_workers"], config["n_envs"])
         teacher_seed, episode_seed, student_seed = np.random.SeedSequence(config["seed"]).spawn(3)
 
         with _blaming("env"):
@@ -60,7 +61,7 @@ class TrainingRun:
             teacher = build(config["teacher"])(space=space, seed=teacher_seed)
             self.curriculum = Curriculum(teacher, space, episode_seed)
         with _blaming("env"):
-            self.vec_env = CurriculumVecEnv([make_world] * config["n_envs"], self.curriculum)
+            self.vec_env = CurriculumVecEnv([make_world] * config["n_envs"], self.curriculum, n_workers)
         with _blaming("student"):
             self.model = _build_student(
                 config["student"],
@@ -70,7 +71,8 @@ class TrainingRun:
             )
         evaluation = config["evaluation"]
         self._task_set = uniform_tasks(space, evaluation["n_tasks"], evaluation["seed"])
-        self._test_worlds = VectorLoop([make_world] * min(_EVALUATION_SLOTS, len(self._task_set)))
+        slots = min(_EVALUATION_SLOTS, len(self._task_set))
+        self._test_worlds = make_vector([make_world] * slots, n_workers)
         self._last_evaluation: list[TaskResult] | None = None
 
     def execute(

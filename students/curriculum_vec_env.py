@@ -18,7 +18,8 @@ from stable_baselines3.common.vec_env.base_vec_env import (
     VecEnvStepReturn,
 )
 
-from envs.vector_loop import EnvFn, VectorLoop
+from envs.vector_loop import EnvFn
+from envs.vector_workers import make_vector
 from teachers.curriculum import Curriculum, Outcome
 
 
@@ -38,6 +39,7 @@ class CurriculumVecEnv(VecEnv):
         worlds: One function per slot that makes its world, or a ready `gymnasium.vector.VectorEnv` with
             autoreset disabled, whose `reset` takes `options={"reset_mask": (n,), "task": (n, d)}`.
         curriculum: Who decides what is played. Without a return range of its own it takes the worlds'.
+        n_workers: Processes that step the worlds, if they are given as functions; 0 for this process.
 
     Raises:
         ValueError: If there are no worlds, the vector env resets its slots itself, or the worlds have
@@ -47,11 +49,13 @@ class CurriculumVecEnv(VecEnv):
         steps: Environment steps made by all slots together.
     """
 
-    def __init__(self, worlds: Sequence[EnvFn] | VectorEnv[Any, Any, Any], curriculum: Curriculum) -> None:
+    def __init__(
+        self, worlds: Sequence[EnvFn] | VectorEnv[Any, Any, Any], curriculum: Curriculum, n_workers: int = 0
+    ) -> None:
         if not isinstance(worlds, VectorEnv):
             if not worlds:
                 raise ValueError("CurriculumVecEnv needs at least one world, got none")
-            worlds = VectorLoop(worlds)
+            worlds = make_vector(worlds, n_workers)
         if worlds.metadata.get("autoreset_mode") != AutoresetMode.DISABLED:
             raise ValueError(
                 "CurriculumVecEnv decides when slots are reset: make the VectorEnv with "

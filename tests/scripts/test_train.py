@@ -24,7 +24,13 @@ from evaluation.task_sets import uniform_tasks
 from scripts import train
 from scripts.refusal import BAD_INPUT
 
-SMALL = ["total_steps=2_048", "n_envs=4", "evaluation.every_steps=1_024", "evaluation.n_tasks=3"]
+SMALL = [
+    "total_steps=2_048",
+    "n_envs=4",
+    "n_workers=0",
+    "evaluation.every_steps=1_024",
+    "evaluation.n_tasks=3",
+]
 """A run of a second or two."""
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
 
@@ -78,7 +84,7 @@ class TestWhatARunLeaves:
             "alp_gmm",
             "ppo",
         ]
-        assert overrides == "every_steps-1_024+n_tasks-3+n_envs-4+n_steps-128+total_steps-2_048"
+        assert overrides == "every_steps-1_024+n_tasks-3+n_envs-4+n_workers-0+n_steps-128+total_steps-2_048"
         assert seed == "seed0"
 
     def test_summary(self, finished: RunDirectory) -> None:
@@ -172,28 +178,40 @@ class TestRunningAgain:
         assert not first.equals(episodes("c", 1))
         assert (tmp_path / "a").exists()
 
+    def test_the_number_of_workers_does_not_matter(self, chiron_train: Any, tmp_path: Path) -> None:
+        runs = []
+        for n_workers in (0, 2):
+            results = f"results={n_workers}"
+            assert chiron_train("debug=smoke", "student.n_steps=128", results, f"n_workers={n_workers}") == 0
+            runs.append(only_run(tmp_path / str(n_workers)))
+        pd.testing.assert_frame_equal(runs[0].read_episodes(), runs[1].read_episodes())
+        pd.testing.assert_frame_equal(runs[0].read_evaluations(), runs[1].read_evaluations())
+
     def test_a_finished_run_returns_its_stored_result(
         self, chiron_train: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        chiron_train("debug=smoke", "evaluation.n_tasks=1")
+        chiron_train("debug=smoke", "n_workers=0", "evaluation.n_tasks=1")
         before = only_run(tmp_path).summary.stat().st_mtime_ns
         capsys.readouterr()
-        assert chiron_train("debug=smoke", "evaluation.n_tasks=1") == 0
+        assert chiron_train("debug=smoke", "n_workers=0", "evaluation.n_tasks=1") == 0
         assert "had been finished" in capsys.readouterr().out
         assert only_run(tmp_path).summary.stat().st_mtime_ns == before
 
     def test_another_configuration_is_refused_with_the_keys_that_differ(
         self, chiron_train: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        chiron_train("debug=smoke", "evaluation.n_tasks=1")
+        chiron_train("debug=smoke", "n_workers=0", "evaluation.n_tasks=1")
         run = only_run(tmp_path)
         run.config.write_text(run.config.read_text().replace("fit_rate: 250", "fit_rate: 100"))
-        assert chiron_train("debug=smoke", "evaluation.n_tasks=1") == BAD_INPUT
+        assert chiron_train("debug=smoke", "n_workers=0", "evaluation.n_tasks=1") == BAD_INPUT
         assert "differs in teacher.fit_rate=250 (there: 100)" in capsys.readouterr().err
 
     def test_a_sweep_keeps_its_jobs_apart(self, chiron_train: Any, tmp_path: Path) -> None:
         sweep = ["teacher=random,alp_gmm", "student.gamma=0.9,0.99", "evaluation.n_tasks=1"]
-        assert chiron_train("-m", "debug=smoke", "total_steps=100", "student.n_steps=64", *sweep) == 0
+        assert (
+            chiron_train("-m", "debug=smoke", "n_workers=0", "total_steps=100", "student.n_steps=64", *sweep)
+            == 0
+        )
         summaries = [json.loads(path.read_text()) for path in tmp_path.rglob("summary.json")]
         assert len(summaries) == 4
         assert {summary["status"] for summary in summaries} == {"finished"}
@@ -211,7 +229,10 @@ class TestOtherStudents:
         ids=["sac", "tqc", "a2c"],
     )
     def test_any_algorithm_learns(self, chiron_train: Any, tmp_path: Path, overrides: list[str]) -> None:
-        assert chiron_train("debug=smoke", "total_steps=200", "evaluation.n_tasks=1", *overrides) == 0
+        assert (
+            chiron_train("debug=smoke", "total_steps=200", "n_workers=0", "evaluation.n_tasks=1", *overrides)
+            == 0
+        )
         summary = only_run(tmp_path).read_summary()
         assert summary is not None
         assert summary["status"] == "finished"
@@ -224,6 +245,7 @@ class TestBadInput:
             ("teacher=foo", "teacher=foo must be one of alp_gmm, "),
             ("env=foo", "env=foo must be one of stump_tracks"),
             ("n_envs=0", "n_envs=0 must be at least 1"),
+            ("n_workers=-1", "n_workers=-1 must be at least 0"),
             ("total_steps=-5", "total_steps=-5 must be at least 1"),
             ("seed=-1", "seed=-1 must be at least 0"),
             ("n_envs=many", "n_envs=many: Value 'many' of type 'str' could not be converted to Integer"),
@@ -311,7 +333,9 @@ class TestWhatGoesWrong:
             return observation, np.nan if steps == 6_000 else reward, *rest
 
         monkeypatch.setattr(StumpTracks, "step", step)
-        code = chiron_train("total_steps=8_000", "n_envs=4", "evaluation.n_tasks=1", "student.n_steps=64")
+        code = chiron_train(
+            "total_steps=8_000", "n_envs=4", "n_workers=0", "evaluation.n_tasks=1", "student.n_steps=64"
+        )
         assert code == train.FAILED
         error = capsys.readouterr().err
         assert "reward nan of slot" in error
@@ -331,7 +355,7 @@ class TestWhatGoesWrong:
 
         monkeypatch.setattr(EvaluationLog, "add", fail)
         with pytest.raises(OSError, match="No space left"):
-            chiron_train("debug=smoke")
+            chiron_train("debug=smoke", "n_workers=0")
         summary = only_run(tmp_path).read_summary()
         assert summary is not None
         assert summary["status"] == "failed"

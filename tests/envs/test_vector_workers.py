@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from gymnasium import spaces
+
+from envs import StumpTracks, VectorLoop, VectorWorkers, WorkerError
+from tests.conftest import CountdownWorld
+
+
+class TroubledWorld(CountdownWorld):
+    """Gets into the trouble that the first number of its task names, at its third step."""
+
+    RAISE, DIE, HANG = 1.0, 2.0, 3.0
+
+    def step(self, action: Any) -> Any:
+        trouble, self._steps = self._observation[0], getattr(self, "_steps", 0) + 1
+        if self._steps == 3:
+            if trouble == self.RAISE:
+                raise ArithmeticError("the world does not add up")
+            if trouble == self.DIE:
+                os._exit(7)
+            if trouble == self.HANG:
+                time.sleep(3600)
+        return np.copy(self._observation), 0.0, False, False, {}
+
+
+class DictWorld(gym.Env[Any, Any]):
+    """With a dict of observations, discrete actions and no task space."""
+
+    metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012 (as Gymnasium declares it)
+
+    def __init__(self) -> None:
+        self.observation_space = spaces.Dict(
+            {"count": spaces.Box(0, 100, (2,), np.float32), "parity": spaces.Discrete(2)}
+        )
+        self.action_space = spaces.Discrete(5)
+        self._count = 0
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
+        super().reset(seed=seed)
+        self._count = int(self.np_random.integers(10))
+        return self._observe(), {}
+
+    def step(self, action: Any) -> Any:
+        self._count += int(action)
+        return self._observe(), float(action), self._count > 50, False, {}
+
+    def _observe(self) -> dict[str, Any]:
+        return {"count": np.full(2, self._count, np.float32), "parity": self._count % 2}
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left_behind() -> Iterator[None]:
+    yield
+    assert multiprocessing.active_children() == []
+
+
+def same(first: Any, second: Any) -> bool:
+    if isinstance(first, dict):
+        return first.keys() == second.keys() and all(same(first[key], second[key]) for key in first)
+    return np.array_equal(first, second)
+
+
+@pytest.mark.parametrize("n_workers", [1, 2, 5, 9])
+def test_workers_do_what_the_loop_does_bit_for_bit(n_workers: int) -> None:
+    rng = np.random.default_rng(0)
+    loop, workers = VectorLoop([StumpTracks] * 5), VectorWorkers([StumpTracks] * 5, n_workers)
+    space = StumpTracks.task_space()
+    over = np.ones(5, dtype=np.bool_)
+    for step in range(120):
+        if over.any():
+            tasks, seeds = space.sample(rng, 5), rng.integers(1000, size=5).tolist()
+            options = {"reset_mask": over, "task": tasks}
+            first, second = (
+                worlds.reset(seed=seeds, options=options)  # type: ignore[arg-type]
+                for worlds in (loop, workers)
+            )
+            assert same(first[0], second[0])
+            assert same(first[1], second[1])
+        actions = rng.uniform(-1, 1, (5, 4)).astype(np.float32)
+        first_step, second_step = loop.step(actions), workers.step(actions)
+        for left, right in zip(first_step, second_step, strict=True):
+            assert same(left, right)
+        over = first_step[2] | first_step[3] | (rng.random(5) < 0.02)
+    assert step == 119
+    workers.close()
+
+
+def test_dicts_of_observations_and_discrete_actions() -> None:
+    loop, workers = VectorLoop([DictWorld] * 3), VectorWorkers([DictWorld] * 3, 2)
+    assert same(loop.reset(seed=4)[0], workers.reset(seed=4)[0])
+    for _ in range(5):
+        for left, right in zip(
+            loop.step(np.array([1, 2, 3])), workers.step(np.array([1, 2, 3])), strict=True
+        ):
+            assert same(left, right)
+    workers.close()
+
+
+def test_attributes_and_methods_by_slot() -> None:
+    workers = VectorWorkers([CountdownWorld] * 3, 2)
+    workers.set_attr("poison", [1.0, 2.0, 3.0])
+    assert workers.get_attr("poison") == (1.0, 2.0, 3.0)
+    assert workers.call("has_wrapper_attr", "poison") == (True, True, True)
+    assert workers.get_attr("task_space")[2].columns == ["duration", "worth"]
+    workers.close()
+
+
+def trouble(kind: float, patience: float = 30.0) -> str:
+    workers = VectorWorkers([TroubledWorld] * 4, 2, patience)
+    tasks = np.array([[10, 0], [10, 0], [10, 0], [kind, 0.5]], dtype=np.float32)
+    workers.reset(options={"task": tasks})
+    with pytest.raises(WorkerError) as error:
+        for _ in range(5):
+            workers.step(np.zeros((4, 1), dtype=np.float32))
+    workers.close()
+    return str(error.value)
+
+
+def test_an_error_in_a_world_names_the_slot_and_comes_with_its_traceback() -> None:
+    message = trouble(TroubledWorld.RAISE)
+    assert "error in slot 3" in message
+    assert "ArithmeticError: the world does not add up" in message
+    assert "3: [1.0, 0.5]" in message
+
+
+def test_a_worker_that_dies_is_named_with_exit_code_slots_and_tasks() -> None:
+    message = trouble(TroubledWorld.DIE)
+    assert "worker 1" in message
+    assert "{2: [10.0, 0.0], 3: [2.0, 0.5]}" in message
+    assert message.endswith("died with exit code 7")
+
+
+def test_a_worker_that_hangs_is_named_and_ended() -> None:
+    message = trouble(TroubledWorld.HANG, patience=1.0)
+    assert "3: [3.0, 0.5]" in message
+    assert message.endswith("has not answered for 1 s")
+
+
+def test_a_world_that_cannot_be_made_is_reported() -> None:
+    def fail_elsewhere() -> CountdownWorld:
+        if multiprocessing.parent_process() is not None:
+            raise LookupError("no such track")
+        return CountdownWorld()
+
+    with pytest.raises(WorkerError, match="LookupError: no such track"):
+        VectorWorkers([fail_elsewhere] * 2, 1)
+
+
+@pytest.mark.parametrize(("count", "n_workers", "message"), [(0, 1, "at least one"), (1, 0, "n_workers=0")])
+def test_refuses_to_be_empty(count: int, n_workers: int, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        VectorWorkers([CountdownWorld] * count, n_workers)
+
+
+def test_workers_end_with_a_process_that_is_killed() -> None:
+    script = (
+        "import os\n"
+        "from envs import VectorWorkers\n"
+        "from tests.conftest import CountdownWorld\n"
+        "if __name__ == '__main__':\n"
+        "    workers = VectorWorkers([CountdownWorld] * 2, 2)\n"
+        "    print(*(process.pid for process in workers._processes), flush=True)\n"
+        "    workers.reset()\n"
+        "    input()\n"
+    )
+    home = Path(__file__).parents[2]
+    with subprocess.Popen(
+        [sys.executable, "-c", script],
+        cwd=home,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as maker:
+        assert maker.stdout is not None
+        workers = [int(pid) for pid in maker.stdout.readline().split()]
+        assert len(workers) == 2
+        maker.send_signal(signal.SIGKILL)
+    deadline = time.monotonic() + 30
+    while any(_is_running(pid) for pid in workers):
+        assert time.monotonic() < deadline, "a worker outlives its maker"
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
