@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -32,11 +31,10 @@ SMALL = [
     "evaluation.n_tasks=3",
 ]
 """A run of a second or two."""
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
 
 
 def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "scripts.train", *arguments]
+    return [str(Path(sys.executable).parent / "chiron-train"), *arguments]
 
 
 @pytest.fixture
@@ -69,7 +67,6 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
         cwd=folder,
         check=True,
         stdout=subprocess.DEVNULL,
-        env=ENVIRONMENT,
     )
     return only_run(folder)
 
@@ -296,7 +293,6 @@ class TestWhatGoesWrong:
         with subprocess.Popen(
             command("evaluation.n_tasks=1", "n_envs=4", "student.n_steps=64"),
             cwd=tmp_path,
-            env=ENVIRONMENT,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
