@@ -36,7 +36,7 @@ class EvaluationCallback(BaseCallback):
         worlds: Where to play; not the worlds of the training.
         task_set: The test tasks.
         every_steps: Training steps between evaluations.
-        listeners: Told the results of each evaluation.
+        listener: Told the results of each evaluation.
     """
 
     def __init__(
@@ -44,13 +44,13 @@ class EvaluationCallback(BaseCallback):
         worlds: VectorEnv[Any, Any, Any],
         task_set: TaskSet,
         every_steps: int,
-        listeners: list[EvaluationListener],
+        listener: EvaluationListener,
     ) -> None:
         super().__init__()
         self.worlds = worlds
         self.task_set = task_set
         self.every_steps = every_steps
-        self.listeners = listeners
+        self.listener = listener
         self._evaluated_at = -1
 
     def _on_training_start(self) -> None:
@@ -71,8 +71,7 @@ class EvaluationCallback(BaseCallback):
         self._evaluated_at = self.num_timesteps
         tasks = self.task_set
         results = evaluate(policy_of(self.model), self.worlds, tasks.tasks, tasks.seeds)
-        for listener in self.listeners:
-            listener(self.num_timesteps, results)
+        self.listener(self.num_timesteps, results)
         self.logger.record("evaluation/mastered_percent", mastered_percent(results))
         self.logger.record("evaluation/return_mean", return_mean(results))
         self.logger.record("evaluation/length_mean", np.mean([row.length for row in results]))

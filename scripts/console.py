@@ -3,34 +3,32 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
-from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.utils import safe_mean
 
-from evaluation.callback import mastered_percent, return_mean
-from evaluation.evaluate import TaskResult
 from evaluation.run_directory import RunDirectory
+from teachers.curriculum import Episode
 
 _REFRESH_SECONDS = 0.5
+_RECENT_EPISODES = 100
 
 
-class ProgressCallback(BaseCallback):
+class ProgressDisplay:
     """A bar with steps per second, time left, recent return and percentage mastered.
 
     Where the output is no terminal, only the lines about evaluations are printed.
 
     Args:
         console: Where to show it.
-        total_steps: Steps of the whole training.
+        total_steps: Steps of the whole run.
     """
 
     def __init__(self, console: Console, total_steps: int) -> None:
-        super().__init__()
         self._progress = Progress(
             BarColumn(bar_width=24),
             TaskProgressColumn(),
@@ -44,36 +42,38 @@ class ProgressCallback(BaseCallback):
         )
         self._console = console
         self._bar = self._progress.add_task(
-            "training", total=total_steps, speed=0.0, recent=float("nan"), mastered="–"
+            "learning", total=total_steps, speed=0.0, recent=float("nan"), mastered="–"
         )
+        self._returns: deque[float] = deque(maxlen=_RECENT_EPISODES)
         self._shown_at = time.monotonic()
         self._shown_steps = 0
 
-    def _on_training_start(self) -> None:
+    def __enter__(self) -> Self:
         self._progress.start()
+        return self
 
-    def _on_step(self) -> bool:
+    def __exit__(self, *exception: object) -> None:
+        self._progress.stop()
+
+    def advance(self, step: int) -> None:
         elapsed = time.monotonic() - self._shown_at
-        if elapsed >= _REFRESH_SECONDS:
-            speed = (self.num_timesteps - self._shown_steps) / elapsed
-            recent = safe_mean([episode["r"] for episode in self.model.ep_info_buffer or []])
-            self._progress.update(self._bar, completed=self.num_timesteps, speed=speed, recent=recent)
-            self._shown_at, self._shown_steps = time.monotonic(), self.num_timesteps
-        return True
+        if elapsed < _REFRESH_SECONDS:
+            return
+        speed = (step - self._shown_steps) / elapsed
+        recent = sum(self._returns) / len(self._returns) if self._returns else float("nan")
+        self._progress.update(self._bar, completed=step, speed=speed, recent=recent)
+        self._shown_at, self._shown_steps = time.monotonic(), step
 
-    def show_evaluation(self, step: int, results: list[TaskResult]) -> None:
-        """Print a line about an evaluation, and put its percentage beside the bar."""
-        percent = mastered_percent(results)
-        self._progress.update(self._bar, completed=step, mastered=f"{percent:.0f}%")
+    def hear_episode(self, episode: Episode) -> None:
+        self._returns.append(episode.outcome.episode_return)
+
+    def hear_evaluation(self, step: int, mastered_percent: float, return_mean: float) -> None:
+        self._progress.update(self._bar, completed=step, mastered=f"{mastered_percent:.0f}%")
         self._console.print(
-            f"[bold]{step:>10,}[/] steps: mastered {sum(row.mastered for row in results)} of "
-            f"{len(results)} test tasks ([bold]{percent:.0f}%[/]), mean return {return_mean(results):.1f}",
+            f"[bold]{step:>10,}[/] steps: [bold]{mastered_percent:3.0f}%[/] of the test tasks mastered, "
+            f"mean return {return_mean:.1f}",
             highlight=False,
         )
-
-    def stop(self) -> None:
-        """Take the bar away, however the training ended."""
-        self._progress.stop()
 
 
 def print_summary(console: Console, directory: RunDirectory, study: Path, summary: dict[str, Any]) -> None:

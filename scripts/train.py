@@ -14,7 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 
 from envs.vector_workers import WorkerError
-from scripts.console import ProgressCallback, print_summary
+from scripts.console import ProgressDisplay, print_summary
 from scripts.job import Job
 from scripts.refusal import refuse
 from students.curriculum_vec_env import NotFiniteError
@@ -52,19 +52,16 @@ def _train(config: DictConfig) -> float | None:
         assert summary is not None
         console.print("This run had been finished; its stored result:")
     else:
-        progress = ProgressCallback(console, job.config["total_steps"])
         console.print(f"Training in {job.directory.path}", soft_wrap=True, highlight=False)
         try:
-            summary = run.execute(job.directory, [progress], [progress.show_evaluation])
+            with ProgressDisplay(console, job.config["total_steps"]) as progress:
+                summary = run.execute(job.directory, progress)
         except KeyboardInterrupt:
-            progress.stop()
             console.print("Interrupted; what was logged so far is in the run's directory.")
             raise
         except Exception:
             job.directory.log.write_text(traceback.format_exc())
             raise
-        finally:
-            progress.stop()
     print_summary(console, job.directory, job.study, summary)
     mastered: float | None = summary["mastered_percent"]
     return mastered

@@ -1,0 +1,150 @@
+"""What every run has in common: a curriculum, a directory, a summary, and an orderly end."""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import Any, Protocol
+
+import numpy as np
+
+from conf.build import build
+from conf.schema import check_ranges
+from envs.task_space import TaskSpace
+from evaluation.episode_log import EpisodeLog
+from evaluation.figures import draw_curriculum
+from evaluation.run_directory import RunDirectory
+from teachers.curriculum import Curriculum, Episode
+
+
+class Watcher(Protocol):
+    """Who wants to hear how a run is going."""
+
+    def advance(self, step: int) -> None:
+        """The student has made this many steps."""
+
+    def hear_episode(self, episode: Episode) -> None:
+        """An episode has finished."""
+
+    def hear_evaluation(self, step: int, mastered_percent: float, return_mean: float) -> None:
+        """The student has been tested after this many steps."""
+
+
+class Run(ABC):
+    """A teacher and a student, ready to go.
+
+    Building a run checks everything in its configuration and writes nothing.
+
+    Args:
+        config: A resolved configuration, with the keys of `conf.schema.RunConfig`.
+        names: What the config calls its env, teacher and student.
+
+    Raises:
+        ValueError: If the configuration cannot be run: key, value and what is allowed.
+
+    Attributes:
+        config: The configuration.
+        curriculum: Between teacher and student.
+    """
+
+    def __init__(self, config: dict[str, Any], names: Mapping[str, str]) -> None:
+        check_ranges(config)
+        self.config = config
+        self._names = dict(names)
+        self._mastered_percent: float | None = None
+        self._return_mean: float | None = None
+        teacher_seed, episode_seed, student_seed = np.random.SeedSequence(config["seed"]).spawn(3)
+        space = self._prepare()
+        with blaming("teacher"):
+            teacher = build(config["teacher"])(space=space, seed=teacher_seed)
+            self.curriculum = Curriculum(teacher, space, episode_seed)
+        self._make_student(student_seed)
+
+    @abstractmethod
+    def _prepare(self) -> TaskSpace:
+        """Check and build what comes before the teacher; returns the tasks to choose from."""
+
+    @abstractmethod
+    def _make_student(self, seed: np.random.SeedSequence) -> None:
+        """Build the student and what it plays in."""
+
+    @abstractmethod
+    def _learn(self, directory: RunDirectory, watcher: Watcher) -> None:
+        """Learn to the end of the budget, logging evaluations in the directory."""
+
+    @abstractmethod
+    def _save(self, directory: RunDirectory) -> None:
+        """Keep the student, however its learning ended."""
+
+    @abstractmethod
+    def _close(self) -> None:
+        """Let go of processes and worlds."""
+
+    @property
+    @abstractmethod
+    def steps(self) -> int:
+        """Steps made so far."""
+
+    def execute(self, directory: RunDirectory, watcher: Watcher) -> dict[str, Any]:
+        """Learn to the end of the budget, and leave everything in a directory.
+
+        Whatever ends the learning, the directory holds all that was logged and a summary that says how it
+        ended; an exception is passed on.
+
+        Args:
+            directory: Where the run leaves its files; what an earlier try left there is dropped.
+            watcher: Hears how it goes.
+
+        Returns:
+            The content of `summary.json`.
+        """
+        directory.begin(self.config)
+        episode_log = EpisodeLog(directory.episodes, self.curriculum.space)
+        self.curriculum.listeners += [episode_log.add, watcher.hear_episode]
+        started = time.monotonic()
+        directory.write_summary(self._summary("running", 0.0))
+        status = "failed"
+        with ExitStack() as at_the_end:
+            # In reverse order, each even if another fails.
+            at_the_end.callback(
+                lambda: directory.write_summary(self._summary(status, time.monotonic() - started))
+            )
+            at_the_end.callback(self._close)
+            at_the_end.callback(self._save, directory)
+            at_the_end.callback(episode_log.flush)
+            try:
+                self._learn(directory, watcher)
+                status = "finished"
+            except KeyboardInterrupt:
+                status = "interrupted"
+                raise
+        draw_curriculum(directory)
+        return directory.read_summary() or {}
+
+    def _hear_evaluation(self, mastered_percent: float, return_mean: float) -> None:
+        self._mastered_percent, self._return_mean = mastered_percent, return_mean
+
+    def _summary(self, status: str, seconds: float) -> dict[str, Any]:
+        return {
+            "status": status,
+            **self._names,
+            "seed": self.config["seed"],
+            "total_steps": self.config["total_steps"],
+            "steps": self.steps,
+            "episodes": self.curriculum.episodes,
+            "mastered_percent": self._mastered_percent,
+            "return_mean": self._return_mean,
+            "wall_seconds": round(seconds, 2),
+            "steps_per_second": round(self.steps / seconds, 1) if seconds else 0.0,
+        }
+
+
+@contextmanager
+def blaming(key: str) -> Iterator[None]:
+    """Turn what a component says of its arguments into an error that names its part of the config."""
+    try:
+        yield
+    except (ValueError, TypeError, AssertionError) as error:
+        raise ValueError(f"{key}: {error}") from error
