@@ -7,10 +7,12 @@ import math
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter
 
 from envs.task_space import RESERVED_NAMES
 from evaluation.run_directory import RunDirectory
 
+_STEPS = EngFormatter(sep="")
 _MASTERED, _NOT_MASTERED = "#1b7837", "#c2a5cf"
 
 
@@ -33,6 +35,8 @@ def draw_curriculum(directory: RunDirectory) -> None:
         curve, proposed, mastered = figure.subplots(1, 3)
         _draw_proposals(figure, proposed, episodes, columns)
         _draw_mastery(mastered, last, columns)
+        mastered.sharex(proposed)
+        mastered.sharey(proposed)
     else:
         rows = math.ceil((len(columns) + 1) / 3)
         figure = Figure(figsize=(15, 4 * rows), layout="constrained")
@@ -50,16 +54,15 @@ def draw_curriculum(directory: RunDirectory) -> None:
 def _draw_learning_curve(axes: Axes, evaluations: pd.DataFrame) -> None:
     percent = 100 * evaluations.groupby("step")["mastered"].mean()
     axes.plot(percent.index, percent.to_numpy(), marker="o", color=_MASTERED)
-    axes.set(
-        xlabel="training steps", ylabel="mastered test tasks (%)", ylim=(0, None), title="Learning curve"
-    )
+    axes.set(xlabel="training steps", ylabel="mastered test tasks (%)", ylim=(0, 100), title="Learning curve")
+    axes.xaxis.set_major_formatter(_STEPS)
     axes.grid(alpha=0.3)
 
 
 def _draw_proposals(figure: Figure, axes: Axes, episodes: pd.DataFrame, columns: list[str]) -> None:
     x, y = columns
     points = axes.scatter(episodes[x], episodes[y], c=episodes["step"], s=5, cmap="viridis")
-    figure.colorbar(points, ax=axes, label="training steps")
+    figure.colorbar(points, ax=axes, label="training steps", format=_STEPS)
     axes.set(xlabel=x, ylabel=y, title=f"{len(episodes)} training tasks")
 
 
@@ -70,7 +73,7 @@ def _draw_mastery(axes: Axes, last: pd.DataFrame, columns: list[str]) -> None:
         label = f"{'' if mastered else 'not '}mastered ({len(rows)})"
         axes.scatter(rows[x], rows[y], color=color, marker=marker, label=label)
     axes.set(xlabel=x, ylabel=y, title=f"Test tasks after {last['step'].iloc[0]:,} steps")
-    axes.legend(loc="upper right")
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=2, frameon=False)
 
 
 def _draw_marginal(axes: Axes, episodes: pd.DataFrame, last: pd.DataFrame, column: str) -> None:
@@ -78,4 +81,5 @@ def _draw_marginal(axes: Axes, episodes: pd.DataFrame, last: pd.DataFrame, colum
     mastered = last[last["mastered"]]
     axes.scatter(mastered["step"], mastered[column], color=_MASTERED, label="mastered test tasks")
     axes.set(xlabel="training steps", ylabel=column, title=column)
+    axes.xaxis.set_major_formatter(_STEPS)
     axes.legend(loc="upper left")
