@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import multiprocessing
 import pickle
+import select
 import signal
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -63,6 +64,7 @@ class VectorWorkers(VectorEnv[Any, Any, Any]):
         self._shares = [share for share in np.array_split(np.arange(self.num_envs), n_workers) if share.size]
         self._processes: list[SpawnProcess] = []
         self._pipes: list[Connection] = []
+        self._pollers: list[select.poll] = []
 
         probe = env_fns[0]()
         self.single_observation_space = probe.observation_space
@@ -91,6 +93,10 @@ class VectorWorkers(VectorEnv[Any, Any, Any]):
             theirs.close()
             self._processes.append(process)
             self._pipes.append(ours)
+            # Connection.poll makes a new selector at every call.
+            poller = select.poll()
+            poller.register(ours.fileno(), select.POLLIN)
+            self._pollers.append(poller)
         for worker in range(len(self._pipes)):
             self._receive(worker, _STARTUP_SECONDS)
 
@@ -166,7 +172,7 @@ class VectorWorkers(VectorEnv[Any, Any, Any]):
     def _receive(self, worker: int, patience: float) -> bytes:
         pipe = self._pipes[worker]
         try:
-            if not pipe.poll(patience):
+            if not self._pollers[worker].poll(1000 * patience):
                 raise WorkerError(f"{self._name(worker)} has not answered for {patience:g} s")
             answer = pipe.recv_bytes()
         except (EOFError, ConnectionResetError):
