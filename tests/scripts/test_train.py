@@ -206,7 +206,15 @@ class TestRunningAgain:
     def test_a_sweep_keeps_its_jobs_apart(self, chiron_train: Any, tmp_path: Path) -> None:
         sweep = ["teacher=random,alp_gmm", "student.gamma=0.9,0.99", "evaluation.n_tasks=1"]
         assert (
-            chiron_train("-m", "debug=smoke", "n_workers=0", "total_steps=100", "student.n_steps=64", *sweep)
+            chiron_train(
+                "-m",
+                "debug=smoke",
+                "n_workers=0",
+                "total_steps=100",
+                "student.n_steps=64",
+                "student.batch_size=64",
+                *sweep,
+            )
             == 0
         )
         summaries = [json.loads(path.read_text()) for path in tmp_path.rglob("summary.json")]
@@ -291,7 +299,7 @@ class TestBadInput:
 class TestWhatGoesWrong:
     def test_ctrl_c_leaves_a_readable_run(self, tmp_path: Path) -> None:
         with subprocess.Popen(
-            command("evaluation.n_tasks=1", "n_envs=4", "student.n_steps=64"),
+            command("evaluation.n_tasks=1", "n_envs=4", "student.n_steps=64", "student.batch_size=64"),
             cwd=tmp_path,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -330,7 +338,12 @@ class TestWhatGoesWrong:
 
         monkeypatch.setattr(StumpTracks, "step", step)
         code = chiron_train(
-            "total_steps=8_000", "n_envs=4", "n_workers=0", "evaluation.n_tasks=1", "student.n_steps=64"
+            "total_steps=8_000",
+            "n_envs=4",
+            "n_workers=0",
+            "evaluation.n_tasks=1",
+            "student.n_steps=64",
+            "student.batch_size=64",
         )
         assert code == train.FAILED
         error = capsys.readouterr().err
