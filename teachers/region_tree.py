@@ -73,7 +73,7 @@ class RegionTree:
         self._children = [_NO_CHILD]
         """The lower child of each region; the upper one follows it."""
         self._tasks = np.empty((4 * capacity, len(low)), dtype=np.float32)
-        self._returns = np.empty(4 * capacity)
+        self._returns = np.zeros(4 * capacity)
         self._episodes = 0
         position = np.arange(capacity)
         self._ages = ((position[:, None] - 1 - position) % capacity).astype(np.int32)
@@ -120,7 +120,7 @@ class RegionTree:
         self._counts[path] = np.minimum(self._counts[path] + 1, self.capacity)
         self._episodes += 1
         self._measure(path)
-        return path[-1]
+        return int(path[-1])
 
     def episodes(self, region: int) -> tuple[NDArray[np.float32], Floats]:
         """Tasks (n, d) and returns (n,) that a region remembers, oldest first."""
@@ -145,27 +145,28 @@ class RegionTree:
         self._thresholds += [0.0, 0.0]
         self._children += [_NO_CHILD, _NO_CHILD]
         self._size += 2
-        self._measure([lower, upper])
+        self._measure(np.array([lower, upper]))
 
     def forget(self, region: int, episodes: int) -> None:
         """Drop a region's oldest episodes."""
         self._counts[region] = max(0, self._counts[region] - episodes)
-        self._measure([region])
+        self._measure(np.array([region]))
 
-    def _path(self, task: Task) -> list[int]:
+    def _path(self, task: Task) -> NDArray[np.intp]:
+        """The regions that contain a task, from the whole space down to the leaf."""
         numbers = task.tolist()
         region, path = 0, [0]
         while (child := self._children[region]) != _NO_CHILD:
             region = child + (numbers[self._cut_dims[region]] > self._thresholds[region])
             path.append(region)
-        return path
+        return np.array(path)
 
     def _remembered(self, region: int) -> NDArray[np.int32]:
         count, end = int(self._counts[region]), int(self._ends[region])
         rows: NDArray[np.int32] = self._rings[region, np.arange(end - count, end) % self.capacity]
         return rows
 
-    def _measure(self, regions: list[int]) -> None:
+    def _measure(self, regions: NDArray[np.intp]) -> None:
         self._alp[regions] = learning_progress(
             self._returns[self._rings[regions]],
             self._ages[self._ends[regions]],
@@ -219,12 +220,14 @@ class RegionTree:
                 f"regions of the stored state remember {state['rings'].shape[1]} episodes, which must be "
                 f"this tree's {self.capacity}"
             )
-        for name in ("low", "high", "counts", "ends", "rings", "tasks", "returns"):
+        for name in ("low", "high", "counts", "ends", "rings"):
             setattr(self, f"_{name}", state[name].copy())
         for name in ("cut_dims", "thresholds", "children"):
             setattr(self, f"_{name}", state[name].tolist())
-        self._size, self._episodes = len(self._low), len(self._tasks)
+        self._size, self._episodes = len(self._low), len(state["tasks"])
+        self._tasks = np.empty((self._episodes + 4 * self.capacity, self._low.shape[1]), dtype=np.float32)
+        self._returns = np.zeros(len(self._tasks))
+        self._tasks[: self._episodes], self._returns[: self._episodes] = state["tasks"], state["returns"]
         self._alp = np.zeros(self._size)
-        if self._episodes:
-            for start in range(0, self._size, 1024):
-                self._measure(list(range(start, min(start + 1024, self._size))))
+        for start in range(0, self._size, 1024):
+            self._measure(np.arange(start, min(start + 1024, self._size)))

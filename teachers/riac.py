@@ -149,6 +149,8 @@ class RIAC(Teacher):
             The dimension that each one cuts, shape (m,), and where, shape (m,); m may be 0.
         """
         low, high = self.regions.low[leaf], self.regions.high[leaf]
+        if (high - low < 2 * self.min_sides).all():
+            return np.empty(0, dtype=np.int64), np.empty(0)
         dims = np.empty(self.split_attempts, dtype=np.int64)
         thresholds = np.empty(self.split_attempts)
         missing = np.arange(self.split_attempts)
