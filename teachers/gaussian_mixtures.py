@@ -260,7 +260,7 @@ def _cholesky(covariances: Floats, sizes: NDArray[np.intp]) -> tuple[Floats, NDA
                 factors[start : start + size] = np.linalg.cholesky(covariances[start : start + size])
             except np.linalg.LinAlgError:
                 sound[mixture] = False
-    return factors, sound
+    return factors, sound & np.logical_and.reduceat(np.isfinite(factors).all(axis=(1, 2)), _starts(sizes))
 
 
 def _log_densities(rows: Floats, means: Floats, factors: Floats) -> Floats:
