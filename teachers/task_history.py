@@ -140,5 +140,8 @@ class _Part:
     def __init__(self, tasks: NDArray[np.float64], start: int) -> None:
         self.tasks = tasks
         self.start = start
-        # Sliding midpoints: twice as fast to build as balanced trees, and as fast to ask.
-        self.tree = cKDTree(tasks, balanced_tree=False, compact_nodes=False) if len(tasks) else None
+        self.tree: cKDTree | None = None
+        if len(tasks):
+            # Sliding midpoints and large leaves: several times as fast to build as a balanced tree, a
+            # fraction of the memory, and as fast to ask or faster.
+            self.tree = cKDTree(tasks, leafsize=64, balanced_tree=False, compact_nodes=False)
