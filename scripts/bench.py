@@ -100,7 +100,7 @@ def main(arguments: list[str] | None = None) -> None:
     costs = [measure(name, options.episodes) for name in track(names, "Measuring", console=console)]
     machine = describe_machine()
     console.print(" · ".join(f"{key} {value}" for key, value in machine.items()), highlight=False)
-    for table in (_cost_table(costs), _long_run_table(costs, options.episodes)):
+    for table in (_cost_table(costs), _longest_table(costs), _long_run_table(costs, options.episodes)):
         console.print(table)
     content = {"machine": machine, "episodes": options.episodes, "teachers": [asdict(cost) for cost in costs]}
     options.out.write_text(json.dumps(content, indent=2) + "\n")
@@ -218,16 +218,28 @@ def _memory() -> int | None:
 
 
 def _cost_table(costs: list[TeacherCost]) -> Table:
-    table = Table(title="One episode (propose + observe), CPU time · longest call")
+    table = Table(title="One episode (propose + observe), CPU time by dimensions, and where it goes in 2-D")
+    table.add_column("teacher")
+    for dim in _DIMENSIONS:
+        table.add_column(f"{dim}-D", justify="right", no_wrap=True)
+    table.add_column("shares")
+    for cost in costs:
+        shares = {**cost.shares, "rest": 1 - sum(cost.shares.values())}
+        table.add_row(
+            cost.teacher,
+            *(f"{cost.microseconds[dim]:.0f} µs" for dim in _DIMENSIONS),
+            ", ".join(f"{part} {share:.0%}" for part, share in shares.items()),
+        )
+    return table
+
+
+def _longest_table(costs: list[TeacherCost]) -> Table:
+    table = Table(title=f"Longest call of {_SHORT:,} episodes, by dimensions")
     table.add_column("teacher")
     for dim in _DIMENSIONS:
         table.add_column(f"{dim}-D", justify="right")
-    table.add_column("where it goes (2-D)")
     for cost in costs:
-        cells = [f"{cost.microseconds[dim]:.0f} µs · {cost.longest_ms[dim]:.0f} ms" for dim in _DIMENSIONS]
-        rest = 1 - sum(cost.shares.values())
-        shares = ", ".join(f"{part} {share:.0%}" for part, share in [*cost.shares.items(), ("rest", rest)])
-        table.add_row(cost.teacher, *cells, shares)
+        table.add_row(cost.teacher, *(f"{cost.longest_ms[dim]:.0f} ms" for dim in _DIMENSIONS))
     return table
 
 

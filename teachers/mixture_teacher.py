@@ -124,7 +124,7 @@ class MixtureTeacher(Teacher):
             warnings.warn(
                 f"{type(self).__name__} could not fit Gaussians to the last {self.fit_rate} episodes (their "
                 "tasks or returns do not vary) and goes on as before; further failures are only counted",
-                stacklevel=2,
+                stacklevel=3,
             )
 
     def _draw_from(self, gaussians: Gaussians) -> None:
