@@ -17,6 +17,14 @@ def train() -> None:
     main()
 
 
+def bench() -> None:
+    """The `chiron-bench` command."""
+    _refuse_shadowed_rooms()
+    from scripts.bench import main
+
+    main()
+
+
 def _refuse_shadowed_rooms() -> None:
     home = Path(__file__).parent
     for room in ROOMS:

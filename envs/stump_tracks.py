@@ -74,6 +74,7 @@ class StumpTracks(WalkerEnv):
     """
 
     units: ClassVar[dict[str, str]] = {"stump_height": "0.467 m", "obstacle_spacing": "m"}
+    easy_high: ClassVar[frozenset[str]] = frozenset({"obstacle_spacing"})
 
     def __init__(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -34,9 +34,10 @@ class TaskParameter:
         default: Value used where a task does not name the parameter; the middle of the range if None.
         unit: SI unit, or "" for a pure number.
         size: How many numbers the parameter holds.
+        easy: At which end of its range tasks are easy, "low" or "high".
 
     Raises:
-        ValueError: If bounds are not finite, reversed, or exclude the default.
+        ValueError: If bounds are not finite, reversed, or exclude the default, or the easy end is neither.
     """
 
     def __init__(
@@ -47,8 +48,12 @@ class TaskParameter:
         default: ArrayLike | None = None,
         unit: str = "",
         size: int = 1,
+        easy: str = "low",
     ) -> None:
+        if easy not in ("low", "high"):
+            raise ValueError(f"{name}: easy={easy!r} must be 'low' or 'high'")
         self.name = name
+        self.easy = easy
         self.unit = unit
         self.size = size
         self.low = np.broadcast_to(np.asarray(low, dtype=np.float32), (size,))
@@ -201,6 +206,7 @@ class TaskSettings:
     Args:
         settings: For each parameter, a pair of bounds or a fixed number.
         units: The unit of each parameter.
+        easy_high: The parameters whose tasks are easy at the high end of their range.
 
     Raises:
         ValueError: If bounds are not a finite, increasing pair, or no parameter is left to the task.
@@ -210,7 +216,12 @@ class TaskSettings:
         fixed: The values of the others.
     """
 
-    def __init__(self, settings: Mapping[str, Setting], units: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        settings: Mapping[str, Setting],
+        units: Mapping[str, str],
+        easy_high: Collection[str] = (),
+    ) -> None:
         parameters = []
         self.fixed: dict[str, float] = {}
         for name, setting in settings.items():
@@ -220,7 +231,8 @@ class TaskSettings:
             if len(setting) != 2:
                 raise ValueError(f"{name}={list(setting)} must be one number or [low, high]")
             low, high = setting
-            parameters.append(TaskParameter(name, low, high, unit=units.get(name, "")))
+            easy = "high" if name in easy_high else "low"
+            parameters.append(TaskParameter(name, low, high, unit=units.get(name, ""), easy=easy))
         if not parameters:
             raise ValueError(f"at least one of {list(settings)} must have bounds [low, high]")
         self.space = TaskSpace(parameters)

@@ -47,6 +47,7 @@ class WalkerEnv(gym.Env[NDArray[np.float32], NDArray[np.float32]]):
     Attributes:
         task_space: The space of this world's tasks.
         units: The unit of each parameter.
+        easy_high: The parameters whose tasks are easy at the high end of their range.
         time_limit: Steps after which an episode is truncated.
         return_range: Lowest and highest episode return, for teachers that want returns in [0, 1].
         mastered_return: A task is mastered in an episode whose return is above this.
@@ -55,12 +56,13 @@ class WalkerEnv(gym.Env[NDArray[np.float32], NDArray[np.float32]]):
     metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012 (as Gymnasium declares it)
     task_space = _TaskSpaceAttribute()
     units: ClassVar[dict[str, str]] = {}
+    easy_high: ClassVar[frozenset[str]] = frozenset()
     time_limit: ClassVar[int] = 2000
     return_range: ClassVar[tuple[float, float]] = (-150.0, 350.0)
     mastered_return: ClassVar[float] = 230.0
 
     def __init__(self, settings: Mapping[str, Setting], body: str | WalkerBody) -> None:
-        self.settings = TaskSettings(settings, self.units)
+        self.settings = TaskSettings(settings, self.units, self.easy_high)
         self.body = find_body(body)
         actions: spaces.Box[Any] = spaces.Box(-1.0, 1.0, (len(self.body.joints),), np.float32)
         self.action_space = actions

@@ -18,7 +18,6 @@ _RECORDED_PACKAGES = (
     "box2d",
     "stable-baselines3",
     "torch",
-    "scikit-learn",
     "scipy",
     "numpy",
     "hydra-core",

@@ -2,145 +2,50 @@
 
 from __future__ import annotations
 
-import warnings
-from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.task_space import TaskSpace
-from teachers.gaussian_mixtures import CRITERIA, Gaussians, fit_best_mixture
+from teachers.gaussian_mixtures import Gaussians
+from teachers.mixture_teacher import MixtureTeacher
 from teachers.task_history import TaskHistory
-from teachers.teacher import EpisodeResult, Proposal, Seed, Teacher
+from teachers.teacher import EpisodeResult
 
 _FIRST_COMPARED = 6
-"""Learning progress counts as 0 until this many tasks are known."""
+"""Learning progress counts as 0 until this many episodes are known."""
 
 
-class ALPGMM(Teacher):
+class ALPGMM(MixtureTeacher):
     """Absolute learning progress with Gaussian mixture models (Portelas et al., CoRL 2019, algorithm 1).
 
     The absolute learning progress (ALP) of an episode is |r - r'|, r' being the return of the nearest task
-    played before. Every `fit_rate` episodes a mixture of Gaussians is fitted to the last `fit_rate` rows
-    (task, ALP); a task is then drawn from a Gaussian chosen in proportion to its mean ALP. The defaults
-    are the paper's.
-
-    Args:
-        space: The tasks to choose from.
-        seed: Seeds the teacher's own generator.
-        fit_rate: Episodes between fits, and rows in each fit; tasks are uniform until the first one.
-        random_ratio: Share of tasks drawn uniformly, in [0, 1].
-        min_gaussians: Smallest mixture tried.
-        max_gaussians: Largest mixture tried.
-        criterion: Which of the fitted mixtures is kept: lowest "aic" or "bic".
-        n_init: Initialisations of each fit.
-        scales_returns: Whether to measure progress on returns scaled to [0, 1] (the paper) or on raw
-            ones (TeachMyAgent).
-
-    Raises:
-        ValueError: If an argument is out of range.
+    played before. Gaussians are fitted to rows (task, ALP), and one is chosen in proportion to its mean ALP.
+    The arguments are those of `MixtureTeacher`, their defaults the paper's.
     """
 
-    def __init__(
-        self,
-        space: TaskSpace,
-        seed: Seed = None,
-        fit_rate: int = 250,
-        random_ratio: float = 0.2,
-        min_gaussians: int = 2,
-        max_gaussians: int = 10,
-        criterion: str = "aic",
-        n_init: int = 1,
-        scales_returns: bool = True,
-    ) -> None:
-        super().__init__(space, seed)
-        if not 0 <= random_ratio <= 1:
-            raise ValueError(f"random_ratio={random_ratio} must lie in [0, 1]")
-        if not 1 <= min_gaussians <= max_gaussians:
-            raise ValueError(
-                f"min_gaussians={min_gaussians} must be at least 1 and at most max_gaussians={max_gaussians}"
-            )
-        if fit_rate < max_gaussians:
-            raise ValueError(f"fit_rate={fit_rate} must be at least max_gaussians={max_gaussians}")
-        if criterion not in CRITERIA:
-            raise ValueError(f"criterion={criterion!r} must be one of {list(CRITERIA)}")
-        if n_init < 1:
-            raise ValueError(f"n_init={n_init} must be at least 1")
-        self.fit_rate = fit_rate
-        self.random_ratio = random_ratio
-        self.sizes = range(min_gaussians, max_gaussians + 1)
-        self.criterion = criterion
-        self.n_init = n_init
-        self.scales_returns = scales_returns
+    added_numbers = 1
 
-        self.gaussians: Gaussians | None = None
-        self._history = TaskHistory(space.dim)
-        self._recent: deque[NDArray[np.float64]] = deque(maxlen=fit_rate)
-        self._failed_fits = 0
+    def _prepare(self) -> None:
+        self._history = TaskHistory(self.space.dim)
 
-    def sample(self) -> Proposal:
-        if self.gaussians is None or self.rng.random() < self.random_ratio:
-            return Proposal(self.space.sample(self.rng), "random")
-        component = int(self.rng.choice(len(self.weights), p=self.weights))
-        task = self.gaussians.draw(component, self.space.dim, self.rng)
-        return Proposal(self.space.clip(task), f"gaussian_{component}")
+    def _added(self, result: EpisodeResult) -> tuple[float]:
+        known = self._history.exchange(result.task, result.episode_return)
+        if known is None or self.episodes < _FIRST_COMPARED:
+            return (0.0,)
+        return (abs(result.episode_return - known),)
 
-    @property
-    def weights(self) -> NDArray[np.float64]:
-        """Probability of each Gaussian, shape (k,): its share of the mean ALP, or even if there is none."""
-        assert self.gaussians is not None
-        alp = np.maximum(self.gaussians.means[:, -1], 0.0)
-        total = alp.sum()
-        return alp / total if total > 0 else np.full(len(alp), 1 / len(alp))
-
-    def observe(self, result: EpisodeResult) -> None:
-        alp = 0.0
-        if len(self._history) >= _FIRST_COMPARED:
-            alp = abs(result.episode_return - self._history.nearest_return(result.task))
-        self._history.append(result.task, result.episode_return)
-        self._recent.append(np.append(result.task, alp))
-        if len(self._history) % self.fit_rate == 0:
-            self._fit()
-
-    def _fit(self) -> None:
-        rows = np.array(self._recent)
-        fitted = fit_best_mixture(rows, self.sizes, self.criterion, self.rng, self.n_init)
-        if fitted is not None:
-            self.gaussians = fitted
-            return
-        self._failed_fits += 1
-        if self._failed_fits == 1:
-            warnings.warn(
-                f"ALP-GMM could not fit the last {len(rows)} episodes and keeps its previous Gaussians",
-                stacklevel=2,
-            )
+    def _worth(self, gaussians: Gaussians) -> NDArray[np.float64]:
+        return gaussians.means[:, -1]
 
     def metrics(self) -> dict[str, float]:
-        return {
-            "alp_mean": float(np.mean([row[-1] for row in self._recent])) if self._recent else 0.0,
-            "gaussians": 0 if self.gaussians is None else len(self.gaussians.means),
-            "failed_fits": self._failed_fits,
-        }
+        alp = self._rows[: self.episodes, -1]
+        return {"alp_mean": float(alp.mean()) if len(alp) else 0.0, **super().metrics()}
 
     def _state(self) -> dict[str, Any]:
-        gaussians = self.gaussians and {
-            "means": self.gaussians.means,
-            "covariances": self.gaussians.covariances,
-        }
-        return {
-            "tasks": self._history.tasks,
-            "returns": self._history.returns,
-            "recent": np.array(self._recent).reshape(-1, self.space.dim + 1),
-            "gaussians": gaussians,
-            "failed_fits": self._failed_fits,
-        }
+        return {**super()._state(), "history": self._history.state_dict()}
 
     def _load_state(self, state: Mapping[str, Any]) -> None:
-        self._history = TaskHistory(self.space.dim)
-        self._history.extend(state["tasks"], state["returns"])
-        self._recent = deque(state["recent"], maxlen=self.fit_rate)
-        gaussians = state["gaussians"]
-        self.gaussians = gaussians and Gaussians(gaussians["means"], gaussians["covariances"])
-        self._failed_fits = state["failed_fits"]
+        super()._load_state(state)
+        self._history.load_state_dict(state["history"])

@@ -2,71 +2,74 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from envs.task_space import Task
 
-_LEAF_ROWS = 512
-"""Rows that are searched without a tree, and the size of the smallest tree."""
+_TAIL_ROWS = 1024
+"""Newest rows, searched one by one: a look-up in a tree costs about as much as a scan of this many."""
 
 
 class TaskHistory:
-    """Tasks with the return each one earned.
+    """Tasks with the return each one earned last.
 
-    Rows fill blocks of 512; two neighbouring blocks of equal size are merged into one, and each block has
-    a k-d tree (the logarithmic method of Bentley and Saxe, 1980). So a row is indexed a logarithmic number
-    of times, and a look-up asks a logarithmic number of trees.
+    Rows stand in an old part and a young part, each with a k-d tree, and a tail without. A full tail joins
+    the young part; once that holds sqrt(n * 1024) of n rows, it joins the old one. So a look-up always asks
+    two trees, and a row costs a share of the order of sqrt(n / 1024) tree insertions, which is less than a
+    look-up for millions of rows. (Doubling trees would be indexed less often, but asking ten of them costs
+    far more.)
+
+    A task that is played again takes the new return in place of the old one: only the latest can be the
+    answer of a look-up.
 
     Args:
         dim: How many numbers a task holds.
     """
 
     def __init__(self, dim: int) -> None:
-        self._tasks = np.empty((_LEAF_ROWS, dim))
-        self._returns = np.empty(_LEAF_ROWS)
+        self._old = _Part(np.empty((0, dim)), 0)
+        self._young = _Part(np.empty((0, dim)), 0)
+        self._tail = np.empty((_TAIL_ROWS, dim))
+        self._returns = np.empty(_TAIL_ROWS)
         self._size = 0
-        self._trees: list[cKDTree] = []
-        self._tree_starts: list[int] = []
 
     def __len__(self) -> int:
         return self._size
 
     @property
     def tasks(self) -> NDArray[np.float64]:
-        """All tasks, shape (n, d), oldest first."""
-        return self._tasks[: self._size]
+        """All different tasks, shape (n, d), in the order they were first played."""
+        tail = self._tail[: self._size - self._indexed]
+        return np.concatenate([self._old.tasks, self._young.tasks, tail])
 
     @property
     def returns(self) -> NDArray[np.float64]:
-        """Their returns, shape (n,)."""
+        """The latest return of each, shape (n,)."""
         return self._returns[: self._size]
 
-    def append(self, task: Task, episode_return: float) -> None:
-        """Add one task, shape (d,), and its return."""
-        if self._size == len(self._tasks):
-            self._tasks = np.concatenate([self._tasks, np.empty_like(self._tasks)])
-            self._returns = np.concatenate([self._returns, np.empty_like(self._returns)])
-        self._tasks[self._size] = task
-        self._returns[self._size] = episode_return
-        self._size += 1
-        if self._size % _LEAF_ROWS == 0:
-            self._index_block(self._size - _LEAF_ROWS)
+    @property
+    def _indexed(self) -> int:
+        return len(self._old.tasks) + len(self._young.tasks)
 
-    def extend(self, tasks: NDArray[np.float64], returns: NDArray[np.float64]) -> None:
-        """Add many tasks, shape (n, d), and their returns, shape (n,)."""
-        for task, episode_return in zip(tasks, returns, strict=True):
-            self.append(task, episode_return)
+    def exchange(self, task: Task, episode_return: float) -> float | None:
+        """Add a task, shape (d,), with its return, and tell what was known about it.
 
-    def _index_block(self, start: int) -> None:
-        size = self._size - start
-        while self._tree_starts and self._trees[-1].n == size:
-            self._trees.pop()
-            start = self._tree_starts.pop()
-            size = self._size - start
-        self._trees.append(cKDTree(self._tasks[start : self._size].copy()))
-        self._tree_starts.append(start)
+        Returns:
+            The return of the nearest task before this one (Euclidean distance in raw task units; among
+            equally near ones any), None if this is the first.
+        """
+        row, distance = self._nearest(task) if self._size else (0, np.inf)
+        known = float(self._returns[row]) if self._size else None
+        if distance == 0:
+            self._returns[row] = episode_return
+        else:
+            self._append(task, episode_return)
+        return known
 
     def nearest_return(self, task: Task) -> float:
         """Return of the task nearest to `task`, shape (d,), by Euclidean distance in raw task units.
@@ -76,15 +79,69 @@ class TaskHistory:
         """
         if not self._size:
             raise ValueError("an empty history has no nearest task")
-        best_distance, best_row = np.inf, 0
-        for tree, start in zip(self._trees, self._tree_starts, strict=True):
-            distance, row = tree.query(task)
-            if float(distance) < best_distance:
-                best_distance, best_row = float(distance), start + int(row)
-        start = self._size - self._size % _LEAF_ROWS
-        if start < self._size:
-            distances = np.linalg.norm(self._tasks[start : self._size] - task, axis=1)
-            closest = int(np.argmin(distances))
-            if distances[closest] < best_distance:
-                best_row = start + closest
-        return float(self._returns[best_row])
+        return float(self._returns[self._nearest(task)[0]])
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything needed to go on exactly from here."""
+        return {"tasks": self.tasks, "returns": self.returns.copy(), "young_start": self._young.start}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state that `state_dict` returned."""
+        tasks, returns, young = state["tasks"], state["returns"], state["young_start"]
+        self._size = len(tasks)
+        indexed = self._size - self._size % _TAIL_ROWS
+        self._old = _Part(tasks[:young], 0)
+        self._young = _Part(tasks[young:indexed], young)
+        self._tail[: self._size - indexed] = tasks[indexed:]
+        self._returns = np.concatenate([returns, np.empty(_TAIL_ROWS)])
+
+    def _nearest(self, task: Task) -> tuple[int, float]:
+        point = task.astype(np.float64)
+        row, distance = 0, np.inf
+        for part in (self._old, self._young):
+            if part.tree is not None:
+                near, index = part.tree.query(point)
+                if near < distance:
+                    row, distance = part.start + int(index), float(near)
+        offsets = self._tail[: self._size - self._indexed] - point
+        if len(offsets):
+            squares = np.einsum("nd,nd->n", offsets, offsets)
+            closest = int(squares.argmin())
+            if squares[closest] < distance**2:
+                row, distance = self._indexed + closest, float(np.sqrt(squares[closest]))
+        return row, distance
+
+    def _append(self, task: NDArray[np.floating], episode_return: float) -> None:
+        if self._size == len(self._returns):
+            self._returns = np.concatenate([self._returns, np.empty_like(self._returns)])
+        self._returns[self._size] = episode_return
+        self._tail[self._size - self._indexed] = task
+        self._size += 1
+        if self._size - self._indexed == _TAIL_ROWS:
+            self._index()
+
+    def _index(self) -> None:
+        young = np.concatenate([self._young.tasks, self._tail])
+        if len(young) ** 2 < self._size * _TAIL_ROWS:
+            self._young = _Part(young, self._young.start)
+        else:
+            self._old = _Part(np.concatenate([self._old.tasks, young]), 0)
+            self._young = _Part(young[:0], self._size)
+
+
+class _Part:
+    """Consecutive rows of a history.
+
+    Args:
+        tasks: Shape (n, d).
+        start: The history's index of the first.
+    """
+
+    def __init__(self, tasks: NDArray[np.float64], start: int) -> None:
+        self.tasks = tasks
+        self.start = start
+        self.tree: cKDTree | None = None
+        if len(tasks):
+            # Sliding midpoints and large leaves: several times as fast to build as a balanced tree, a
+            # fraction of the memory, and as fast to ask or faster.
+            self.tree = cKDTree(tasks, leafsize=64, balanced_tree=False, compact_nodes=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,13 @@ def composed(*overrides: str) -> dict[str, Any]:
 
 def build_teacher(name: str, **runtime: Any) -> Any:
     """A teacher as `teacher=name` builds it."""
-    return build(composed(f"teacher={name}")["teacher"])(**runtime)
+    return build(_teacher_node(name))(**runtime)
+
+
+@cache
+def _teacher_node(name: str) -> dict[str, Any]:
+    node: dict[str, Any] = composed(f"teacher={name}")["teacher"]
+    return node
 
 
 def build_world(name: str) -> Any:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from envs.task_space import TaskParameter, TaskSpace
+from envs.task_space import TaskParameter, TaskSettings, TaskSpace
 
 
 @pytest.fixture
@@ -96,3 +96,13 @@ def test_refuses_two_parameters_of_one_name() -> None:
 def test_refuses_a_parameter_that_would_overwrite_a_column_of_the_logs() -> None:
     with pytest.raises(ValueError, match="'length'"):
         TaskSpace([TaskParameter("length", 0, 1)])
+
+
+def test_refuses_an_easy_end_that_is_none() -> None:
+    with pytest.raises(ValueError, match="x: easy='left' must be 'low' or 'high'"):
+        TaskParameter("x", 0, 1, easy="left")
+
+
+def test_settings_say_which_end_of_a_parameter_is_easy() -> None:
+    settings = TaskSettings({"height": (0, 3), "gap": (0, 6)}, {}, easy_high={"gap"})
+    assert [parameter.easy for parameter in settings.space.parameters] == ["low", "high"]

@@ -1,0 +1,114 @@
+"""A simulated student whose progress is known exactly, for studies of teachers in milliseconds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from envs.task_space import Task, TaskParameter, TaskSpace
+from teachers.curriculum import Curriculum, Episode, Outcome
+from teachers.teacher import Seed
+
+_MOST_CELLS = 10_000_000
+
+_MASTERED = 75
+"""A cell above this competence is mastered; one at it or above opens its neighbours."""
+
+_FULL = 100
+
+
+class ToyGrid:
+    """The toy space of Portelas et al. (CoRL 2019): a cube of cells that can be learned from one corner on.
+
+    Each dimension of the unit cube is cut into cells, each with a competence from 0 to 100. An episode on a
+    task raises the competence of the task's cell by 1 if the cell is open: if it is the one at the origin,
+    or has an open neighbour towards the origin (each index equal or one lower) with a competence of at
+    least 75. The return is the cell's competence after the episode, divided by 100.
+
+    Args:
+        dims: Dimensions of the grid.
+        cells: Cells per dimension.
+        useless_dims: Further dimensions of the task that change nothing.
+        return_noise: Standard deviation of a Gaussian added to every return.
+        seed: Seeds the noise.
+
+    Raises:
+        ValueError: If an argument is out of range, or there would be more than ten million cells.
+
+    Attributes:
+        task_space: The unit cube, with parameters `x0`, `x1`, … and `useless0`, `useless1`, …
+        competence: Of each cell, from 0 to 100, shape (cells,) * dims.
+        return_range: Lowest and highest return without noise.
+    """
+
+    return_range = (0.0, 1.0)
+
+    def __init__(
+        self,
+        dims: int = 2,
+        cells: int = 10,
+        useless_dims: int = 0,
+        return_noise: float = 0.0,
+        seed: Seed = None,
+    ) -> None:
+        for name, value, least in (("dims", dims, 1), ("cells", cells, 1), ("useless_dims", useless_dims, 0)):
+            if value < least:
+                raise ValueError(f"{name}={value} must be at least {least}")
+        if not 0 <= return_noise < np.inf:
+            raise ValueError(f"return_noise={return_noise} must be at least 0 and finite")
+        if cells**dims > _MOST_CELLS:
+            raise ValueError(f"cells={cells} ** dims={dims} must be at most {_MOST_CELLS}")
+        self.dims = dims
+        self.cells = cells
+        self.return_noise = return_noise
+        names = [f"x{i}" for i in range(dims)] + [f"useless{i}" for i in range(useless_dims)]
+        self.task_space = TaskSpace([TaskParameter(name, 0.0, 1.0) for name in names])
+        self.competence: NDArray[np.int64] = np.zeros((cells,) * dims, dtype=np.int64)
+        self._is_open = np.zeros(self.competence.shape, dtype=bool)
+        self._is_open[(0,) * dims] = True
+        self._rng = np.random.default_rng(seed)
+
+    @property
+    def mastered_percent(self) -> float:
+        """Percentage of cells with a competence above 75."""
+        return float(100 * (self.competence > _MASTERED).mean())
+
+    def cell_of(self, task: Task) -> tuple[int, ...]:
+        """The cell that a task, shape (d,), lies in."""
+        return tuple(min(int(x * self.cells), self.cells - 1) for x in task[: self.dims].tolist())
+
+    def play(self, task: Task) -> float:
+        """Play an episode on a task, shape (d,), and return its return.
+
+        Raises:
+            ValueError: If the task is not within the task space.
+        """
+        if not self.task_space.contains(task):
+            raise ValueError(f"task={task} must lie in the unit cube of shape {self.task_space.low.shape}")
+        cell = self.cell_of(task)
+        if self._is_open[cell]:
+            self.competence[cell] = min(self.competence[cell] + 1, _FULL)
+            if self.competence[cell] == _MASTERED:
+                self._is_open[tuple(slice(i, i + 2) for i in cell)] = True
+        noise = self.return_noise * self._rng.standard_normal() if self.return_noise else 0.0
+        return float(self.competence[cell]) / _FULL + noise
+
+    def learn(
+        self, curriculum: Curriculum, episodes: int, on_episode: Callable[[Episode], None] | None = None
+    ) -> None:
+        """Play the tasks of a curriculum, one after the other; every episode counts as one step.
+
+        Args:
+            curriculum: Over this student's `task_space`.
+            episodes: How many to play.
+            on_episode: Called after each of them.
+        """
+        for _ in range(episodes):
+            task = curriculum.next_task(0).task
+            episode_return = self.play(task)
+            is_success = bool(self.competence[self.cell_of(task)] > _MASTERED)
+            episode = curriculum.finish(0, Outcome(episode_return, 1, curriculum.episodes + 1, is_success))
+            if on_episode is not None:
+                on_episode(episode)

@@ -1,0 +1,28 @@
+"""Covar-GMM: propose tasks where the student's return rises with time."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from teachers.gaussian_mixtures import Gaussians
+from teachers.mixture_teacher import MixtureTeacher
+from teachers.teacher import EpisodeResult
+
+
+class CovarGMM(MixtureTeacher):
+    """Gaussian mixtures over task, time and return (Moulin-Frier et al., 2014; as in Portelas et al., 2019).
+
+    Gaussians are fitted to rows (task, time, return), time being an episode's place among those of its fit,
+    from 0 to 1. One is chosen in proportion to its covariance of time and return where that is positive:
+    where returns rise. The arguments are those of `MixtureTeacher`, their defaults those of the CoRL 2019
+    paper.
+    """
+
+    added_numbers = 2
+
+    def _added(self, result: EpisodeResult) -> tuple[float, float]:
+        return self.episodes % self.fit_rate / self.fit_rate, result.episode_return
+
+    def _worth(self, gaussians: Gaussians) -> NDArray[np.float64]:
+        return gaussians.covariances[:, -2, -1]

@@ -1,0 +1,163 @@
+"""What ALP-GMM and Covar-GMM share: Gaussians fitted to recent episodes now and then, and drawn from."""
+
+from __future__ import annotations
+
+import warnings
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from envs.task_space import TaskSpace
+from teachers.gaussian_mixtures import CRITERIA, Gaussians, fit_best_mixture
+from teachers.teacher import EpisodeResult, Proposal, Seed, Teacher
+
+
+class MixtureTeacher(Teacher):
+    """Draws tasks from a mixture of Gaussians that is fitted again every `fit_rate` episodes.
+
+    Every episode leaves one row, the task followed by numbers that a subclass adds. Every `fit_rate`
+    episodes a mixture is fitted to the last `fit_rate` rows; a subclass says how much each Gaussian is
+    worth, and a task is drawn from one chosen in proportion to that. A fit that fails, or whose rows do
+    not vary in every column, leaves the Gaussians as they were.
+
+    Args:
+        space: The tasks to choose from.
+        seed: Seeds the teacher's own generator.
+        fit_rate: Episodes between fits, and rows in each fit; tasks are uniform until the first one.
+        random_ratio: Share of tasks drawn uniformly, in [0, 1].
+        min_gaussians: Smallest mixture tried.
+        max_gaussians: Largest mixture tried.
+        criterion: Which of the fitted mixtures is kept: lowest "aic" or "bic".
+        n_init: Initialisations of each fit.
+        scales_returns: Whether to learn from returns scaled to [0, 1] (the paper) or from raw ones
+            (TeachMyAgent).
+
+    Raises:
+        ValueError: If an argument is out of range.
+
+    Attributes:
+        episodes: How many results have arrived.
+        gaussians: What tasks are drawn from, over (task, added numbers); None before the first fit.
+        weights: Probability of each Gaussian, shape (k,): its share of the worth, or even if none has any.
+    """
+
+    added_numbers: ClassVar[int]
+    """How many numbers a subclass adds to a task in a row."""
+
+    def __init__(
+        self,
+        space: TaskSpace,
+        seed: Seed = None,
+        fit_rate: int = 250,
+        random_ratio: float = 0.2,
+        min_gaussians: int = 2,
+        max_gaussians: int = 10,
+        criterion: str = "aic",
+        n_init: int = 1,
+        scales_returns: bool = True,
+    ) -> None:
+        super().__init__(space, seed)
+        if not 0 <= random_ratio <= 1:
+            raise ValueError(f"random_ratio={random_ratio} must lie in [0, 1]")
+        if not 1 <= min_gaussians <= max_gaussians:
+            raise ValueError(
+                f"min_gaussians={min_gaussians} must be at least 1 and at most max_gaussians={max_gaussians}"
+            )
+        if fit_rate < max_gaussians:
+            raise ValueError(f"fit_rate={fit_rate} must be at least max_gaussians={max_gaussians}")
+        if criterion not in CRITERIA:
+            raise ValueError(f"criterion={criterion!r} must be one of {list(CRITERIA)}")
+        if n_init < 1:
+            raise ValueError(f"n_init={n_init} must be at least 1")
+        self.fit_rate = fit_rate
+        self.random_ratio = random_ratio
+        self.sizes = range(min_gaussians, max_gaussians + 1)
+        self.criterion = criterion
+        self.n_init = n_init
+        self.scales_returns = scales_returns
+
+        self.episodes = 0
+        self.gaussians: Gaussians | None = None
+        self.weights: NDArray[np.float64] = np.empty(0)
+        self._rows = np.empty((fit_rate, space.dim + self.added_numbers))
+        self._failed_fits = 0
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Set up what a subclass keeps beside the rows."""
+
+    @abstractmethod
+    def _added(self, result: EpisodeResult) -> tuple[float, ...]:
+        """The numbers that follow the task in an episode's row."""
+
+    @abstractmethod
+    def _worth(self, gaussians: Gaussians) -> NDArray[np.float64]:
+        """How much each Gaussian promises, shape (k,); what is below 0 counts as 0."""
+
+    def sample(self) -> Proposal:
+        if self.gaussians is None or self.rng.random() < self.random_ratio:
+            return Proposal(self.space.sample(self.rng), "random")
+        chosen = np.searchsorted(self.weights.cumsum(), self.rng.random(), side="right")
+        # Rounding may leave the last cumulative weight below the draw.
+        component = min(int(chosen), int(np.flatnonzero(self.weights)[-1]))
+        task = self.gaussians.draw(component, self.space.dim, self.rng)
+        return Proposal(self.space.clip(task), f"gaussian_{component}")
+
+    def observe(self, result: EpisodeResult) -> None:
+        row = self._rows[self.episodes % self.fit_rate]
+        row[: self.space.dim] = result.task
+        row[self.space.dim :] = self._added(result)
+        self.episodes += 1
+        if self.episodes % self.fit_rate == 0:
+            self._fit()
+
+    def _fit(self) -> None:
+        fitted = fit_best_mixture(self._rows, self.sizes, self.criterion, self.rng, self.n_init)
+        if fitted is not None:
+            self._draw_from(fitted)
+            return
+        self._failed_fits += 1
+        if self._failed_fits == 1:
+            warnings.warn(
+                f"{type(self).__name__} could not fit Gaussians to the last {self.fit_rate} episodes (their "
+                "tasks or returns do not vary) and goes on as before; further failures are only counted",
+                stacklevel=3,
+            )
+
+    def _draw_from(self, gaussians: Gaussians) -> None:
+        worth = np.maximum(self._worth(gaussians), 0.0)
+        total = worth.sum()
+        self.gaussians = gaussians
+        self.weights = worth / total if total > 0 else np.full(len(worth), 1 / len(worth))
+
+    def metrics(self) -> dict[str, float]:
+        return {
+            "gaussians": 0 if self.gaussians is None else len(self.gaussians.means),
+            "failed_fits": self._failed_fits,
+        }
+
+    def _state(self) -> dict[str, Any]:
+        gaussians = self.gaussians and {
+            "means": self.gaussians.means,
+            "covariances": self.gaussians.covariances,
+        }
+        return {
+            "fit_rate": self.fit_rate,
+            "rows": self._rows[: self.episodes].copy(),
+            "episodes": self.episodes,
+            "gaussians": gaussians,
+            "failed_fits": self._failed_fits,
+        }
+
+    def _load_state(self, state: Mapping[str, Any]) -> None:
+        if state["fit_rate"] != self.fit_rate:
+            raise ValueError(f"fit_rate={self.fit_rate} must be the stored state's {state['fit_rate']}")
+        self._rows[: len(state["rows"])] = state["rows"]
+        self.episodes = state["episodes"]
+        self._failed_fits = state["failed_fits"]
+        self.gaussians, self.weights = None, np.empty(0)
+        if state["gaussians"] is not None:
+            self._draw_from(Gaussians(state["gaussians"]["means"], state["gaussians"]["covariances"]))

@@ -1,0 +1,63 @@
+"""Task spaces to try teachers on, and ways to run them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from envs.task_space import Task, TaskParameter, TaskSpace
+from teachers import EpisodeResult, Proposal, Teacher
+
+Return = Callable[[Task], float]
+
+
+def cube(dim: int, low: float = 0.0, high: float = 1.0) -> TaskSpace:
+    """A space with as many parameters of equal range."""
+    return TaskSpace([TaskParameter(f"x{i}", low, high) for i in range(dim)])
+
+
+def result(task: Any, episode_return: float) -> EpisodeResult:
+    """How an episode went on a task that nobody need have proposed."""
+    return EpisodeResult(Proposal(np.asarray(task, dtype=np.float32), "test"), episode_return, length=1)
+
+
+def bumpy(task: Task) -> float:
+    """A return in [0, 1] that varies all over a task space."""
+    return float(0.5 + 0.5 * np.sin(5 * task.astype(np.float64)).mean())
+
+
+def run(teacher: Teacher, episodes: int, returns: Return = bumpy) -> NDArray[np.float32]:
+    """Play some episodes and return what was proposed, shape (episodes, d)."""
+    tasks = np.empty((episodes, teacher.space.dim), dtype=np.float32)
+    for i in range(episodes):
+        proposal = teacher.sample()
+        tasks[i] = proposal.task
+        teacher.observe(EpisodeResult(proposal, returns(proposal.task), length=1))
+    return tasks
+
+
+class ChangingStudent:
+    """Learns in a corner of a task space alone: there its return rises to 1 and starts again at 0.
+
+    Args:
+        corner: The corner is where every number of a task in [0, 1]^d is below this.
+        episodes: Episodes in the corner until it starts again.
+    """
+
+    def __init__(self, corner: float = 0.3, episodes: int = 400) -> None:
+        self.corner = corner
+        self.episodes = episodes
+        self.played = 0
+
+    def __call__(self, task: Task) -> float:
+        if not self.contains(task):
+            return 0.5
+        self.played += 1
+        return self.played % self.episodes / self.episodes
+
+    def contains(self, task: Task) -> bool:
+        """Whether a task lies in the corner."""
+        return bool((task < self.corner).all())

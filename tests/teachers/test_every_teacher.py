@@ -1,0 +1,223 @@
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from envs.task_space import TaskParameter, TaskSpace
+from teachers import EpisodeResult, Proposal, Teacher
+from teachers.state_file import load_state, save_state
+from tests.listing import build_teacher, names_in
+from tests.teachers.spaces import bumpy, cube, run
+
+TEACHERS = names_in("teacher")
+STOPS = (0, 70, 249, 250, 740)
+"""Before the first fit, just before and after one, and in the middle of a later window."""
+
+every_teacher = pytest.mark.parametrize("name", TEACHERS)
+
+
+@pytest.fixture
+def no_variation() -> Iterator[None]:
+    """Allows the warning about fits that cannot be made, which some teachers give and others need not."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*could not fit Gaussians")
+        yield
+
+
+def assert_sound(teacher: Teacher, tasks: Any) -> None:
+    assert tasks.dtype == np.float32
+    assert (tasks >= teacher.space.low).all()
+    assert (tasks <= teacher.space.high).all()
+    for metric, value in teacher.metrics().items():
+        assert np.isfinite(value), metric
+
+
+class TestProposals:
+    @every_teacher
+    @pytest.mark.parametrize(
+        "space",
+        [
+            cube(1),
+            cube(2),
+            cube(2, -1e-3, 1e-3),
+            cube(3, -5000, 70000),
+            TaskSpace([TaskParameter("height", 0, 3), TaskParameter("gap", -2, 6, size=2, easy="high")]),
+        ],
+        ids=["1-D", "2-D", "tiny", "huge", "grouped"],
+    )
+    def test_lie_in_the_space_and_are_float32(self, name: str, space: TaskSpace) -> None:
+        teacher = build_teacher(name, space=space, seed=0)
+        for _ in range(800):
+            proposal = teacher.sample()
+            assert proposal.task.dtype == np.float32
+            assert space.contains(proposal.task)
+            assert proposal.source
+            teacher.observe(
+                EpisodeResult(proposal, bumpy(space.normalize(proposal.task).astype(np.float32)), 1)
+            )
+        assert_sound(teacher, np.zeros((0, space.dim), dtype=np.float32))
+
+    @every_teacher
+    def test_work_in_twenty_dimensions(self, name: str) -> None:
+        teacher = build_teacher(name, space=cube(20), seed=0)
+        assert_sound(teacher, run(teacher, 1000))
+
+    @every_teacher
+    def test_are_not_views_of_the_teachers_memory(self, name: str) -> None:
+        one, other = (build_teacher(name, space=cube(2), seed=3) for _ in range(2))
+        for _ in range(600):
+            proposal, same = one.sample(), other.sample()
+            assert proposal.task.tolist() == same.task.tolist()
+            one.observe(EpisodeResult(proposal, bumpy(proposal.task), 1))
+            other.observe(EpisodeResult(same, bumpy(same.task), 1))
+            proposal.task[:] = np.nan
+
+
+class TestRandomness:
+    @every_teacher
+    @pytest.mark.parametrize("seed", [0, 7])
+    def test_one_seed_makes_one_sequence(self, name: str, seed: int) -> None:
+        first, second = (run(build_teacher(name, space=cube(2), seed=seed), 600) for _ in range(2))
+        assert np.array_equal(first, second)
+
+    @every_teacher
+    def test_seeds_differ_and_zero_is_one_of_them(self, name: str) -> None:
+        sequences = [run(build_teacher(name, space=cube(2), seed=seed), 20) for seed in (0, 1, None, None)]
+        assert len({sequence.tobytes() for sequence in sequences}) == 4
+
+    @every_teacher
+    def test_global_state_is_neither_used_nor_touched(self, name: str) -> None:
+        np.random.seed(1)  # noqa: NPY002 (the global generator is what this is about)
+        random.seed(1)
+        before = np.random.get_state()[1].tobytes(), random.getstate()  # type: ignore[index]  # noqa: NPY002
+        first = run(build_teacher(name, space=cube(2), seed=0), 600)
+        after = np.random.get_state()[1].tobytes(), random.getstate()  # type: ignore[index]  # noqa: NPY002
+        assert before == after
+        np.random.seed(2)  # noqa: NPY002
+        random.seed(2)
+        assert np.array_equal(first, run(build_teacher(name, space=cube(2), seed=0), 600))
+
+
+class TestTolerance:
+    @every_teacher
+    def test_results_out_of_order_and_many_in_flight(self, name: str) -> None:
+        teacher = build_teacher(name, space=cube(2), seed=0)
+        order = np.random.default_rng(1)
+        flying: list[Proposal] = []
+        tasks = []
+        for _ in range(1500):
+            flying.append(teacher.sample())
+            tasks.append(flying[-1].task)
+            if len(flying) > 64:
+                proposal = flying.pop(int(order.integers(len(flying))))
+                teacher.observe(EpisodeResult(proposal, bumpy(proposal.task), 1))
+        assert_sound(teacher, np.array(tasks))
+
+    @every_teacher
+    @pytest.mark.usefixtures("no_variation")
+    @pytest.mark.parametrize(("dim", "constant"), [(1, 0.3), (2, 0.0), (2, -1e6), (20, 0.3)])
+    def test_constant_returns(self, name: str, dim: int, constant: float) -> None:
+        teacher = build_teacher(name, space=cube(dim), seed=0)
+        assert_sound(teacher, run(teacher, 600, lambda task: constant))
+
+    @every_teacher
+    @pytest.mark.usefixtures("no_variation")
+    @pytest.mark.parametrize("tasks", [1, 2, 5])
+    @pytest.mark.parametrize("dim", [1, 2, 20])
+    def test_duplicate_tasks(self, name: str, dim: int, tasks: int) -> None:
+        space = cube(dim)
+        teacher = build_teacher(name, space=space, seed=0)
+        rng = np.random.default_rng(1)
+        played = space.sample(rng, tasks)
+        proposed = []
+        for i in range(600):
+            proposed.append(teacher.sample().task)
+            teacher.observe(EpisodeResult(Proposal(played[i % tasks], "again"), float(rng.random()), 1))
+        assert_sound(teacher, np.array(proposed))
+
+    @every_teacher
+    def test_twenty_thousand_results(self, name: str) -> None:
+        teacher = build_teacher(name, space=cube(2), seed=0)
+        assert_sound(teacher, run(teacher, 20_000))
+
+    @pytest.mark.slow
+    @every_teacher
+    def test_a_million_results(self, name: str) -> None:
+        teacher = build_teacher(name, space=cube(2), seed=0)
+        assert_sound(teacher, run(teacher, 1_000_000))
+
+
+class TestState:
+    def test_a_fresh_process_goes_on_bit_for_bit(self, tmp_path: Path) -> None:
+        expected = {}
+        for name in TEACHERS:
+            for stop in STOPS:
+                teacher = build_teacher(name, space=cube(2), seed=0)
+                run(teacher, stop)
+                path = tmp_path / f"{name}.{stop}"
+                save_state(path, teacher.state_dict())
+                expected[path] = run(teacher, 300)
+        command = [sys.executable, "-m", "tests.teachers.continue_run", *map(str, expected)]
+        subprocess.run(command, check=True, cwd=Path(__file__).parents[2])
+        for path, tasks in expected.items():
+            assert np.array_equal(np.load(f"{path}.npy"), tasks), path.name
+
+    @every_teacher
+    def test_a_state_does_not_change_while_the_teacher_goes_on(self, name: str, tmp_path: Path) -> None:
+        teacher = build_teacher(name, space=cube(2), seed=0)
+        run(teacher, 600)
+        state = teacher.state_dict()
+        save_state(tmp_path / "before", state)
+        run(teacher, 600)
+        save_state(tmp_path / "after", state)
+        assert (tmp_path / "before").read_bytes() == (tmp_path / "after").read_bytes()
+
+    @every_teacher
+    def test_a_restored_teacher_does_not_change_the_state(self, name: str, tmp_path: Path) -> None:
+        teacher = build_teacher(name, space=cube(2), seed=0)
+        run(teacher, 600)
+        save_state(tmp_path / "state", teacher.state_dict())
+        state = load_state(tmp_path / "state")
+        sequences = []
+        for _ in range(2):
+            restored = build_teacher(name, space=cube(2), seed=5)
+            restored.load_state_dict(state)
+            sequences.append(run(restored, 600))
+        assert np.array_equal(sequences[0], sequences[1])
+
+    @every_teacher
+    def test_metrics_come_back(self, name: str) -> None:
+        teacher, restored = (build_teacher(name, space=cube(2), seed=seed) for seed in (0, 1))
+        run(teacher, 700)
+        restored.load_state_dict(teacher.state_dict())
+        assert restored.metrics() == teacher.metrics()
+
+    @every_teacher
+    def test_a_state_of_another_space_is_refused(self, name: str) -> None:
+        state = build_teacher(name, space=cube(2), seed=0).state_dict()
+        other_names = TaskSpace([TaskParameter("a", 0, 1), TaskParameter("b", 0, 1)])
+        for space, field in ((cube(3), "columns"), (cube(2, -1, 1), "low"), (other_names, "columns")):
+            with pytest.raises(ValueError, match=f"{field}=.* of the stored state must equal"):
+                build_teacher(name, space=space, seed=0).load_state_dict(state)
+
+    @every_teacher
+    def test_a_state_of_another_teacher_is_refused(self, name: str) -> None:
+        teacher = build_teacher(name, space=cube(2), seed=0)
+        for other in TEACHERS:
+            state = build_teacher(other, space=cube(2), seed=0).state_dict()
+            if state["teacher"] != type(teacher).__name__:
+                with pytest.raises(ValueError, match=r"teacher='\w+' of the stored state must be"):
+                    teacher.load_state_dict(state)
+
+
+def test_reversed_bounds_are_refused_in_one_sentence() -> None:
+    with pytest.raises(ValueError, match=r"x0: bounds \[1, 0\] must have low < high"):
+        TaskSpace([TaskParameter("x0", 1, 0)])
