@@ -39,9 +39,11 @@ class RunDirectory:
         self.log = path / "run.log"
         self.episodes = path / "episodes"
         self.evaluations = path / "evaluations.csv"
+        self.snapshots = path / "snapshots.jsonl"
         self.model = path / "model.zip"
         self.normalization = path / "vec_normalize.pkl"
         self.figure = path / "curriculum.png"
+        self.animation = path / "curriculum.gif"
 
     def begin(self, config: dict[str, Any]) -> None:
         """Make an empty directory that says what is going to run, dropping what an earlier try left."""
@@ -81,8 +83,15 @@ class RunDirectory:
         return pd.concat([pd.read_parquet(part) for part in parts], ignore_index=True)
 
     def read_evaluations(self) -> pd.DataFrame:
-        """The log of evaluations, one row per test task and evaluation."""
+        """The log of evaluations: one row per test task and evaluation, or per evaluation if simulated."""
         return pd.read_csv(self.evaluations)
+
+    def read_mastery(self) -> pd.Series[float]:
+        """Percentage of the test tasks, or of a simulated student's cells, mastered after each step."""
+        evaluations = self.read_evaluations()
+        if "mastered_percent" in evaluations:
+            return evaluations.set_index("step")["mastered_percent"]
+        return 100 * evaluations.groupby("step")["mastered"].mean()
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:

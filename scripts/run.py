@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from conf.build import build
 from conf.schema import check_ranges
@@ -16,6 +17,7 @@ from envs.task_space import TaskSpace
 from evaluation.episode_log import EpisodeLog
 from evaluation.figures import draw_curriculum
 from evaluation.run_directory import RunDirectory
+from evaluation.snapshots import Snapshot, SnapshotLog
 from teachers.curriculum import Curriculum, Episode
 
 
@@ -123,8 +125,18 @@ class Run(ABC):
         draw_curriculum(directory)
         return directory.read_summary() or {}
 
-    def _hear_evaluation(self, mastered_percent: float, return_mean: float) -> None:
+    def _evaluated(
+        self, directory: RunDirectory, watcher: Watcher, mastered_percent: float, return_mean: float
+    ) -> None:
+        """To be called after each evaluation, once its rows are logged."""
         self._mastered_percent, self._return_mean = mastered_percent, return_mean
+        snapshot = Snapshot(self.steps, self.curriculum.teacher.focus(), self._competence())
+        SnapshotLog(directory.snapshots).add(snapshot)
+        watcher.hear_evaluation(self.steps, mastered_percent, return_mean)
+
+    def _competence(self) -> NDArray[np.float64] | None:
+        """What a simulated student can do in a plane of tasks, in [0, 1]; None for other students."""
+        return None
 
     def _summary(self, status: str, seconds: float) -> dict[str, Any]:
         return {

@@ -66,8 +66,7 @@ class TrainingRun(Run):
 
         def hear_evaluation(step: int, results: list[TaskResult]) -> None:
             log.add(step, results)
-            self._hear_evaluation(mastered_percent(results), return_mean(results))
-            watcher.hear_evaluation(step, mastered_percent(results), return_mean(results))
+            self._evaluated(directory, watcher, mastered_percent(results), return_mean(results))
 
         every_steps = self.config["evaluation"]["every_steps"]
         callbacks: list[BaseCallback] = [

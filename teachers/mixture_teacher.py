@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envs.task_space import TaskSpace
+from teachers.focus import Focus, FocusGaussian
 from teachers.gaussian_mixtures import CRITERIA, Gaussians, fit_best_mixture
 from teachers.teacher import EpisodeResult, Proposal, Seed, Teacher
 
@@ -138,6 +139,17 @@ class MixtureTeacher(Teacher):
             "gaussians": 0 if self.gaussians is None else len(self.gaussians.means),
             "failed_fits": self._failed_fits,
         }
+
+    def focus(self) -> list[Focus]:
+        if self.gaussians is None:
+            return []
+        dim = self.space.dim
+        return [
+            FocusGaussian(float(weight), mean[:dim], covariance[:dim, :dim])
+            for weight, mean, covariance in zip(
+                self.weights, self.gaussians.means, self.gaussians.covariances, strict=True
+            )
+        ]
 
     def _state(self) -> dict[str, Any]:
         gaussians = self.gaussians and {

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envs.task_space import TaskParameter, TaskSpace
+from teachers.focus import Focus, FocusBox
 from teachers.teacher import EpisodeResult, Proposal, Seed, Teacher
 
 Steps = Mapping[str, float | Sequence[float]]
@@ -87,6 +88,9 @@ class Oracle(Teacher):
     def metrics(self) -> dict[str, float]:
         corners = zip(self.space.columns, self.position, strict=True)
         return {f"window_{column}": float(corner) for column, corner in corners}
+
+    def focus(self) -> list[Focus]:
+        return [FocusBox(1.0, self.position, self.position + self.window)]
 
     def _state(self) -> dict[str, Any]:
         return {"position": self.position, "returns": np.array(self._returns)}

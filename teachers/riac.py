@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envs.task_space import TaskSpace
+from teachers.focus import Focus, FocusBox
 from teachers.region_tree import RegionTree, learning_progress
 from teachers.teacher import EpisodeResult, Proposal, Seed, Teacher
 
@@ -188,6 +189,15 @@ class RIAC(Teacher):
             "regions": len(self.regions.leaves),
             "failed_splits": self._failed_splits,
         }
+
+    def focus(self) -> list[Focus]:
+        alp = self.regions.alp
+        total = alp.sum()
+        shares = alp / total if total > 0 else np.full(len(alp), 1 / len(alp))
+        return [
+            FocusBox(float(shares[leaf]), self.regions.low[leaf], self.regions.high[leaf])
+            for leaf in self.regions.leaves
+        ]
 
     def _state(self) -> dict[str, Any]:
         return {"regions": self.regions.state_dict(), "failed_splits": self._failed_splits}

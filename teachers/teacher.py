@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from envs.task_space import Task, TaskSpace
+from teachers.focus import Focus
 
 Seed = int | np.random.SeedSequence | np.random.Generator | None
 """Anything `numpy.random.default_rng` takes; None alone means "no seed"."""
@@ -88,6 +89,10 @@ class Teacher(ABC):
     def metrics(self) -> dict[str, float]:
         """Numbers worth a curve, by name."""
         return {}
+
+    def focus(self) -> list[Focus]:
+        """The boxes or Gaussians that tasks are drawn from now, beside the whole space."""
+        return []
 
     def state_dict(self) -> dict[str, Any]:
         """Everything needed to go on exactly from here: nested dicts of JSON values and arrays."""

@@ -1,0 +1,61 @@
+"""A run in which a simulated student learns: one that brings its own tasks and needs no world."""
+
+from __future__ import annotations
+
+import csv
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conf.build import build
+from envs.task_space import TaskSpace
+from evaluation.run_directory import RunDirectory
+from scripts.run import Run, Watcher, blaming
+from students.toy_grid import ToyGrid
+from teachers.curriculum import Episode
+
+
+class SimulatedRun(Run):
+    """A teacher and a simulated student. One episode is one step; the student tells what it has mastered."""
+
+    def _prepare(self) -> TaskSpace:
+        with blaming("student"):
+            student: ToyGrid = build(self.config["student"])()
+        return student.task_space
+
+    def _make_student(self, seed: np.random.SeedSequence) -> None:
+        self.student: ToyGrid = build(self.config["student"])(seed=seed)
+        self.curriculum.return_range = self.student.return_range
+
+    @property
+    def steps(self) -> int:
+        return self.curriculum.episodes
+
+    def _learn(self, directory: RunDirectory, watcher: Watcher) -> None:
+        total, every = self.config["total_steps"], self.config["evaluation"]["every_steps"]
+        with directory.evaluations.open("w", newline="") as file:
+            rows = csv.writer(file)
+            rows.writerow(["step", "mastered_percent"])
+
+            def evaluate() -> None:
+                student = self.student
+                rows.writerow([self.steps, student.mastered_percent])
+                file.flush()
+                self._evaluated(directory, watcher, student.mastered_percent, student.return_mean)
+
+            def hear_episode(episode: Episode) -> None:
+                watcher.advance(self.steps)
+                if self.steps % every == 0 or self.steps == total:
+                    evaluate()
+
+            evaluate()
+            self.student.learn(self.curriculum, total, hear_episode)
+
+    def _competence(self) -> NDArray[np.float64] | None:
+        return self.student.competence / 100 if self.student.competence.ndim == 2 else None
+
+    def _save(self, directory: RunDirectory) -> None:
+        np.save(directory.competence, self.student.competence)
+
+    def _close(self) -> None:
+        pass
