@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +25,7 @@ class ToyGrid:
 
     Each dimension of the unit cube is cut into cells, each with a competence from 0 to 100. An episode on a
     task raises the competence of the task's cell by 1 if the cell is open: if it is the one at the origin,
-    or has an open neighbour towards the origin (each index equal or one lower) with a competence of at
+    or has a neighbour towards the origin (each index equal or one lower) with a competence of at
     least 75. The return is the cell's competence after the episode, divided by 100.
 
     Args:
@@ -91,9 +92,12 @@ class ToyGrid:
         if self._is_open[cell]:
             self.competence[cell] = min(self.competence[cell] + 1, _FULL)
             if self.competence[cell] == _MASTERED:
-                self._is_open[tuple(slice(i, i + 2) for i in cell)] = True
+                self._open_neighbours(cell)
         noise = self.return_noise * self._rng.standard_normal() if self.return_noise else 0.0
         return float(self.competence[cell]) / _FULL + noise
+
+    def _open_neighbours(self, cell: Sequence[int]) -> None:
+        self._is_open[tuple(slice(i, i + 2) for i in cell)] = True
 
     def learn(
         self, curriculum: Curriculum, episodes: int, on_episode: Callable[[Episode], None] | None = None
@@ -112,3 +116,26 @@ class ToyGrid:
             episode = curriculum.finish(0, Outcome(episode_return, 1, curriculum.episodes + 1, is_success))
             if on_episode is not None:
                 on_episode(episode)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything needed to go on exactly from here: nested dicts of JSON values and arrays."""
+        return {"competence": self.competence.copy(), "rng": self._rng.bit_generator.state}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state that `state_dict` returned.
+
+        Raises:
+            ValueError: If the state is of a grid of another shape.
+        """
+        competence = state["competence"]
+        if competence.shape != self.competence.shape:
+            raise ValueError(
+                f"cells of the stored state have shape {competence.shape}, which must be this grid's "
+                f"{self.competence.shape}"
+            )
+        self.competence = competence.copy()
+        self._rng.bit_generator.state = state["rng"]
+        self._is_open[:] = False
+        self._is_open[(0,) * self.dims] = True
+        for cell in np.argwhere(competence >= _MASTERED).tolist():
+            self._open_neighbours(cell)

@@ -22,7 +22,8 @@ class MixtureTeacher(Teacher):
     Every episode leaves one row, the task followed by numbers that a subclass adds. Every `fit_rate`
     episodes a mixture is fitted to the last `fit_rate` rows; a subclass says how much each Gaussian is
     worth, and a task is drawn from one chosen in proportion to that. A fit that fails, or whose rows do
-    not vary in every column, leaves the Gaussians as they were.
+    not vary in every column, leaves the Gaussians as they were. (The authors' code fits the tasks of such
+    rows all the same, and draws from every Gaussian alike: it stays where it last happened to be.)
 
     Args:
         space: The tasks to choose from.

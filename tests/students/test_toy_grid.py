@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from students.toy_grid import ToyGrid
 from teachers import ALPGMM, RIAC, CovarGMM, Curriculum, Oracle, Random, Teacher
 from teachers.curriculum import Episode
+from teachers.state_file import load_state, save_state
 
 
 class PlainGrid:
@@ -94,6 +96,22 @@ def test_learning_tells_of_every_episode() -> None:
     assert [episode.index for episode in episodes] == list(range(50))
     assert [episode.outcome.step for episode in episodes] == list(range(1, 51))
     assert all(episode.outcome.success is False for episode in episodes)
+
+
+def test_a_restored_grid_goes_on_alike(tmp_path: Path) -> None:
+    grid, restored = ToyGrid(cells=4, return_noise=0.1, seed=0), ToyGrid(cells=4, return_noise=0.1, seed=1)
+    tasks = grid.task_space.sample(np.random.default_rng(0), 6000)
+    for task in tasks[:3000]:
+        grid.play(task)
+    assert grid.mastered_percent > 0
+    save_state(tmp_path / "grid", grid.state_dict())
+    restored.load_state_dict(load_state(tmp_path / "grid"))
+    assert [grid.play(task) for task in tasks[3000:]] == [restored.play(task) for task in tasks[3000:]]
+
+
+def test_a_state_of_another_grid_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"shape \(10, 10\), which must be this grid's \(5, 5\)"):
+        ToyGrid(cells=5).load_state_dict(ToyGrid().state_dict())
 
 
 @pytest.mark.parametrize(
