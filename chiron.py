@@ -17,6 +17,14 @@ def train() -> None:
     main()
 
 
+def picture() -> None:
+    """The `chiron-picture` command."""
+    _refuse_shadowed_rooms()
+    from scripts.picture import main
+
+    main()
+
+
 def bench() -> None:
     """The `chiron-bench` command."""
     _refuse_shadowed_rooms()

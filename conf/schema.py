@@ -40,6 +40,7 @@ class RunConfig:
         threads: CPU threads for the student's networks.
         study: Name of the folder that collects runs to be compared.
         results: Root folder of all results.
+        pictures: Whether to draw what the teacher proposed and why, moment by moment, when the run ends.
         evaluation: When and on what the student is tested.
     """
 
@@ -54,6 +55,7 @@ class RunConfig:
     threads: int = MISSING
     study: str = MISSING
     results: str = MISSING
+    pictures: bool = MISSING
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
 
 

@@ -40,10 +40,12 @@ class RunDirectory:
         self.episodes = path / "episodes"
         self.evaluations = path / "evaluations.csv"
         self.snapshots = path / "snapshots.jsonl"
+        self.competence = path / "competence.npy"
         self.model = path / "model.zip"
         self.normalization = path / "vec_normalize.pkl"
         self.figure = path / "curriculum.png"
-        self.animation = path / "curriculum.gif"
+        self.still = path / "teacher.png"
+        self.animation = path / "teacher.gif"
 
     def begin(self, config: dict[str, Any]) -> None:
         """Make an empty directory that says what is going to run, dropping what an earlier try left."""

@@ -9,7 +9,9 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from evaluation.run_directory import RunDirectory
+from scripts.run import Run
 from scripts.run_path import run_path
+from scripts.simulated_run import SimulatedRun
 from scripts.training_run import TrainingRun
 
 
@@ -62,13 +64,13 @@ class Job:
         summary = self.directory.read_summary()
         return summary if summary is not None and summary["status"] == "finished" else None
 
-    def build(self) -> TrainingRun:
+    def build(self) -> Run:
         """Make the run, which checks everything about it and writes nothing.
 
         Raises:
             ValueError: If the configuration cannot be run.
         """
-        return TrainingRun(self.config, self.names)
+        return _run_of(self.config)(self.config, self.names)
 
     def check(self) -> None:
         """Make sure that the job has been done or can be.
@@ -77,7 +79,11 @@ class Job:
             ValueError: If it cannot be run.
         """
         if self.finished_summary() is None:
-            TrainingRun({**self.config, "n_workers": 0}, self.names)
+            _run_of(self.config)({**self.config, "n_workers": 0}, self.names)
+
+
+def _run_of(config: Mapping[str, Any]) -> type[Run]:
+    return SimulatedRun if config["env"]["_target_"] is None else TrainingRun
 
 
 def _leaves(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from conf.build import build
 from conf.schema import check_ranges
 from envs.task_space import TaskSpace
+from evaluation.curriculum_pictures import draw_pictures
 from evaluation.episode_log import EpisodeLog
 from evaluation.figures import draw_curriculum
 from evaluation.run_directory import RunDirectory
@@ -123,6 +124,8 @@ class Run(ABC):
                 status = "interrupted"
                 raise
         draw_curriculum(directory)
+        if self.config["pictures"]:
+            draw_pictures(directory)
         return directory.read_summary() or {}
 
     def _evaluated(

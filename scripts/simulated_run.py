@@ -52,7 +52,7 @@ class SimulatedRun(Run):
             self.student.learn(self.curriculum, total, hear_episode)
 
     def _competence(self) -> NDArray[np.float64] | None:
-        return self.student.competence / 100 if self.student.competence.ndim == 2 else None
+        return self.student.competence / 100 if self.curriculum.space.dim == 2 else None
 
     def _save(self, directory: RunDirectory) -> None:
         np.save(directory.competence, self.student.competence)

@@ -76,6 +76,11 @@ class ToyGrid:
         """Percentage of cells with a competence above 75."""
         return float(100 * (self.competence > _MASTERED).mean())
 
+    @property
+    def return_mean(self) -> float:
+        """Mean return, without noise, that episodes on all cells would have now."""
+        return float(self.competence.mean()) / _FULL
+
     def cell_of(self, task: Task) -> tuple[int, ...]:
         """The cell that a task, shape (d,), lies in."""
         return tuple(min(int(x * self.cells), self.cells - 1) for x in task[: self.dims].tolist())
