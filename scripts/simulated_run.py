@@ -26,6 +26,7 @@ class SimulatedRun(Run):
     def _make_student(self, seed: np.random.SeedSequence) -> None:
         self.student: ToyGrid = build(self.config["student"])(seed=seed)
         self.curriculum.return_range = self.student.return_range
+        self.curriculum.mastered_return = self.student.mastered_return
 
     @property
     def steps(self) -> int:

@@ -38,7 +38,8 @@ class CurriculumVecEnv(VecEnv):
     Args:
         worlds: One function per slot that makes its world, or a ready `gymnasium.vector.VectorEnv` with
             autoreset disabled, whose `reset` takes `options={"reset_mask": (n,), "task": (n, d)}`.
-        curriculum: Who decides what is played. Without a return range of its own it takes the worlds'.
+        curriculum: Who decides what is played. Where it was not told what returns the worlds have, and which
+            count as mastery, it takes what the worlds declare.
         n_workers: Processes that step the worlds, if they are given as functions; 0 for this process.
 
     Raises:
@@ -71,7 +72,9 @@ class CurriculumVecEnv(VecEnv):
                 f"the worlds' tasks are {columns}, the curriculum's are {curriculum.space.columns}"
             )
         if curriculum.return_range is None:
-            curriculum.return_range = self.get_attr("return_range")[0]
+            curriculum.return_range = self._declared("return_range")
+        if curriculum.mastered_return is None:
+            curriculum.mastered_return = self._declared("mastered_return")
         self._tasks = np.tile(curriculum.space.default, (self.num_envs, 1))
         self._returns = np.zeros(self.num_envs)
         self._lengths = np.zeros(self.num_envs, dtype=np.int64)
@@ -158,6 +161,13 @@ class CurriculumVecEnv(VecEnv):
         else:
             values = [getattr(self.worlds, attr_name)] * self.num_envs
         return [values[slot] for slot in self._get_indices(indices)]
+
+    def _declared(self, name: str) -> Any:
+        """What the worlds say about themselves, None if they do not."""
+        if not hasattr(self.worlds, "call"):
+            return getattr(self.worlds, name, None)
+        is_said = self.worlds.call("has_wrapper_attr", name)[0]
+        return self.get_attr(name)[0] if is_said else None
 
     def set_attr(self, attr_name: str, value: Any, indices: VecEnvIndices = None) -> None:
         slots = list(self._get_indices(indices))

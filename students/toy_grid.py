@@ -42,9 +42,11 @@ class ToyGrid:
         task_space: The unit cube, with parameters `x0`, `x1`, … and `useless0`, `useless1`, …
         competence: Of each cell, from 0 to 100, shape (cells,) * dims.
         return_range: Lowest and highest return without noise.
+        mastered_return: A cell is mastered when its return, without noise, is above this.
     """
 
     return_range = (0.0, 1.0)
+    mastered_return = _MASTERED / _FULL
 
     def __init__(
         self,

@@ -69,6 +69,7 @@ class Curriculum:
         seed: Seeds the stream that episode seeds are drawn from.
         return_range: Lowest and highest episode return of the world; teachers that ask for scaled
             returns get them clipped to this range and mapped to [0, 1]. None leaves returns as they are.
+        mastered_return: Return above which the world calls a task mastered, for teachers that ask for it.
 
     Raises:
         ValueError: If the teacher's space is another one, the range is not increasing, or the teacher needs
@@ -85,6 +86,7 @@ class Curriculum:
         space: TaskSpace,
         seed: Seed = None,
         return_range: tuple[float, float] | None = None,
+        mastered_return: float | None = None,
     ) -> None:
         if teacher.space.columns != space.columns:
             raise ValueError(
@@ -100,6 +102,7 @@ class Curriculum:
         self.teacher = teacher
         self.space = space
         self.return_range = return_range
+        self.mastered_return = mastered_return
         self.episodes = 0
         self.listeners: list[Callable[[Episode], None]] = []
         self._rng = np.random.default_rng(seed)
@@ -142,6 +145,7 @@ class Curriculum:
                 self._as_wanted(outcome.episode_return),
                 outcome.length,
                 outcome.success,
+                self.mastered_return,
             )
         )
         return episode

@@ -35,7 +35,8 @@ class Oracle(Teacher):
             -0.2.
         window_ratio: Side of the window as a share of each range.
         episodes_per_step: Episodes between decisions to move.
-        threshold: Mean raw return above which the window moves.
+        threshold: Mean raw return above which the window moves; None takes the return above which the
+            world calls a task mastered (230 for the walkers, as in the paper).
 
     Raises:
         ValueError: If an argument is out of range, or a step's parameter is unknown.
@@ -52,7 +53,7 @@ class Oracle(Teacher):
         steps: Steps | None = None,
         window_ratio: float = 1 / 6,
         episodes_per_step: int = 50,
-        threshold: float = 230.0,
+        threshold: float | None = None,
     ) -> None:
         super().__init__(space, seed)
         if not 0 < window_ratio <= 1:
@@ -79,7 +80,10 @@ class Oracle(Teacher):
         self._returns.append(result.episode_return)
         if len(self._returns) < self.episodes_per_step:
             return
-        if np.mean(self._returns) > self.threshold:
+        threshold = result.mastered_return if self.threshold is None else self.threshold
+        if threshold is None:
+            raise ValueError("threshold must be given: the world does not say which returns are mastery")
+        if np.mean(self._returns) > threshold:
             moved = self.position + self.steps
             is_past = np.where(self.steps > 0, moved > self._farthest, moved < self._farthest)
             self.position = np.where(is_past, self._farthest, moved)

@@ -40,12 +40,14 @@ class EpisodeResult:
         episode_return: Sum of rewards, scaled to [0, 1] if the teacher asked for that.
         length: Number of steps.
         success: Whether the world called the episode a success; None if the world does not say.
+        mastered_return: Raw return above which the world calls a task mastered; None if it does not say.
     """
 
     proposal: Proposal
     episode_return: float
     length: int
     success: bool | None = None
+    mastered_return: float | None = None
 
     @property
     def task(self) -> Task:

@@ -19,9 +19,14 @@ def cube(dim: int, low: float = 0.0, high: float = 1.0) -> TaskSpace:
     return TaskSpace([TaskParameter(f"x{i}", low, high) for i in range(dim)])
 
 
+def played(proposal: Proposal, episode_return: float, mastered_return: float = 0.75) -> EpisodeResult:
+    """How the episode of a proposal went."""
+    return EpisodeResult(proposal, episode_return, length=1, mastered_return=mastered_return)
+
+
 def result(task: Any, episode_return: float) -> EpisodeResult:
     """How an episode went on a task that nobody need have proposed."""
-    return EpisodeResult(Proposal(np.asarray(task, dtype=np.float32), "test"), episode_return, length=1)
+    return played(Proposal(np.asarray(task, dtype=np.float32), "test"), episode_return)
 
 
 def bumpy(task: Task) -> float:
@@ -35,7 +40,7 @@ def run(teacher: Teacher, episodes: int, returns: Return = bumpy) -> NDArray[np.
     for i in range(episodes):
         proposal = teacher.sample()
         tasks[i] = proposal.task
-        teacher.observe(EpisodeResult(proposal, returns(proposal.task), length=1))
+        teacher.observe(played(proposal, returns(proposal.task)))
     return tasks
 
 

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from envs.task_space import TaskParameter, TaskSpace
-from teachers import EpisodeResult, Proposal, Teacher
+from teachers import Proposal, Teacher
 from teachers.state_file import load_state, save_state
 from tests.listing import build_teacher, names_in
-from tests.teachers.spaces import bumpy, cube, run
+from tests.teachers.spaces import bumpy, cube, played, run
 
 TEACHERS = names_in("teacher")
 STOPS = (0, 70, 249, 250, 740)
@@ -60,9 +60,7 @@ class TestProposals:
             assert proposal.task.dtype == np.float32
             assert space.contains(proposal.task)
             assert proposal.source
-            teacher.observe(
-                EpisodeResult(proposal, bumpy(space.normalize(proposal.task).astype(np.float32)), 1)
-            )
+            teacher.observe(played(proposal, bumpy(space.normalize(proposal.task).astype(np.float32))))
         assert_sound(teacher, np.zeros((0, space.dim), dtype=np.float32))
 
     @every_teacher
@@ -76,8 +74,8 @@ class TestProposals:
         for _ in range(600):
             proposal, same = one.sample(), other.sample()
             assert proposal.task.tolist() == same.task.tolist()
-            one.observe(EpisodeResult(proposal, bumpy(proposal.task), 1))
-            other.observe(EpisodeResult(same, bumpy(same.task), 1))
+            one.observe(played(proposal, bumpy(proposal.task)))
+            other.observe(played(same, bumpy(same.task)))
             proposal.task[:] = np.nan
 
 
@@ -118,7 +116,7 @@ class TestTolerance:
             tasks.append(flying[-1].task)
             if len(flying) > 64:
                 proposal = flying.pop(int(order.integers(len(flying))))
-                teacher.observe(EpisodeResult(proposal, bumpy(proposal.task), 1))
+                teacher.observe(played(proposal, bumpy(proposal.task)))
         assert_sound(teacher, np.array(tasks))
 
     @every_teacher
@@ -136,11 +134,11 @@ class TestTolerance:
         space = cube(dim)
         teacher = build_teacher(name, space=space, seed=0)
         rng = np.random.default_rng(1)
-        played = space.sample(rng, tasks)
+        few = space.sample(rng, tasks)
         proposed = []
         for i in range(600):
             proposed.append(teacher.sample().task)
-            teacher.observe(EpisodeResult(Proposal(played[i % tasks], "again"), float(rng.random()), 1))
+            teacher.observe(played(Proposal(few[i % tasks], "again"), float(rng.random())))
         assert_sound(teacher, np.array(proposed))
 
     @every_teacher

@@ -7,14 +7,14 @@ import pytest
 
 from envs import StumpTracks
 from envs.task_space import TaskParameter, TaskSpace
-from teachers import Oracle
+from teachers import EpisodeResult, Oracle
 from tests.listing import build_teacher
-from tests.teachers.spaces import cube, result
+from tests.teachers.spaces import cube, played
 
 
 def tell(teacher: Oracle, *returns: float) -> None:
     for episode_return in returns:
-        teacher.observe(result(teacher.sample().task, episode_return))
+        teacher.observe(played(teacher.sample(), episode_return, StumpTracks.mastered_return))
 
 
 class TestStumpTracks:
@@ -81,3 +81,17 @@ def test_steps_may_be_given_by_name_for_some_parameters_and_for_groups() -> None
 def test_settings_out_of_range_are_refused(arguments: dict[str, Any], sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         Oracle(cube(2), **arguments)
+
+
+def test_a_threshold_of_its_own_overrules_the_worlds() -> None:
+    oracle = Oracle(cube(1), seed=0, threshold=10.0, episodes_per_step=1)
+    oracle.observe(played(oracle.sample(), 9.0, mastered_return=1.0))
+    assert oracle.position.tolist() == [0.0]
+    oracle.observe(played(oracle.sample(), 11.0, mastered_return=1.0))
+    assert oracle.position[0] > 0
+
+
+def test_says_so_if_nothing_tells_it_what_mastery_is() -> None:
+    oracle = Oracle(cube(1), seed=0, episodes_per_step=1)
+    with pytest.raises(ValueError, match="threshold must be given"):
+        oracle.observe(EpisodeResult(oracle.sample(), 9.0, length=1))
