@@ -163,3 +163,14 @@ def blaming(key: str) -> Iterator[None]:
         yield
     except (ValueError, TypeError, AssertionError) as error:
         raise ValueError(f"{key}: {error}") from error
+
+
+def require_class(node: Mapping[str, Any], base: type, otherwise: str) -> None:
+    """Make sure that a node's `_target_` is a class of the right kind.
+
+    Raises:
+        ValueError: Saying what it is `otherwise`, if it is not.
+    """
+    target = build(node).func
+    if not (isinstance(target, type) and issubclass(target, base)):
+        raise ValueError(f"_target_={node['_target_']} {otherwise}")

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from conf.build import build
 from envs.task_space import TaskSpace
 from evaluation.run_directory import RunDirectory
-from scripts.run import Run, Watcher, blaming
-from students.toy_grid import ToyGrid
+from scripts.run import Run, Watcher, blaming, require_class
+from students.simulated_student import SimulatedStudent
 from teachers.curriculum import Episode
 
 
@@ -19,12 +19,14 @@ class SimulatedRun(Run):
     """A teacher and a simulated student. One episode is one step; the student tells what it has mastered."""
 
     def _prepare(self) -> TaskSpace:
+        node = self.config["student"]
         with blaming("student"):
-            student: ToyGrid = build(self.config["student"])()
+            require_class(node, SimulatedStudent, "is no simulated student: it needs a world, by env=")
+            student: SimulatedStudent = build(node)()
         return student.task_space
 
     def _make_student(self, seed: np.random.SeedSequence) -> None:
-        self.student: ToyGrid = build(self.config["student"])(seed=seed)
+        self.student: SimulatedStudent = build(self.config["student"])(seed=seed)
         self.curriculum.return_range = self.student.return_range
         self.curriculum.mastered_return = self.student.mastered_return
 
@@ -53,10 +55,10 @@ class SimulatedRun(Run):
             self.student.learn(self.curriculum, total, hear_episode)
 
     def _competence(self) -> NDArray[np.float64] | None:
-        return self.student.competence / 100 if self.curriculum.space.dim == 2 else None
+        return self.student.competence_map if self.curriculum.space.dim == 2 else None
 
     def _save(self, directory: RunDirectory) -> None:
-        np.save(directory.competence, self.student.competence)
+        np.save(directory.competence, self.student.competence_map)
 
     def _close(self) -> None:
         pass

@@ -20,7 +20,7 @@ from evaluation.evaluate import TaskResult
 from evaluation.evaluation_log import EvaluationLog
 from evaluation.run_directory import RunDirectory
 from evaluation.task_sets import uniform_tasks
-from scripts.run import Run, Watcher, blaming
+from scripts.run import Run, Watcher, blaming, require_class
 from students.curriculum_callback import CurriculumCallback
 from students.curriculum_vec_env import CurriculumVecEnv
 
@@ -34,6 +34,12 @@ class TrainingRun(Run):
     def _prepare(self) -> TaskSpace:
         self._device = _checked_device(self.config["device"])
         torch.set_num_threads(self.config["threads"])
+        with blaming("student"):
+            require_class(
+                self.config["student"],
+                BaseAlgorithm,
+                "is no algorithm of Stable-Baselines3 (simulated students need env=simulated)",
+            )
         with blaming("env"):
             self._make_world = build(self.config["env"])
             space: TaskSpace = self._make_world().get_wrapper_attr("task_space")

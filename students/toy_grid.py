@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from envs.task_space import Task, TaskParameter, TaskSpace
-from teachers.curriculum import Curriculum, Episode, Outcome
+from students.simulated_student import SimulatedStudent
 from teachers.teacher import Seed
 
 _MOST_CELLS = 10_000_000
@@ -20,7 +20,7 @@ _MASTERED = 75
 _FULL = 100
 
 
-class ToyGrid:
+class ToyGrid(SimulatedStudent):
     """The toy space of Portelas et al. (CoRL 2019): a cube of cells that can be learned from one corner on.
 
     Each dimension of the unit cube is cut into cells, each with a competence from 0 to 100. An episode on a
@@ -83,6 +83,13 @@ class ToyGrid:
         """Mean return, without noise, that episodes on all cells would have now."""
         return float(self.competence.mean()) / _FULL
 
+    @property
+    def competence_map(self) -> NDArray[np.float64]:
+        return self.competence / _FULL
+
+    def has_mastered(self, task: Task) -> bool:
+        return bool(self.competence[self.cell_of(task)] > _MASTERED)
+
     def cell_of(self, task: Task) -> tuple[int, ...]:
         """The cell that a task, shape (d,), lies in."""
         return tuple(min(int(x * self.cells), self.cells - 1) for x in task[: self.dims].tolist())
@@ -105,24 +112,6 @@ class ToyGrid:
 
     def _open_neighbours(self, cell: Sequence[int]) -> None:
         self._is_open[tuple(slice(i, i + 2) for i in cell)] = True
-
-    def learn(
-        self, curriculum: Curriculum, episodes: int, on_episode: Callable[[Episode], None] | None = None
-    ) -> None:
-        """Play the tasks of a curriculum, one after the other; every episode counts as one step.
-
-        Args:
-            curriculum: Over this student's `task_space`.
-            episodes: How many to play.
-            on_episode: Called after each of them.
-        """
-        for _ in range(episodes):
-            task = curriculum.next_task(0).task
-            episode_return = self.play(task)
-            is_success = bool(self.competence[self.cell_of(task)] > _MASTERED)
-            episode = curriculum.finish(0, Outcome(episode_return, 1, curriculum.episodes + 1, is_success))
-            if on_episode is not None:
-                on_episode(episode)
 
     def state_dict(self) -> dict[str, Any]:
         """Everything needed to go on exactly from here: nested dicts of JSON values and arrays."""

@@ -22,6 +22,7 @@ from evaluation.run_directory import RunDirectory
 from evaluation.task_sets import uniform_tasks
 from scripts import train
 from scripts.refusal import BAD_INPUT
+from tests.scripts.conftest import only_run
 
 SMALL = [
     "total_steps=2_048",
@@ -35,27 +36,6 @@ SMALL = [
 
 def command(*arguments: str) -> list[str]:
     return [str(Path(sys.executable).parent / "chiron-train"), *arguments]
-
-
-@pytest.fixture
-def chiron_train(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
-    """`chiron-train` in this process and an empty folder; returns the exit code."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: str) -> int:
-        monkeypatch.setattr(sys, "argv", ["chiron-train", *arguments])
-        try:
-            train.main()
-        except SystemExit as exit_:
-            return exit_.code if isinstance(exit_.code, int) else 1
-        return 0
-
-    return run
-
-
-def only_run(folder: Path) -> RunDirectory:
-    (summary,) = folder.rglob("summary.json")
-    return RunDirectory(summary.parent)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from evaluation.run_directory import RunDirectory
+from evaluation.snapshots import read_snapshots
+from scripts.refusal import BAD_INPUT
+from teachers.focus import FocusGaussian
+from tests.scripts.conftest import only_run
+
+GRID = ["experiment=toy_grid", "total_steps=1_200", "evaluation.every_steps=400"]
+
+
+@pytest.fixture
+def run(chiron_train: Any, tmp_path: Path) -> RunDirectory:
+    assert chiron_train(*GRID, "teacher=alp_gmm", "pictures=true") == 0
+    return only_run(tmp_path)
+
+
+class TestToyGrid:
+    def test_leaves_the_usual_directory(self, run: RunDirectory) -> None:
+        evaluations = run.read_evaluations()
+        assert list(evaluations.columns) == ["step", "mastered_percent"]
+        assert evaluations["step"].tolist() == [0, 400, 800, 1200]
+        episodes = run.read_episodes()
+        assert episodes["step"].tolist() == list(range(1, 1201))
+        assert ((episodes[["x0", "x1"]] >= 0) & (episodes[["x0", "x1"]] <= 1)).all(axis=None)
+        summary = run.read_summary()
+        assert summary is not None
+        assert summary["status"] == "finished"
+        assert summary["episodes"] == summary["steps"] == 1200
+        assert summary["mastered_percent"] == evaluations["mastered_percent"].iloc[-1]
+
+    def test_mastery_can_be_recomputed_from_the_episode_log(self, run: RunDirectory) -> None:
+        """Each cell's competence is the number of its episodes that raised its return."""
+        episodes = run.read_episodes()
+        cells = np.minimum((episodes[["x0", "x1"]].to_numpy() * 10).astype(int), 9)
+        competence = np.zeros((10, 10))
+        for (i, j), episode_return in zip(cells, episodes["return"], strict=True):
+            competence[i, j] = 100 * episode_return
+        np.testing.assert_allclose(np.load(run.competence) * 100, competence)
+        assert run.read_mastery().iloc[-1] == 100 * (competence > 75).mean()
+
+    def test_pictures(self, run: RunDirectory) -> None:
+        assert run.still.read_bytes().startswith(b"\x89PNG")
+        with Image.open(run.animation) as animation:
+            assert getattr(animation, "n_frames", 1) == 3  # one per evaluation after the first
+
+    def test_snapshots_show_teacher_and_student(self, run: RunDirectory) -> None:
+        first, *_, last = read_snapshots(run.snapshots)
+        assert list(first.focus) == []
+        assert sum(part.weight for part in last.focus) == pytest.approx(1)
+        assert all(isinstance(part, FocusGaussian) and part.mean.shape == (2,) for part in last.focus)
+        assert last.competence is not None
+        np.testing.assert_array_equal(last.competence, np.load(run.competence))
+
+    def test_same_seed_same_log(self, chiron_train: Any, tmp_path: Path) -> None:
+        logs = []
+        for results in ("a", "b"):
+            assert chiron_train(*GRID, "teacher=riac", f"results={results}", "student.return_noise=0.1") == 0
+            logs.append(only_run(tmp_path / results).read_episodes())
+        assert logs[0].equals(logs[1])
+
+    def test_more_dimensions_get_a_still_of_pairs(self, chiron_train: Any, tmp_path: Path) -> None:
+        more = ["student.dims=3", "student.useless_dims=1", "student.cells=4", "pictures=true"]
+        assert chiron_train(*GRID, "teacher=random", *more) == 0
+        run = only_run(tmp_path)
+        assert run.still.exists()
+        assert not run.animation.exists()
+
+
+@pytest.mark.parametrize(
+    ("overrides", "sentence"),
+    [
+        (["env=simulated"], "stable_baselines3.PPO is no simulated student"),
+        (["student=toy_grid"], "students.toy_grid.ToyGrid is no algorithm of Stable-Baselines3"),
+        ([*GRID, "student.dims=0"], "dims=0 must be at least 1"),
+        ([*GRID, "student.return_noise=-1"], "return_noise=-1 must be at least 0"),
+    ],
+)
+def test_bad_input(
+    chiron_train: Any,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    overrides: list[str],
+    sentence: str,
+) -> None:
+    assert chiron_train(*overrides) == BAD_INPUT
+    assert sentence in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
