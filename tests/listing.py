@@ -21,6 +21,11 @@ def names_in(group: str) -> list[str]:
     return sorted(str(path.relative_to(folder).with_suffix("")) for path in folder.rglob("*.yaml"))
 
 
+def worlds() -> list[str]:
+    """The choices of `env` that are worlds."""
+    return [name for name in names_in("env") if name != "simulated"]
+
+
 def composed(*overrides: str) -> dict[str, Any]:
     """The resolved configuration of a command line."""
     with initialize_config_module("conf", version_base="1.3"):

@@ -11,9 +11,9 @@ import pytest
 from gymnasium.utils.env_checker import check_env as check_for_gymnasium
 from stable_baselines3.common.env_checker import check_env as check_for_sb3
 
-from tests.listing import build_world, names_in
+from tests.listing import build_world, worlds
 
-WORLDS = names_in("env")
+WORLDS = worlds()
 
 
 def play(world: gym.Env[Any, Any], seed: int, task: Any, steps: int = 200) -> list[Any]:
