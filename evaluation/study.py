@@ -79,5 +79,5 @@ def draw_study(study: pd.DataFrame, path: Path) -> None:
         axes.set(xlabel="training steps", ylabel="mastered (%)", ylim=(0, 100), title=f"{env} · {student}")
         axes.xaxis.set_major_formatter(STEPS)
         axes.grid(alpha=0.3)
-        axes.legend(frameon=False)
+        axes.legend(frameon=False, loc="upper left")
     figure.savefig(path, dpi=110)
