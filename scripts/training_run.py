@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
@@ -13,6 +15,7 @@ from stable_baselines3.common.logger import configure
 from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 
 from conf.build import build
+from envs.action_repeat import ActionRepeat
 from envs.task_space import TaskSpace
 from envs.vector_workers import make_vector
 from evaluation.callback import EvaluationCallback, mastered_percent, return_mean
@@ -41,8 +44,12 @@ class TrainingRun(Run):
                 "is no algorithm of Stable-Baselines3 (simulated students need env=simulated)",
             )
         with blaming("env"):
-            self._make_world = build(self.config["env"])
-            space: TaskSpace = self._make_world().get_wrapper_attr("task_space")
+            make_world = build(self.config["env"])
+            space: TaskSpace = make_world().get_wrapper_attr("task_space")
+        with blaming("student"):
+            times = self.config["student"].get("action_repeat", 1)
+            self._make_world = partial(_slowed_down, make_world, times)
+            self._make_world()
         return space
 
     def _make_student(self, seed: np.random.SeedSequence) -> None:
@@ -106,9 +113,14 @@ class _Advance(BaseCallback):
         return True
 
 
+def _slowed_down(make_world: Callable[[], gym.Env[Any, Any]], times: int) -> gym.Env[Any, Any]:
+    return make_world() if times == 1 else ActionRepeat(make_world(), times)
+
+
 def _build_algorithm(node: Mapping[str, Any], vec_env: VecEnv, seed: int, device: str) -> BaseAlgorithm:
     settings = dict(node)
-    normalization = settings.pop("vec_normalize")
+    normalization = settings.pop("vec_normalize", None)
+    settings.pop("action_repeat", None)
     if normalization is not None:
         vec_env = VecNormalize(vec_env, **normalization)
     model: BaseAlgorithm = build(settings)(env=vec_env, seed=seed, device=device)

@@ -17,6 +17,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from envs import StumpTracks
+from envs.action_repeat import ActionRepeat
 from evaluation.evaluation_log import EvaluationLog
 from evaluation.run_directory import RunDirectory
 from evaluation.task_sets import uniform_tasks
@@ -102,6 +103,9 @@ class TestWhatARunLeaves:
     def test_saved_model_plays_the_test_tasks_as_the_last_evaluation_says(
         self, finished: RunDirectory
     ) -> None:
+        config = finished.read_config()
+        assert config is not None
+        assert config["student"]["action_repeat"] == 2
         model = PPO.load(finished.model, device="cpu")
         normalizer = VecNormalize.load(str(finished.normalization), DummyVecEnv([StumpTracks]))
         last = finished.read_evaluations().groupby("task_index").last()
@@ -110,7 +114,7 @@ class TestWhatARunLeaves:
         for index, row in last.iterrows():
             assert isinstance(index, int)
             np.testing.assert_array_equal(row[columns].to_numpy(np.float32), task_set.tasks[index])
-            world = StumpTracks()
+            world = ActionRepeat(StumpTracks(), 2)
             options = {"task": task_set.tasks[index]}
             observation, _ = world.reset(seed=task_set.seeds[index], options=options)
             total, length, over = 0.0, 0, False

@@ -1,0 +1,38 @@
+"""A world that is acted upon more slowly than it moves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium as gym
+
+
+class ActionRepeat(gym.Wrapper[Any, Any, Any, Any]):
+    """Plays each action several times in a row, as one step whose reward is the sum.
+
+    A step ends early where the episode does. Everything else is the world's own; its time limit goes on
+    counting the world's steps.
+
+    Args:
+        env: The world.
+        times: How often each action is played.
+
+    Raises:
+        ValueError: If an action would not be played at all.
+    """
+
+    def __init__(self, env: gym.Env[Any, Any], times: int) -> None:
+        super().__init__(env)
+        if times < 1:
+            raise ValueError(f"action_repeat={times} must be at least 1")
+        self.times = times
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        """Play an action up to `times` times; returns what the last one showed, and the sum of rewards."""
+        total = 0.0
+        for _ in range(self.times):
+            observation, reward, terminated, truncated, info = self.env.step(action)
+            total += float(reward)
+            if terminated or truncated:
+                break
+        return observation, total, terminated, truncated, info
