@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,7 @@ class Job:
         Raises:
             ValueError: If the configuration cannot be run.
         """
+        self._require_place()
         return _run_of(self.config)(self.config, self.names)
 
     def check(self) -> None:
@@ -79,7 +81,16 @@ class Job:
             ValueError: If it cannot be run.
         """
         if self.finished_summary() is None:
+            self._require_place()
             _run_of(self.config)({**self.config, "n_workers": 0}, self.names)
+
+    def _require_place(self) -> None:
+        path = self.directory.path
+        existing = next(parent for parent in (path, *path.absolute().parents) if parent.exists())
+        if not existing.is_dir() or not os.access(existing, os.W_OK):
+            raise ValueError(
+                f"results={self.config['results']}: {existing} is no folder that can be written to"
+            )
 
 
 def _run_of(config: Mapping[str, Any]) -> type[Run]:

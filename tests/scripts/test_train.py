@@ -272,6 +272,13 @@ class TestBadInput:
         assert sentence in output.err
         assert list(tmp_path.iterdir()) == []
 
+    def test_results_that_cannot_be_a_folder_are_refused(
+        self, chiron_train: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        (tmp_path / "taken").touch()
+        assert chiron_train("debug=smoke", "n_workers=0", "results=taken") == BAD_INPUT
+        assert "taken is no folder that can be written to" in capsys.readouterr().err
+
     def test_a_bad_job_of_a_sweep_is_refused_before_the_first_starts(
         self, chiron_train: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
