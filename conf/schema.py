@@ -93,7 +93,8 @@ def check_ranges(config: dict[str, Any]) -> None:
 
 def per_env(steps: int, n_envs: int) -> int:
     """Steps that each of `n_envs` worlds makes so that together they make about `steps`."""
-    return max(1, steps // n_envs)
+    # What is wrong with n_envs=0 is said where ranges are checked.
+    return max(1, steps // max(1, n_envs))
 
 
 ConfigStore.instance().store("schema", RunConfig)

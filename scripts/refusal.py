@@ -42,7 +42,7 @@ def as_sentence(error: Exception) -> str:
         return f"{_first_line(error)}: the keys there are {known} (+key=value adds another)"
     if cause is not None:
         return f"{_first_line(error)}: {_first_line(cause)}"
-    return str(error)
+    return _first_line(error)
 
 
 def _first_line(error: BaseException) -> str:

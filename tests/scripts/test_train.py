@@ -232,7 +232,7 @@ class TestBadInput:
         ("argument", "sentence"),
         [
             ("teacher=foo", "teacher=foo must be one of alp_gmm, "),
-            ("env=foo", "env=foo must be one of stump_tracks"),
+            ("env=foo", "env=foo must be one of simulated, stump_tracks"),
             ("n_envs=0", "n_envs=0 must be at least 1"),
             ("n_workers=-1", "n_workers=-1 must be at least 0"),
             ("total_steps=-5", "total_steps=-5 must be at least 1"),
