@@ -41,6 +41,9 @@ def evaluate(
 
     Returns:
         One row per task, in the order of `tasks`.
+
+    Raises:
+        ValueError: If an episode ends without the world saying whether it was a success.
     """
     slots = worlds.num_envs
     # A slot that runs out of tasks repeats the last one it was given: all slots must be stepped.
@@ -62,6 +65,8 @@ def evaluate(
             returns += rewards
             lengths += 1
             over = terminated | truncated
+        if "is_success" not in infos:
+            raise ValueError("mastery cannot be judged: the world's last info holds no is_success")
         for slot in np.flatnonzero(over).tolist():
             index = int(playing[slot])
             if counted[slot]:

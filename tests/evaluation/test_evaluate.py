@@ -60,3 +60,13 @@ def test_task_sets_depend_on_their_seed_alone() -> None:
     assert first.seeds == again.seeds
     assert first.tasks.tolist() != other.tasks.tolist()
     assert len(set(first.seeds)) == 50
+
+
+def test_a_world_that_says_nothing_about_success_is_refused() -> None:
+    class Silent(CountdownWorld):
+        def step(self, action: Any) -> Any:
+            return *super().step(action)[:4], {}
+
+    task_set = uniform_tasks(CountdownWorld().task_space, 2, seed=0)
+    with pytest.raises(ValueError, match="no is_success"):
+        evaluate(idle, VectorLoop([Silent]), task_set.tasks, task_set.seeds)
