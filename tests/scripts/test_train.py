@@ -295,12 +295,14 @@ class TestWhatGoesWrong:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            # A shell's background jobs, and all they start, ignore SIGINT.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         ) as run:
             assert run.stdout is not None
             while "0 steps:" not in run.stdout.readline():
                 assert run.poll() is None
             run.send_signal(signal.SIGINT)
-            output, error = run.communicate()
+            output, error = run.communicate(timeout=120)
         assert run.returncode == train.INTERRUPTED
         assert "Interrupted" in output
         assert error == ""
