@@ -60,6 +60,7 @@ class _Film:
         self._episodes = episodes
         self._columns = columns
         self._snapshots = read_snapshots(directory.snapshots)
+        self._mastery = directory.read_mastery()
         tasks = episodes[columns].to_numpy()
         self._low, self._high = tasks.min(axis=0), tasks.max(axis=0)
 
@@ -101,7 +102,7 @@ class _Film:
             axes.add_patch(patch)
         axes.set_xlim(self._low[0], self._high[0])
         axes.set_ylim(self._low[1], self._high[1])
-        mastered = self._directory.read_mastery().get(now.step, float("nan"))
+        mastered = self._mastery.get(now.step, float("nan"))
         axes.set(xlabel=x, ylabel=y, title=f"{now.step:,} steps, {mastered:.0f}% mastered")
 
 
