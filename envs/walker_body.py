@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 Point = tuple[float, float]
 
 _PIXEL = 1 / 30
 """Metres per pixel of the drawings the walkers were first defined in."""
+
+_MOST_CORNERS = 16
+"""What the Box2D wheel was built for."""
+
+_FARTHEST_HINGE = 1.5
+"""In units of a part's largest radius: hinges may stand off a part, as the quadruped's hind legs do."""
 
 _HIP_OFFSET = -8 * _PIXEL
 """Height of the hips relative to the centre of the hull, in metres."""
@@ -18,7 +26,7 @@ class BodyPart:
     """A convex rigid part. Positions are relative to the hull's spawn position.
 
     Attributes:
-        vertices: Corners in the part's own frame, counterclockwise, metres.
+        vertices: Corners in the part's own frame, in order around it, metres.
         position: Centre at spawn, metres.
         angle: Orientation at spawn, radians.
         density: kg/m².
@@ -78,6 +86,10 @@ class WalkerBody:
         spawn_height: Height of the hull's centre over the ground at spawn, metres.
         motor_torque: Largest torque of every joint's motor, N·m.
         torque_penalty: Reward lost per step and unit of action.
+
+    Raises:
+        ValueError: If parts and joints do not fit together: a part is no convex polygon, not joined to the
+            hull, or below the ground at spawn; a joint has no room to move, or its hinge is off its parts.
     """
 
     name: str
@@ -87,14 +99,71 @@ class WalkerBody:
     motor_torque: float
     torque_penalty: float
 
+    def __post_init__(self) -> None:
+        for index, part in enumerate(self.parts):
+            fault = _fault_of_part(part, self.spawn_height)
+            if fault:
+                raise ValueError(f"body {self.name!r}: part {index} {fault}")
+        if not self.parts or not self.parts[0].is_hull or not self.joints:
+            raise ValueError(f"body {self.name!r}: needs a hull as first part, and joints")
+        joined = {0}
+        for index, joint in enumerate(self.joints):
+            fault = _fault_of_joint(joint, self.parts, joined)
+            if fault:
+                raise ValueError(f"body {self.name!r}: joint {index} {fault}")
+            joined.add(joint.child)
+        loose = sorted(set(range(len(self.parts))) - joined)
+        if loose:
+            raise ValueError(f"body {self.name!r}: parts {loose} are not joined to the hull")
+        if self.motor_torque <= 0:
+            raise ValueError(f"body {self.name!r}: motor_torque={self.motor_torque} must be above 0")
+
+
+def _fault_of_part(part: BodyPart, spawn_height: float) -> str | None:
+    """What Box2D could not build of a part, or what would let it explode at once."""
+    corners = part.vertices
+    if not 3 <= len(corners) <= _MOST_CORNERS:
+        return f"has {len(corners)} corners: 3 to {_MOST_CORNERS} are possible"
+    around = [*corners, *corners[:2]]
+    turns = [
+        (x1 - x0) * (y2 - y1) - (y1 - y0) * (x2 - x1)
+        for (x0, y0), (x1, y1), (x2, y2) in zip(around, around[1:], around[2:], strict=False)
+    ]
+    if not (min(turns) > 0 or max(turns) < 0):
+        return f"is not convex: {corners}"
+    if part.density <= 0:
+        return f"has density={part.density}: it must be above 0"
+    cos, sin = math.cos(part.angle), math.sin(part.angle)
+    lowest = spawn_height + part.position[1] + min(x * sin + y * cos for x, y in corners)
+    return f"starts {-lowest:.2f} m below the ground" if lowest < 0 else None
+
+
+def _fault_of_joint(joint: BodyJoint, parts: tuple[BodyPart, ...], joined: set[int]) -> str | None:
+    """What keeps a joint from being a hinge between a part that is joined to the hull and one that is not."""
+    for role, index in (("parent", joint.parent), ("child", joint.child)):
+        if not 0 <= index < len(parts):
+            return f"has {role}={index}: parts are numbered 0 to {len(parts) - 1}"
+    if joint.parent not in joined or joint.child in joined:
+        return f"joins part {joint.child} to part {joint.parent}: joints lead from the hull outwards"
+    if joint.lower >= joint.upper:
+        return f"has lower={joint.lower:g} and upper={joint.upper:g}: lower must be less"
+    if joint.max_speed <= 0:
+        return f"has max_speed={joint.max_speed:g}: it must be above 0"
+    hinges = ((joint.parent, joint.parent_anchor), (joint.child, joint.child_anchor))
+    for index, anchor in hinges:
+        reach = max(math.hypot(x, y) for x, y in parts[index].vertices)
+        if math.hypot(*anchor) > _FARTHEST_HINGE * reach:
+            return f"is hinged {math.hypot(*anchor):.2f} m from the centre of part {index}, which is off it"
+    return None
+
 
 def legged_body(
     name: str,
-    hull: tuple[Point, ...],
+    hull: Sequence[Sequence[float]],
     hull_width: float,
     leg_width: float,
     leg_height: float,
-    hips: tuple[float, ...],
+    hips: Sequence[float],
     motor_torque: float,
     torque_penalty: float,
 ) -> WalkerBody:
@@ -181,18 +250,40 @@ def _box(width: float, height: float) -> tuple[Point, ...]:
     return ((-x, -y), (x, -y), (x, y), (-x, y))
 
 
+_BIPED_HULL = ((-30, 9), (6, 9), (34, 1), (34, -8), (-30, -8))
+
 BODIES: dict[str, WalkerBody] = {
     body.name: body
     for body in (
         legged_body(
             name="default",
-            hull=((-30, 9), (6, 9), (34, 1), (34, -8), (-30, -8)),
+            hull=_BIPED_HULL,
             hull_width=64,
             leg_width=8,
             leg_height=34,
             hips=(0.0,),
             motor_torque=80.0,
             torque_penalty=0.00035 * 80,
+        ),
+        legged_body(
+            name="short",
+            hull=_BIPED_HULL,
+            hull_width=64,
+            leg_width=8,
+            leg_height=17,
+            hips=(0.0,),
+            motor_torque=80.0,
+            torque_penalty=0.00035 * 80,
+        ),
+        legged_body(
+            name="quadruped",
+            hull=((-46, 13), (6, 13), (50, 5), (50, -12), (-46, -12)),
+            hull_width=96,
+            leg_width=10,
+            leg_height=51,
+            hips=(-1.2, 0.85),
+            motor_torque=300.0,
+            torque_penalty=0.00035 / 8 * 300,
         ),
     )
 }
