@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
-import numpy as np
-
+from envs.obstacle_tracks import ObstacleTracks
 from envs.task_space import Setting
-from envs.track import Track, stump_track
 from envs.walker_body import WalkerBody
-from envs.walker_env import WalkerEnv
 
 
-class StumpTracks(WalkerEnv):
+class StumpTracks(ObstacleTracks):
     """Walk over stumps whose height and spacing the task decides.
 
     ## Description
-    A two-legged walker with motorised hips and knees crosses 93.3 m of flat ground on which, after a
-    start pad of 9.3 m, rectangular stumps 0.467 m wide alternate with gaps. Physics, body, reward and
-    lidar are those of Gymnasium's BipedalWalker-v3 (Box2D, 50 steps per second).
+    A walker with motorised hips and knees crosses 93.3 m of flat ground on which, after a start pad of
+    9.3 m, rectangular stumps 0.467 m wide alternate with gaps. Physics, reward, lidar and the default
+    two-legged body are those of Gymnasium's BipedalWalker-v3 (Box2D, 50 steps per second).
 
     ## Task Space
     | parameter | bounds | unit | meaning |
@@ -28,9 +23,20 @@ class StumpTracks(WalkerEnv):
 
     The paper also uses upper bounds of 4 and 5 on stump_height, where most tasks cannot be learned.
 
+    Three more parameters can join the task, or be fixed:
+    | parameter | sensible bounds | unit | meaning |
+    |---|---|---|---|
+    | stump_width | [0, 4] | 0.467 m | mean width; each stump is N(mean, 0.1), at least 0.05 |
+    | stump_rotation | [0, 6.28] | rad | mean turn about the middle of the base; each stump is N(mean, 0.1) |
+    | roughness | [0, 2] | | how bumpy the gaps are |
+
+    At each point of a rough gap, 0.467 m apart, the ground's velocity v becomes
+    0.8 v + 0.01 sign(start pad - y) + U(-roughness, roughness)/30, and its height y changes by v metres.
+
     ## Action Space
     `Box(-1, 1, (4,), float32)`: hip, knee, hip, knee. The sign gives the direction (4 rad/s at a hip,
-    6 rad/s at a knee), the magnitude the share of the torque (80 N·m).
+    6 rad/s at a knee), the magnitude the share of the torque (80 N·m). The quadruped has eight joints of
+    300 N·m, the pair of back legs first.
 
     ## Observation Space
     `Box((24,), float32)`
@@ -46,9 +52,12 @@ class StumpTracks(WalkerEnv):
     | 8, 13 | foot on the ground | 0 or 1 |
     | 14-23 | distance along 10 lidar rays, straight down to 77° forward | 5.33 m |
 
+    `Box((34,), float32)` for the quadruped: rows 4 to 8 come once for each of its four legs.
+
     ## Rewards
-    Per step 130/30 per metre gained, less 5 per radian of tilt gained, less 0.028 per unit of action;
-    -100 instead on the step in which the walker falls. A whole track is worth 300 to 364.
+    Per step 130/30 per metre gained, less 5 per radian of tilt gained, less 0.028 per unit of action
+    (quadruped: 0.0131); -100 instead on the step in which the walker falls. A whole track is worth 300 to
+    364.
 
     ## Starting State
     Standing in the middle of the start pad, with a random horizontal push of up to 5 N on the hull for
@@ -60,8 +69,9 @@ class StumpTracks(WalkerEnv):
     above 230; the last step's info says so (`is_success`).
 
     ## Arguments
-    `stump_height`, `obstacle_spacing`: a pair of bounds makes the parameter a dimension of the task, a
-    number fixes it. `body`: name of a walker or a `WalkerBody`.
+    The parameters of the task space: a pair of bounds makes one a dimension of the task, a number fixes
+    it, None (width and rotation) leaves all stumps 0.467 m wide and upright. `body`: "default", "short"
+    (legs half as long), "quadruped", or a `WalkerBody`.
 
     ```python
     env = gymnasium.make("chiron/StumpTracks-v0", body="default")
@@ -69,20 +79,25 @@ class StumpTracks(WalkerEnv):
     ```
 
     ## Deviations
-    The authors' code may report a lidar hit that is not the nearest, and draws stumps from a generator
-    that nothing seeds. Here the nearest hit counts and the seed decides.
+    The authors' code may report a lidar hit that is not the nearest, never reports ground contact of the
+    quadruped's back legs, and draws stumps from a generator that nothing seeds. Here the nearest hit
+    counts, all feet feel the ground, and the seed decides.
     """
-
-    units: ClassVar[dict[str, str]] = {"stump_height": "0.467 m", "obstacle_spacing": "m"}
-    easy_high: ClassVar[frozenset[str]] = frozenset({"obstacle_spacing"})
 
     def __init__(
         self,
         stump_height: Setting = (0.0, 3.0),
         obstacle_spacing: Setting = (0.0, 6.0),
+        stump_width: Setting = None,
+        stump_rotation: Setting = None,
+        roughness: Setting = 0.0,
         body: str | WalkerBody = "default",
     ) -> None:
-        super().__init__({"stump_height": stump_height, "obstacle_spacing": obstacle_spacing}, body)
-
-    def make_track(self, rng: np.random.Generator, **parameters: float) -> Track:
-        return stump_track(rng, **parameters)
+        super().__init__(
+            stump_height=stump_height,
+            stump_width=stump_width,
+            stump_rotation=stump_rotation,
+            obstacle_spacing=obstacle_spacing,
+            roughness=roughness,
+            body=body,
+        )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,8 +21,9 @@ RESERVED_NAMES = frozenset(
 )
 """Columns that stand beside the task's own in the logs of episodes and evaluations."""
 
-Setting = float | Sequence[float]
-"""What a world's user gives for a parameter: (low, high) to let the task decide, or a fixed number."""
+Setting = float | Sequence[Any] | None
+"""What a world's user gives for a parameter: (low, high) to let the task decide, or a fixed value (a number,
+or one per element of a group); None leaves the parameter out."""
 
 
 class TaskParameter:
@@ -37,7 +39,8 @@ class TaskParameter:
         easy: At which end of its range tasks are easy, "low" or "high".
 
     Raises:
-        ValueError: If bounds are not finite, reversed, or exclude the default, or the easy end is neither.
+        ValueError: If bounds are not finite, reversed, exclude the default, or are too many or too few
+            numbers for the group, or if the easy end is neither.
     """
 
     def __init__(
@@ -56,14 +59,14 @@ class TaskParameter:
         self.easy = easy
         self.unit = unit
         self.size = size
-        self.low = np.broadcast_to(np.asarray(low, dtype=np.float32), (size,))
-        self.high = np.broadcast_to(np.asarray(high, dtype=np.float32), (size,))
+        self.low = _per_number(name, low, size)
+        self.high = _per_number(name, high, size)
         if not (np.isfinite(self.low).all() and np.isfinite(self.high).all()):
             raise ValueError(f"{name}: bounds {_shown(low, high)} must be finite")
         if not (self.low < self.high).all():
             raise ValueError(f"{name}: bounds {_shown(low, high)} must have low < high")
         middle = (self.low + self.high) / 2 if default is None else default
-        self.default = np.broadcast_to(np.asarray(middle, dtype=np.float32), (size,))
+        self.default = _per_number(name, middle, size)
         if not ((self.low <= self.default) & (self.default <= self.high)).all():
             raise ValueError(f"{name}: default {default!r} must lie in {_shown(low, high)}")
 
@@ -71,6 +74,13 @@ class TaskParameter:
     def columns(self) -> list[str]:
         """One name per number: the parameter's own, or `name_0`, `name_1`, … for a group."""
         return [self.name] if self.size == 1 else [f"{self.name}_{i}" for i in range(self.size)]
+
+
+def _per_number(name: str, value: ArrayLike, size: int) -> NDArray[np.float32]:
+    array = np.asarray(value, dtype=np.float32)
+    if array.shape not in ((), (1,), (size,)):
+        raise ValueError(f"{name}: {value!r} must be one number, or one for each of its {size}")
+    return np.broadcast_to(array, (size,))
 
 
 def _shown(low: ArrayLike, high: ArrayLike) -> str:
@@ -200,39 +210,54 @@ class TaskSpace:
         return vector
 
 
+@dataclass(frozen=True)
+class Quantity:
+    """What a world says of one of its parameters, whatever its range.
+
+    Attributes:
+        unit: SI unit, or "" for a pure number.
+        easy: At which end of its range tasks are easy, "low" or "high".
+        size: How many numbers it holds.
+        default_easy: Whether tasks that do not name it have its easy end, instead of its middle.
+    """
+
+    unit: str = ""
+    easy: str = "low"
+    size: int = 1
+    default_easy: bool = False
+
+
 class TaskSettings:
     """Which of a world's parameters the task decides, and the values of those it does not.
 
     Args:
-        settings: For each parameter, a pair of bounds or a fixed number.
-        units: The unit of each parameter.
-        easy_high: The parameters whose tasks are easy at the high end of their range.
+        settings: For each parameter a pair of bounds, a fixed value, or None, which leaves it out.
+        quantities: What each parameter is; a plain number where it is not mentioned.
 
     Raises:
         ValueError: If bounds are not a finite, increasing pair, or no parameter is left to the task.
 
     Attributes:
         space: The task space of the parameters that were given bounds.
-        fixed: The values of the others.
+        fixed: The values of the others: floats, or float64 arrays for groups.
     """
 
-    def __init__(
-        self,
-        settings: Mapping[str, Setting],
-        units: Mapping[str, str],
-        easy_high: Collection[str] = (),
-    ) -> None:
+    def __init__(self, settings: Mapping[str, Setting], quantities: Mapping[str, Quantity]) -> None:
         parameters = []
-        self.fixed: dict[str, float] = {}
+        self.fixed: dict[str, Any] = {}
         for name, setting in settings.items():
-            if isinstance(setting, (int, float)):
-                self.fixed[name] = float(setting)
+            quantity = quantities.get(name, Quantity())
+            if setting is None:
                 continue
-            if len(setting) != 2:
-                raise ValueError(f"{name}={list(setting)} must be one number or [low, high]")
-            low, high = setting
-            easy = "high" if name in easy_high else "low"
-            parameters.append(TaskParameter(name, low, high, unit=units.get(name, ""), easy=easy))
+            if isinstance(setting, (int, float)):
+                self.fixed[name] = _fixed(name, setting, quantity.size)
+            elif len(setting) == 2:
+                parameters.append(_task_parameter(name, quantity, *setting))
+            elif len(setting) == quantity.size:
+                self.fixed[name] = _fixed(name, setting, quantity.size)
+            else:
+                values = "" if quantity.size == 1 else f", {quantity.size} numbers"
+                raise ValueError(f"{name}={list(setting)} must be one number{values} or [low, high]")
         if not parameters:
             raise ValueError(f"at least one of {list(settings)} must have bounds [low, high]")
         self.space = TaskSpace(parameters)
@@ -240,3 +265,17 @@ class TaskSettings:
     def values_in(self, task: Task) -> dict[str, Any]:
         """The value of every parameter in one task, shape (d,): the fixed ones and the task's."""
         return self.fixed | self.space.to_dict(task)
+
+
+def _task_parameter(name: str, quantity: Quantity, low: ArrayLike, high: ArrayLike) -> TaskParameter:
+    default = None
+    if quantity.default_easy:
+        default = low if quantity.easy == "low" else high
+    return TaskParameter(name, low, high, default, quantity.unit, quantity.size, quantity.easy)
+
+
+def _fixed(name: str, value: float | Sequence[float], size: int) -> Any:
+    array = np.broadcast_to(np.asarray(value, dtype=np.float64), (size,))
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name}={value} must be finite")
+    return array if size > 1 else float(array[0])

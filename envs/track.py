@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
+
+Point = tuple[float, float]
 
 STEP = 14 / 30
 """Length of one track step, metres: the unit that obstacle sizes come in."""
@@ -19,6 +22,9 @@ START_X = 10 * STEP
 """Where a walker spawns, metres."""
 FINISH_X = 190 * STEP
 """Where the finish line stands, metres."""
+
+_THINNEST = 0.01
+"""Metres. Box2D merges corners that are closer than half of this, and then has no polygon left."""
 
 
 @dataclass(frozen=True)
@@ -36,27 +42,35 @@ class Track:
     obstacles: tuple[NDArray[np.float32], ...]
 
 
-def stump_track(rng: np.random.Generator, stump_height: float, obstacle_spacing: float) -> Track:
-    """Flat ground with rectangular stumps, evenly spaced (Portelas et al. 2019, Stump Tracks).
+def convex_hull(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The convex polygon around some points, fit to be an obstacle.
 
-    After the start pad, stumps one step wide alternate with flat gaps until the track's end.
+    Points that span less than about a centimetre in some direction have no polygon that Box2D could build;
+    they are thickened to a centimetre.
 
     Args:
-        rng: Draws the stumps' heights.
-        stump_height: Mean height of a stump in track steps; each is N(mean, 0.1), at least 0.05.
-        obstacle_spacing: Length of the gap after each stump, metres, at least 0.01.
+        points: Shape (n, 2), metres.
+
+    Returns:
+        Its corners, counterclockwise from the leftmost on, shape (k, 2), no three on a line.
     """
-    pad = np.arange(START_PAD_STEPS + 1) * STEP
-    period = STEP + max(0.01, obstacle_spacing)
-    count = int(np.ceil((LENGTH - pad[-1]) / period))
-    left = pad[-1] + period * np.arange(count)
-    height = STEP * np.maximum(0.05, rng.normal(stump_height, 0.1, size=count))
+    ordered: list[Point] = sorted(map(tuple, points.tolist()))
+    hull = _chain(ordered) + _chain(ordered[::-1])
+    twice_area = sum(x0 * y1 - y0 * x1 for (x0, y0), (x1, y1) in pairwise([*hull, hull[0]]))
+    if twice_area < _THINNEST * max(_THINNEST, *np.ptp(points, axis=0)):
+        beside, above = np.array([_THINNEST, 0]), np.array([0, _THINNEST])
+        return convex_hull(np.concatenate([points, points + beside, points + above]))
+    return np.array(hull)
 
-    ends = np.stack([left + STEP, left + period], axis=1).ravel()
-    x = np.concatenate([pad, ends])
-    ground = np.stack([x, np.full_like(x, GROUND_LEVEL)], axis=1)
 
-    right, bottom, top = left + STEP, np.full(count, GROUND_LEVEL), GROUND_LEVEL + height
-    corners = [(left, bottom), (right, bottom), (right, top), (left, top)]
-    obstacles = np.stack([np.stack(corner, axis=1) for corner in corners], axis=1)
-    return Track(ground.astype(np.float32), tuple(obstacles.astype(np.float32)))
+def _chain(points: list[Point]) -> list[Point]:
+    """Half of a hull but for its last corner: the left turns among sorted points (Andrew 1979)."""
+    chain: list[Point] = []
+    for x, y in points:
+        while len(chain) >= 2:
+            (x0, y0), (x1, y1) = chain[-2:]
+            if (x1 - x0) * (y - y0) - (y1 - y0) * (x - x0) > 0:
+                break
+            chain.pop()
+        chain.append((x, y))
+    return chain[:-1]

@@ -11,7 +11,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from envs.task_space import Setting, TaskSettings, TaskSpace
+from envs.task_space import Quantity, Setting, TaskSettings, TaskSpace
 from envs.track import FINISH_X, Track
 from envs.walker_body import WalkerBody, find_body
 from envs.walker_world import LIDAR_RAYS, WalkerWorld
@@ -38,7 +38,7 @@ class WalkerEnv(gym.Env[NDArray[np.float32], NDArray[np.float32]]):
 
     Args:
         settings: For each parameter of the track a pair of bounds, which makes it a dimension of the
-            task, or a number, which fixes it.
+            task, a fixed value, or None, which leaves it out.
         body: The walker, by name or as data.
 
     Raises:
@@ -46,8 +46,7 @@ class WalkerEnv(gym.Env[NDArray[np.float32], NDArray[np.float32]]):
 
     Attributes:
         task_space: The space of this world's tasks.
-        units: The unit of each parameter.
-        easy_high: The parameters whose tasks are easy at the high end of their range.
+        quantities: What each parameter is: its unit, its size, and at which end of its range tasks are easy.
         time_limit: Steps after which an episode is truncated.
         return_range: Lowest and highest episode return, for teachers that want returns in [0, 1].
         mastered_return: A task is mastered in an episode whose return is above this.
@@ -55,14 +54,13 @@ class WalkerEnv(gym.Env[NDArray[np.float32], NDArray[np.float32]]):
 
     metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012 (as Gymnasium declares it)
     task_space = _TaskSpaceAttribute()
-    units: ClassVar[dict[str, str]] = {}
-    easy_high: ClassVar[frozenset[str]] = frozenset()
+    quantities: ClassVar[Mapping[str, Quantity]] = {}
     time_limit: ClassVar[int] = 2000
     return_range: ClassVar[tuple[float, float]] = (-150.0, 350.0)
     mastered_return: ClassVar[float] = 230.0
 
     def __init__(self, settings: Mapping[str, Setting], body: str | WalkerBody) -> None:
-        self.settings = TaskSettings(settings, self.units, self.easy_high)
+        self.settings = TaskSettings(settings, self.quantities)
         self.body = find_body(body)
         actions: spaces.Box[Any] = spaces.Box(-1.0, 1.0, (len(self.body.joints),), np.float32)
         self.action_space = actions
@@ -83,12 +81,12 @@ class WalkerEnv(gym.Env[NDArray[np.float32], NDArray[np.float32]]):
         return spaces.Box(np.array(low, np.float32), np.array(high, np.float32))
 
     @abstractmethod
-    def make_track(self, rng: np.random.Generator, **parameters: float) -> Track:
+    def make_track(self, rng: np.random.Generator, **parameters: Any) -> Track:
         """Lay out the track of one episode.
 
         Args:
             rng: Draws whatever the parameters leave open.
-            parameters: Value of each of the track's parameters.
+            parameters: Value of each of the track's parameters, but for those that were left out.
         """
 
     def reset(
@@ -104,13 +102,16 @@ class WalkerEnv(gym.Env[NDArray[np.float32], NDArray[np.float32]]):
             The observation after one step under a zero action, and `{"task": vector}`.
 
         Raises:
-            ValueError: If the task is not in the task space.
+            ValueError: If the task is not in the task space, or its track cannot be built.
         """
         super().reset(seed=seed)
         task = self.task_space.to_vector((options or {}).get("task"))
         track = self.make_track(self.np_random, **self.settings.values_in(task))
         force = self.np_random.uniform(-_INITIAL_FORCE, _INITIAL_FORCE)
-        return self.start(track, force), {"task": task}
+        try:
+            return self.start(track, force), {"task": task}
+        except ValueError as error:
+            raise ValueError(f"task {self.task_space.to_dict(task)}: {error}") from error
 
     def start(self, track: Track, initial_force: float) -> NDArray[np.float32]:
         """Put the walker on a track, whatever it was made from, and return the first observation.
@@ -118,6 +119,9 @@ class WalkerEnv(gym.Env[NDArray[np.float32], NDArray[np.float32]]):
         Args:
             track: Ground and obstacles.
             initial_force: Horizontal force on the hull during the first step, newtons.
+
+        Raises:
+            ValueError: If the track has an obstacle that is no convex polygon.
         """
         self._world = WalkerWorld(self.body, track, initial_force)
         self._world.step([0.0] * len(self.body.joints))

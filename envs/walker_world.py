@@ -71,6 +71,9 @@ class WalkerWorld:
         track: The ground and the obstacles on it.
         initial_force: Horizontal force on the hull during the first step, newtons.
 
+    Raises:
+        ValueError: If an obstacle is no convex polygon.
+
     Attributes:
         hull_touched: Whether the hull has touched anything yet.
     """
@@ -89,8 +92,11 @@ class WalkerWorld:
 
     def _build_track(self, track: Track) -> None:
         static = self._world.CreateStaticBody()
-        for corners in track.obstacles:
-            _OBSTACLE.stamp(static, corners.tolist())
+        for index, corners in enumerate(track.obstacles):
+            try:
+                _OBSTACLE.stamp(static, corners.tolist())
+            except AssertionError as error:  # how pybox2d reports what Box2D would crash on
+                raise ValueError(f"obstacle {index}, {corners.tolist()}, is no convex polygon") from error
         points = track.ground.tolist()
         for start, end in pairwise(points):
             _GROUND.stamp(static, (start, end))

@@ -9,48 +9,7 @@ import pytest
 
 import envs  # noqa: F401 (registers the worlds)
 from envs.stump_tracks import StumpTracks
-from envs.track import FINISH_X, GROUND_LEVEL, LENGTH, STEP, Track, stump_track
-
-
-def track(stump_height: float, obstacle_spacing: float, seed: int = 0) -> Track:
-    return stump_track(np.random.default_rng(seed), stump_height, obstacle_spacing)
-
-
-class TestTrack:
-    def test_ground_is_a_flat_chain_from_start_past_the_finish(self) -> None:
-        ground = track(1.0, 4.0).ground
-        assert ground[0, 0] == 0
-        assert (np.diff(ground[:, 0]) > 0).all()
-        assert ground[-1, 0] >= np.float32(LENGTH) > FINISH_X
-        assert (ground[:, 1] == np.float32(GROUND_LEVEL)).all()
-
-    @pytest.mark.parametrize("spacing", [0.0, 0.5, 6.0])
-    def test_stumps_are_one_step_wide_and_evenly_spaced_after_the_start_pad(self, spacing: float) -> None:
-        obstacles = np.array(track(1.0, spacing).obstacles)
-        left, right = obstacles[:, 0, 0], obstacles[:, 1, 0]
-        assert left[0] == pytest.approx(20 * STEP)
-        np.testing.assert_allclose(right - left, STEP, atol=2e-5)
-        np.testing.assert_allclose(left[1:] - right[:-1], max(0.01, spacing), atol=2e-5)
-        assert right[-1] + spacing > LENGTH - STEP
-
-    def test_heights_are_normal_around_the_mean_with_a_floor(self) -> None:
-        def heights(mean: float) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-            tops = [
-                obstacle[2, 1] - obstacle[0, 1]
-                for seed in range(20)
-                for obstacle in track(mean, 0.0, seed).obstacles
-            ]
-            return np.array(tops) / STEP
-
-        high = heights(2.0)
-        assert high.mean() == pytest.approx(2.0, abs=0.01)
-        assert high.std() == pytest.approx(0.1, abs=0.01)
-        assert heights(0.0).min() == pytest.approx(0.05, abs=1e-5)
-
-    def test_corners_run_counterclockwise(self) -> None:
-        for corners in track(1.0, 3.0).obstacles:
-            x, y = corners.T
-            assert np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1)) > 0
+from envs.track import GROUND_LEVEL, Track
 
 
 class TestWorld:
@@ -68,7 +27,8 @@ class TestWorld:
         assert world.task_space.columns == ["obstacle_spacing"]
         _, info = world.reset(seed=0, options={"task": [1.5]})
         assert info["task"].tolist() == [1.5]
-        assert world.settings.values_in(info["task"]) == {"stump_height": 0.5, "obstacle_spacing": 1.5}
+        values = world.settings.values_in(info["task"])
+        assert values == {"stump_height": 0.5, "obstacle_spacing": 1.5, "roughness": 0.0}
 
     @pytest.mark.parametrize(
         ("settings", "message"),
@@ -77,12 +37,42 @@ class TestWorld:
             ({"stump_height": (0, np.inf)}, "finite"),
             ({"stump_height": (0, 1, 2)}, r"one number or \[low, high\]"),
             ({"stump_height": 1, "obstacle_spacing": 1}, "at least one"),
-            ({"body": "centipede"}, "'default'"),
+            ({"stump_height": None}, "one of stump_height, hexagon and stump_sizes must be given"),
+            ({"stump_height": None, "stump_width": 1}, "leaves no stumps for stump_width"),
+            ({"roughness": None}, "roughness must be a number"),
+            ({"stump_width": np.nan}, "stump_width=nan must be finite"),
+            ({"body": "centipede"}, r"'default', 'quadruped', 'short'"),
         ],
     )
     def test_refuses_what_it_cannot_be_made_from(self, settings: dict[str, object], message: str) -> None:
         with pytest.raises(ValueError, match=message):
             StumpTracks(**settings)  # type: ignore[arg-type]
+
+    def test_any_parameters_can_be_the_task(self) -> None:
+        world = StumpTracks(
+            stump_height=0.5, obstacle_spacing=4.0, stump_rotation=(0, 6.28), roughness=(0, 2)
+        )
+        assert world.task_space.columns == ["stump_rotation", "roughness"]
+        seen = {}
+        for rotation, roughness in ((0.0, 0.0), (1.0, 0.0), (0.0, 2.0)):
+            world.reset(seed=0, options={"task": [rotation, roughness]})
+            track = world.make_track(
+                np.random.default_rng(0),
+                **world.settings.values_in(np.array([rotation, roughness], np.float32)),
+            )
+            upright = all(len(np.unique(corners[:, 0])) == 2 for corners in track.obstacles)
+            seen[rotation, roughness] = (upright, bool(np.ptp(track.ground[:, 1]) > 0))
+        assert seen[1.0, 0.0] == (False, False)
+        assert seen[0.0, 2.0][1]
+
+    def test_an_obstacle_that_cannot_be_built_names_the_task(self) -> None:
+        class Flattened(StumpTracks):
+            def make_track(self, rng: np.random.Generator, **parameters: float) -> Track:
+                track = super().make_track(rng, **parameters)
+                return Track(track.ground, (track.obstacles[0] * np.array([1, 0], np.float32),))
+
+        with pytest.raises(ValueError, match=r"task \{'stump_height': 1\.5.*obstacle 0.*no convex polygon"):
+            Flattened().reset(seed=0)
 
     def test_falling_costs_100_and_ends_the_episode(self) -> None:
         world = StumpTracks()

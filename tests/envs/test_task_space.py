@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
-from envs.task_space import TaskParameter, TaskSettings, TaskSpace
+from envs.task_space import Quantity, TaskParameter, TaskSettings, TaskSpace
 
 
 @pytest.fixture
@@ -103,6 +105,36 @@ def test_refuses_an_easy_end_that_is_none() -> None:
         TaskParameter("x", 0, 1, easy="left")
 
 
-def test_settings_say_which_end_of_a_parameter_is_easy() -> None:
-    settings = TaskSettings({"height": (0, 3), "gap": (0, 6)}, {}, easy_high={"gap"})
-    assert [parameter.easy for parameter in settings.space.parameters] == ["low", "high"]
+def test_settings_make_parameters_of_what_has_bounds() -> None:
+    quantities = {
+        "height": Quantity("m"),
+        "gap": Quantity("m", easy="high", default_easy=True),
+        "shape": Quantity(size=3),
+    }
+    settings = TaskSettings(
+        {"height": (0, 3), "gap": (1, 6), "shape": (0, [1, 2, 3]), "weight": 2, "colour": None}, quantities
+    )
+    height, gap, shape = settings.space.parameters
+    assert (height.unit, height.easy, gap.easy) == ("m", "low", "high")
+    assert settings.space.default.tolist() == [1.5, 6.0, 0.5, 1.0, 1.5]
+    assert shape.high.tolist() == [1, 2, 3]
+    assert settings.fixed == {"weight": 2.0}
+    assert settings.values_in(settings.space.low)["shape"].tolist() == [0, 0, 0]
+
+
+def test_settings_fix_the_numbers_of_a_group() -> None:
+    settings = TaskSettings({"x": (0, 1), "shape": [3, 2, 1]}, {"shape": Quantity(size=3)})
+    assert settings.fixed["shape"].tolist() == [3, 2, 1]
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ([1, 2, 3, 4], r"shape=\[1, 2, 3, 4\] must be one number, 3 numbers or \[low, high\]"),
+        ([0, [1, 2]], "shape: .* must be one number, or one for each of its 3"),
+        ([1, np.nan, 1], "must be finite"),
+    ],
+)
+def test_settings_refuse_groups_of_another_size(setting: list[Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        TaskSettings({"shape": setting}, {"shape": Quantity(size=3)})

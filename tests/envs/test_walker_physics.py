@@ -11,15 +11,15 @@ from gymnasium.envs.box2d.bipedal_walker import BipedalWalker, BipedalWalkerHeur
 from numpy.typing import NDArray
 
 from envs.stump_tracks import StumpTracks
-from envs.track import GROUND_LEVEL, Track
+from envs.track import Track
 
 
-class FlatBipedalWalker(BipedalWalker):
-    """Gymnasium's walker, with its ground flattened on request and its initial force written down."""
+class RecordedWalker(BipedalWalker):
+    """Gymnasium's walker, flattened on request, with its track and initial force written down."""
 
-    def __init__(self, flat: bool) -> None:
-        super().__init__()
-        self.flat = flat
+    def __init__(self, ground: str) -> None:
+        super().__init__(hardcore=ground == "hardcore")
+        self.flat = ground == "flat"
         self.initial_force = 0.0
         self.track: Track
 
@@ -30,7 +30,9 @@ class FlatBipedalWalker(BipedalWalker):
         super()._generate_terrain(hardcore)  # type: ignore[no-untyped-call]
         self.np_random = generator
         ground = np.stack([self.terrain_x, self.terrain_y], axis=1).astype(np.float32)
-        self.track = Track(ground, ())
+        shapes = [body.fixtures[0].shape.vertices for body in reversed(self.terrain)]
+        obstacles = tuple(np.array(corners, np.float32) for corners in shapes if len(corners) == 4)
+        self.track = Track(ground, obstacles)
 
     def _generate_clouds(self) -> None:
         # The force is the next draw after the clouds.
@@ -66,11 +68,11 @@ class Heuristic:
 # To be comparable, three things have to be aligned: both start in a new Box2D world (Gymnasium's reuses its
 # own, and is not repeatable after the first reset), on the same ground points, with the same initial force.
 # Gymnasium rounds the reward's effort to float32, hence the tolerance.
-@pytest.mark.parametrize("flat", [True, False], ids=["flat", "uneven"])
+@pytest.mark.parametrize("ground", ["flat", "uneven", "hardcore"])
 @pytest.mark.parametrize("make_policy", [lambda: random_actions, Heuristic], ids=["random", "heuristic"])
 @pytest.mark.parametrize("seed", range(3))
-def test_walker_moves_as_gymnasiums_does(flat: bool, make_policy: Any, seed: int) -> None:
-    reference = FlatBipedalWalker(flat)
+def test_walker_moves_as_gymnasiums_does(ground: str, make_policy: Any, seed: int) -> None:
+    reference = RecordedWalker(ground)
     walker = StumpTracks()
     expected, _ = reference.reset(seed=seed)
     observed = walker.start(reference.track, reference.initial_force)
@@ -86,5 +88,5 @@ def test_walker_moves_as_gymnasiums_does(flat: bool, make_policy: Any, seed: int
         assert terminated == expected_end
         if terminated:
             break
-    if flat:
-        assert (reference.track.ground[:, 1] == np.float32(GROUND_LEVEL)).all()
+    assert (np.ptp(reference.track.ground[:, 1]) == 0) == (ground == "flat")
+    assert bool(reference.track.obstacles) == (ground == "hardcore")
