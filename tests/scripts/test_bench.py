@@ -5,17 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from scripts import bench
+from scripts import bench, bench_envs, bench_teachers
+from scripts.bench_timing import Timing, time_in_turns
 from tests.listing import names_in
 
 
 def test_every_teacher_is_measured_and_written_down(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(bench, "_SHORT", 300)
-    monkeypatch.setattr(bench, "_EARLY", (100, 300))
-    bench.main(["teachers", "--episodes", "1000", "--out", str(tmp_path / "bench.json")])
-    written = json.loads((tmp_path / "bench.json").read_text())
+    monkeypatch.setattr(bench_teachers, "_SHORT", 300)
+    monkeypatch.setattr(bench_teachers, "_EARLY", (100, 300))
+    bench.main(["teachers", "--episodes", "1000", "--out", str(tmp_path)])
+    written = json.loads((tmp_path / "bench_teachers.json").read_text())
     assert {"processor", "python", "numpy", "load"} <= set(written["machine"])
     printed = capsys.readouterr().out
     rows = {row["teacher"]: row for row in written["teachers"]}
@@ -30,7 +31,49 @@ def test_every_teacher_is_measured_and_written_down(
     assert set(rows["alp_gmm"]["shares"]) == {"propose", "fit", "nearest task"}
 
 
-def test_a_run_that_is_too_short_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+def test_worlds_are_measured_beside_gymnasiums(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(bench_envs, "_STEPS", 20)
+    monkeypatch.setattr(bench_envs, "_RESETS", 2)
+    bench.main(["envs", "--rounds", "2", "--out", str(tmp_path / "new folder")])
+    written = json.loads((tmp_path / "new folder" / "bench_envs.json").read_text())
+    rows = {row["world"]: row for row in written["worlds"]}
+    assert rows["BipedalWalker-v3"]["times_gymnasium"] == 1
+    assert all(row["microseconds"] > 0 and row["reset_ms"] > 0 for row in rows.values())
+    assert sum(written["step_shares"].values()) == pytest.approx(1)
+    assert all(share > 0 for share in written["step_shares"].values())
+    assert "HexagonTracks" in capsys.readouterr().out
+
+
+def test_turns_are_taken_and_the_first_does_not_count() -> None:
+    taken = []
+
+    def work(name: str) -> int:
+        taken.append(name)
+        return 1
+
+    timings = time_in_turns({"a": lambda: work("a"), "b": lambda: work("b")}, 2)
+    assert taken == ["a", "b"] * 3
+    assert {name: len(timing.seconds) for name, timing in timings.items()} == {"a": 2, "b": 2}
+
+
+def test_a_ratio_is_that_of_the_same_rounds() -> None:
+    ratio = Timing((1.0, 2.0, 4.0)).times_faster_than(Timing((2.0, 4.0, 8.0)))
+    assert (ratio.low, ratio.median, ratio.high) == (2, 2, 2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["teachers", "--episodes", "10"], "--episodes=10 must be at least 20000"),
+        (["moons"], "'moons' must be one of envs, teachers"),
+        (["envs", "--rounds", "0"], "--rounds=0 must be at least 1"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit):
-        bench.main(["teachers", "--episodes", "10"])
-    assert "--episodes=10 must be at least 20000" in capsys.readouterr().err
+        bench.main(arguments)
+    assert message in capsys.readouterr().err

@@ -1,0 +1,60 @@
+"""Timing things against each other on a machine that is never quite still."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How long one thing took in each round.
+
+    Attributes:
+        seconds: Per unit of work, one number per round.
+    """
+
+    seconds: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        """Median seconds per unit of work."""
+        return float(np.median(self.seconds))
+
+    def times_faster_than(self, peer: Timing) -> Ratio:
+        """How many times as fast this is as a peer that was timed in the same rounds."""
+        ratios = np.array(peer.seconds) / np.array(self.seconds)
+        low, median, high = np.percentile(ratios, (25, 50, 75))
+        return Ratio(float(median), float(low), float(high))
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """A ratio over rounds: its median, and between which quartiles it lay."""
+
+    median: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.median:.2f} ({self.low:.2f}–{self.high:.2f})"
+
+
+def time_in_turns(contenders: Mapping[str, Callable[[], int]], rounds: int) -> dict[str, Timing]:
+    """Let contenders take turns, so that whatever slows the machine down slows all of them.
+
+    Args:
+        contenders: By name, what does some work and returns how many units it did.
+        rounds: How many turns each gets, after one that does not count.
+    """
+    seconds: dict[str, list[float]] = {name: [] for name in contenders}
+    for turn in range(rounds + 1):
+        for name, work in contenders.items():
+            start = time.perf_counter()
+            units = work()
+            if turn > 0:
+                seconds[name].append((time.perf_counter() - start) / units)
+    return {name: Timing(tuple(values)) for name, values in seconds.items()}
