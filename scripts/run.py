@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from conf.build import build
+from conf.build import build, target_of
 from conf.schema import check_ranges
 from envs.task_space import TaskSpace
 from evaluation.curriculum_pictures import draw_pictures
@@ -60,7 +60,7 @@ class Run(ABC):
         self._return_mean: float | None = None
         teacher_seed, episode_seed, student_seed = np.random.SeedSequence(config["seed"]).spawn(3)
         space = self._prepare()
-        with blaming("teacher"):
+        with self._blaming("teacher"):
             teacher = build(config["teacher"])(space=space, seed=teacher_seed)
             self.curriculum = Curriculum(teacher, space, episode_seed)
         self._make_student(student_seed)
@@ -141,6 +141,14 @@ class Run(ABC):
         """What a simulated student can do in a plane of tasks, in [0, 1]; None for other students."""
         return None
 
+    @contextmanager
+    def _blaming(self, group: str) -> Iterator[None]:
+        """Turn what a component says of its arguments into an error that names the choice it is."""
+        try:
+            yield
+        except (ValueError, TypeError, AssertionError) as error:
+            raise ValueError(f"{group}={self._names[group]}: {error}") from error
+
     def _summary(self, status: str, seconds: float) -> dict[str, Any]:
         return {
             "status": status,
@@ -156,21 +164,12 @@ class Run(ABC):
         }
 
 
-@contextmanager
-def blaming(key: str) -> Iterator[None]:
-    """Turn what a component says of its arguments into an error that names its part of the config."""
-    try:
-        yield
-    except (ValueError, TypeError, AssertionError) as error:
-        raise ValueError(f"{key}: {error}") from error
-
-
 def require_class(node: Mapping[str, Any], base: type, otherwise: str) -> None:
     """Make sure that a node's `_target_` is a class of the right kind.
 
     Raises:
         ValueError: Saying what it is `otherwise`, if it is not.
     """
-    target = build(node).func
+    target = target_of(node)
     if not (isinstance(target, type) and issubclass(target, base)):
         raise ValueError(f"_target_={node['_target_']} {otherwise}")

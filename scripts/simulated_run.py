@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from conf.build import build
 from envs.task_space import TaskSpace
 from evaluation.run_directory import RunDirectory
-from scripts.run import Run, Watcher, blaming, require_class
+from scripts.run import Run, Watcher, require_class
 from students.simulated_student import SimulatedStudent
 from teachers.curriculum import Episode
 
@@ -20,7 +20,7 @@ class SimulatedRun(Run):
 
     def _prepare(self) -> TaskSpace:
         node = self.config["student"]
-        with blaming("student"):
+        with self._blaming("student"):
             require_class(node, SimulatedStudent, "is no simulated student: it needs a world, by env=")
             student: SimulatedStudent = build(node)()
         return student.task_space

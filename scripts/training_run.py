@@ -23,7 +23,7 @@ from evaluation.evaluate import TaskResult
 from evaluation.evaluation_log import EvaluationLog
 from evaluation.run_directory import RunDirectory
 from evaluation.task_sets import uniform_tasks
-from scripts.run import Run, Watcher, blaming, require_class
+from scripts.run import Run, Watcher, require_class
 from students.curriculum_callback import CurriculumCallback
 from students.curriculum_vec_env import CurriculumVecEnv
 
@@ -37,16 +37,16 @@ class TrainingRun(Run):
     def _prepare(self) -> TaskSpace:
         self._device = _checked_device(self.config["device"])
         torch.set_num_threads(self.config["threads"])
-        with blaming("student"):
+        with self._blaming("student"):
             require_class(
                 self.config["student"],
                 BaseAlgorithm,
                 "is no algorithm of Stable-Baselines3 (simulated students need env=simulated)",
             )
-        with blaming("env"):
+        with self._blaming("env"):
             make_world = build(self.config["env"])
-            space: TaskSpace = make_world().get_wrapper_attr("task_space")
-        with blaming("student"):
+            space = _task_space_of(make_world())
+        with self._blaming("student"):
             times = self.config["student"].get("action_repeat", 1)
             self._make_world = partial(_slowed_down, make_world, times)
             self._make_world()
@@ -55,9 +55,9 @@ class TrainingRun(Run):
     def _make_student(self, seed: np.random.SeedSequence) -> None:
         config = self.config
         n_envs, n_workers = config["n_envs"], min(config["n_workers"], config["n_envs"])
-        with blaming("env"):
+        with self._blaming("env"):
             self._vec_env = CurriculumVecEnv([self._make_world] * n_envs, self.curriculum, n_workers)
-        with blaming("student"):
+        with self._blaming("student"):
             self.model = _build_algorithm(
                 config["student"],
                 self._vec_env,
@@ -111,6 +111,13 @@ class _Advance(BaseCallback):
     def _on_step(self) -> bool:
         self._watcher.advance(self.num_timesteps)
         return True
+
+
+def _task_space_of(world: gym.Env[Any, Any]) -> TaskSpace:
+    space = world.get_wrapper_attr("task_space") if world.has_wrapper_attr("task_space") else None
+    if not isinstance(space, TaskSpace):
+        raise ValueError(f"{world} has no task_space, so a teacher has nothing to choose")
+    return space
 
 
 def _slowed_down(make_world: Callable[[], gym.Env[Any, Any]], times: int) -> gym.Env[Any, Any]:

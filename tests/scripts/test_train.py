@@ -232,16 +232,26 @@ class TestBadInput:
         ("argument", "sentence"),
         [
             ("teacher=foo", "teacher=foo must be one of alp_gmm, "),
-            ("env=foo", "env=foo must be one of simulated, stump_tracks"),
+            ("env=foo", "env=foo must be one of hexagon_tracks, "),
             ("n_envs=0", "n_envs=0 must be at least 1"),
             ("n_workers=-1", "n_workers=-1 must be at least 0"),
             ("total_steps=-5", "total_steps=-5 must be at least 1"),
             ("seed=-1", "seed=-1 must be at least 0"),
             ("n_envs=many", "n_envs=many: Value 'many' of type 'str' could not be converted to Integer"),
             ("evaluation.n_tasks=0", "evaluation.n_tasks=0 must be at least 1"),
-            ("env.stump_height=[3,0]", "stump_height: bounds [3, 0] must have low < high"),
-            ("env.body=centipede", "body='centipede' must be one of ['default']"),
-            ("teacher.fit_rate=5", "fit_rate=5 must be at least max_gaussians=10"),
+            ("env.stump_height=[3,0]", "env=stump_tracks: stump_height: bounds [3, 0] must have low < high"),
+            ("env.body=centipede", "body='centipede' must be one of ['default', 'quadruped', 'short']"),
+            (
+                "+env.moons=2",
+                "env=stump_tracks: unknown key 'moons': envs.stump_tracks.StumpTracks takes ",
+            ),
+            (
+                "env.body={_target_:envs.walker_body.legged_body,name:plank,hull:[[0,0],[1,1],[1,0],[0,1]],"
+                "hull_width:9,leg_width:8,leg_height:34,hips:[0],motor_torque:80,torque_penalty:0.1}",
+                "env=stump_tracks: body 'plank': part 0 is not convex",
+            ),
+            ("env._target_=envs.task_space.TaskSpace", "env=stump_tracks: unknown key 'stump_height'"),
+            ("teacher.fit_rate=5", "teacher=alp_gmm: fit_rate=5 must be at least max_gaussians=10"),
             (
                 "teacher.fit_rat=5",
                 "Could not override 'teacher.fit_rat': the keys there are _target_, fit_rate",
@@ -249,7 +259,10 @@ class TestBadInput:
             ("steps=5", "Could not override 'steps': the keys there are"),
             ("student=sb3", "student._target_ has no default: give student._target_="),
             ("student._target_=nowhere.PPO", "_target_=nowhere.PPO cannot be imported"),
-            ("+student.wings=2", "unexpected keyword argument 'wings'"),
+            (
+                "+student.wings=2",
+                "student=ppo: unknown key 'wings': stable_baselines3.PPO takes policy, ",
+            ),
             ("device=cuda:99", "device=cuda:99 needs a GPU"),
             ("device=tpu", "device=tpu must be auto, cpu, cuda or cuda:N"),
             ("study=", "study='' must be the name of a folder"),
