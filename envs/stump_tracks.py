@@ -61,7 +61,7 @@ class StumpTracks(WalkerEnv):
 
     ## Arguments
     `stump_height`, `obstacle_spacing`: a pair of bounds makes the parameter a dimension of the task, a
-    number fixes it. `body`: name of a walker or a `WalkerBody`.
+    number fixes it. `body`: name of a walker or a `WalkerBody`. `render_mode`: "human" or "rgb_array".
 
     ```python
     env = gymnasium.make("chiron/StumpTracks-v0", body="default")
@@ -81,8 +81,10 @@ class StumpTracks(WalkerEnv):
         stump_height: Setting = (0.0, 3.0),
         obstacle_spacing: Setting = (0.0, 6.0),
         body: str | WalkerBody = "default",
+        render_mode: str | None = None,
     ) -> None:
-        super().__init__({"stump_height": stump_height, "obstacle_spacing": obstacle_spacing}, body)
+        settings = {"stump_height": stump_height, "obstacle_spacing": obstacle_spacing}
+        super().__init__(settings, body, render_mode)
 
     def make_track(self, rng: np.random.Generator, **parameters: float) -> Track:
         return stump_track(rng, **parameters)

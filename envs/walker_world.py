@@ -149,6 +149,14 @@ class WalkerWorld:
         self._world.Step(1 / STEPS_PER_SECOND, _VELOCITY_ITERATIONS, _POSITION_ITERATIONS)
         return effort
 
+    def part_poses(self) -> NDArray[np.float64]:
+        """x and y in metres and angle in radians of each of the body's parts, shape (n, 3)."""
+        return np.array([(*part.position, part.angle) for part in self._parts])
+
+    def lidar_ends(self) -> NDArray[np.float64]:
+        """Where the rays of the last observation end, metres, shape (10, 2); they start at the hull's centre."""
+        return np.array(self._hull.position) + np.array(_RAYS) * np.array(self._lidar.fractions)[:, None]
+
     def pose(self) -> tuple[float, float]:
         """How far the hull has come, metres from the track's start, and its angle, radians."""
         return self._hull.position[0], self._hull.angle
@@ -206,6 +214,7 @@ class _Lidar(Box2D.b2RayCastCallback):  # type: ignore[misc]  # Box2D is untyped
     def __init__(self) -> None:
         super().__init__()
         self._fraction = 1.0
+        self.fractions = [1.0] * LIDAR_RAYS
 
     def scan(self, world: Box2D.b2World, origin: Box2D.b2Vec2) -> list[float]:
         x, y = origin
@@ -214,6 +223,7 @@ class _Lidar(Box2D.b2RayCastCallback):  # type: ignore[misc]  # Box2D is untyped
             self._fraction = 1.0
             world.RayCast(self, origin, (x + dx, y + dy))
             fractions.append(self._fraction)
+        self.fractions = fractions
         return fractions
 
     def ReportFixture(  # noqa: N802 (Box2D's name)
