@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -170,8 +171,8 @@ class WalkerDrawing:
         thickness = max(1, round(width * PIXELS_PER_METRE * _FINENESS))
         self._pygame.draw.lines(self._canvas, color, False, self._fine(points), thickness)
 
-    def _draw_disc(self, center: ArrayLike, radius: float, color: Any) -> None:
-        (pixel,) = self._fine([center])
+    def _draw_disc(self, center: NDArray[np.float64], radius: float, color: Any) -> None:
+        (pixel,) = self._fine(center[None])
         self._pygame.draw.circle(self._canvas, color, pixel, radius * PIXELS_PER_METRE * _FINENESS)
 
     def _draw_obstacles(self) -> None:
@@ -223,7 +224,12 @@ class WalkerDrawing:
                 for row in range(3):
                     color = _OUTLINE if (column + row) % 2 else (255, 255, 255)
                     left, high = x + column * size, top - row * size
-                    square = [(left, high), (left + size, high), (left + size, high - size), (left, high - size)]
+                    square = [
+                        (left, high),
+                        (left + size, high),
+                        (left + size, high - size),
+                        (left, high - size),
+                    ]
                     self._draw_polygon(square, color, color)
             right, low = x + 4 * size, top - 3 * size
             self._draw_line([(x, top), (right, top), (right, low), (x, low), (x, top)], _OUTLINE, 0.03)
@@ -242,7 +248,8 @@ def placed(points: ArrayLike, pose: ArrayLike) -> NDArray[np.float64]:
     x, y, angle = np.asarray(pose, np.float64)
     cos, sin = math.cos(angle), math.sin(angle)
     turned: NDArray[np.float64] = np.asarray(points, np.float64) @ np.array([(cos, sin), (-sin, cos)])
-    return turned + (x, y)
+    moved: NDArray[np.float64] = turned + np.array([x, y])
+    return moved
 
 
 def far_and_near_parts(body: WalkerBody) -> tuple[list[int], list[int]]:
@@ -254,4 +261,4 @@ def far_and_near_parts(body: WalkerBody) -> tuple[list[int], list[int]]:
             legs.append([joint.child])
         else:
             leg.append(joint.child)
-    return sum(legs[::2], []), sum(legs[1::2], [])
+    return list(chain(*legs[::2])), list(chain(*legs[1::2]))

@@ -182,7 +182,7 @@ class WalkerEnv(gym.Env[NDArray[np.float32], NDArray[np.float32]]):
             self.render()
         return observation, reward, terminated, truncated, info
 
-    def render(self) -> NDArray[np.uint8] | None:  # type: ignore[override]  # Gymnasium allows None in a list only
+    def render(self) -> NDArray[np.uint8] | None:
         """Show the walker where it is now.
 
         Returns:

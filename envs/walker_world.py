@@ -150,12 +150,14 @@ class WalkerWorld:
         return effort
 
     def part_poses(self) -> NDArray[np.float64]:
-        """x and y in metres and angle in radians of each of the body's parts, shape (n, 3)."""
+        """Of each of the body's parts x and y, metres, and angle, radians: shape (n, 3)."""
         return np.array([(*part.position, part.angle) for part in self._parts])
 
     def lidar_ends(self) -> NDArray[np.float64]:
-        """Where the rays of the last observation end, metres, shape (10, 2); they start at the hull's centre."""
-        return np.array(self._hull.position) + np.array(_RAYS) * np.array(self._lidar.fractions)[:, None]
+        """Where the rays of the last observation end, metres, shape (10, 2); all start at the hull."""
+        lengths = np.array(self._lidar.fractions)[:, None]
+        ends: NDArray[np.float64] = np.array(self._hull.position) + np.array(_RAYS) * lengths
+        return ends
 
     def pose(self) -> tuple[float, float]:
         """How far the hull has come, metres from the track's start, and its angle, radians."""

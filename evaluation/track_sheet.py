@@ -20,6 +20,10 @@ from envs.track_difficulty import HARDEST, difficulty_color, ground_difficulty, 
 from envs.walker_body import WalkerBody
 from envs.walker_drawing import FAR_LEG, GROUND, HULL, NEAR_LEG, SKY, far_and_near_parts, placed
 from envs.walker_env import WalkerEnv
+from evaluation.task_sets import graded_task
+
+SHEET_SUFFIXES = (".png", ".pdf", ".svg")
+"""Kinds of files a sheet can be."""
 
 _LEFT = 1.0
 """Where the shown stretch of a track begins, metres."""
@@ -82,21 +86,13 @@ def _choose_samples(world: WalkerEnv, seed: int) -> tuple[list[list[_Sample]], f
         return _Sample(_label(space, task), world.track)
 
     if space.dim == 1:
-        tasks = space.denormalize(_from_easy_to_hard(space, 0, 6)[:, None])
-        return [[sample(task)] for task in tasks], 48.0
+        return [[sample(graded_task(space, hardness))] for hardness in np.linspace(0, 1, 6)], 48.0
     if space.dim == 2:
-        down, across = _from_easy_to_hard(space, 0, 5), _from_easy_to_hard(space, 1, 3)
-        return [[sample(space.denormalize((a, b))) for b in across] for a in down], 24.0
+        down, across = np.linspace(0, 1, 5), np.linspace(0, 1, 3)
+        return [[sample(graded_task(space, (a, b))) for b in across] for a in down], 24.0
     samples = [sample(task) for task in space.sample(np.random.default_rng(seed), 12)]
     samples.sort(key=lambda sample: _measure(sample.track, world.body))
     return [samples[i : i + 2] for i in range(0, 12, 2)], 36.0
-
-
-def _from_easy_to_hard(space: TaskSpace, index: int, count: int) -> NDArray[np.float64]:
-    """Evenly spaced values of one number of a task, within [0, 1], the easiest first."""
-    easy = [parameter.easy for parameter in space.parameters for _ in range(parameter.size)]
-    values = np.linspace(0.0, 1.0, count)
-    return values if easy[index] == "low" else values[::-1]
 
 
 def _label(space: TaskSpace, task: Task) -> str:
@@ -172,8 +168,11 @@ def _stride(body: WalkerBody) -> NDArray[np.float64]:
         angle = poses[joint.parent, 2] + min(max(wanted, joint.lower), joint.upper)
         hinge = placed([joint.parent_anchor], poses[joint.parent])[0]
         poses[joint.child] = (*(hinge - placed([joint.child_anchor], (0, 0, angle))[0]), angle)
-    lowest = min(placed(part.vertices, pose)[:, 1].min() for part, pose in zip(body.parts, poses, strict=True))
-    return poses + (START_X, GROUND_LEVEL - lowest, 0.0)
+    lowest = min(
+        placed(part.vertices, pose)[:, 1].min() for part, pose in zip(body.parts, poses, strict=True)
+    )
+    poses[:, :2] += (START_X, GROUND_LEVEL - lowest)
+    return poses
 
 
 def _add_scale(figure: Figure, panels: list[Axes]) -> None:
