@@ -39,8 +39,8 @@ _GROUND_AT = 0.25
 """Where the ground around the walker stays, as a share of the frame's height."""
 _HEADROOM = 1.2
 """Metres that are at least visible above and below the hull's centre, however the ground goes."""
-_GROUND_BEHIND, _GROUND_AHEAD = 4.0, 8.0
-"""The stretch of ground around the walker, metres, whose mean height the camera follows."""
+_GROUND_AROUND = 5.0
+"""How far behind and ahead of the walker, metres, reaches the ground whose mean height the camera follows."""
 _MARK_EVERY = 10
 """Metres between distance marks."""
 
@@ -146,7 +146,7 @@ class WalkerDrawing:
         ground_x, ground_y = self._track.ground.T
         x, y = hull
         left = max(ground_x[0], min(x - _WALKER_AT * width, ground_x[-1] - width))
-        around = np.linspace(x - _GROUND_BEHIND, x + _GROUND_AHEAD, 49)
+        around = np.linspace(x - _GROUND_AROUND, x + _GROUND_AROUND, 41)
         bottom = np.interp(around, ground_x, ground_y).mean() - _GROUND_AT * height
         bottom = min(max(bottom, y + _HEADROOM - height), y - _HEADROOM)
         return np.array([left, bottom])
