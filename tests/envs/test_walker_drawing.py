@@ -5,11 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 import warnings
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import gymnasium
 import numpy as np
+import pygame
 import pytest
 from gymnasium.error import DependencyNotInstalled
 from gymnasium.utils.env_checker import check_env
@@ -57,14 +59,27 @@ def draw(track: Track, poses: ArrayLike, **options: Any) -> WalkerDrawing:
     return drawing
 
 
+def frame_of(world: StumpTracks) -> NDArray[np.uint8]:
+    frame = world.render()
+    assert frame is not None
+    return frame
+
+
+def window_content() -> NDArray[np.uint8]:
+    window = pygame.display.get_surface()
+    assert window is not None
+    return pygame.surfarray.array3d(window)
+
+
 def color_at(drawing: WalkerDrawing, point: ArrayLike) -> NDArray[np.int64]:
     column, row = drawing.project(point)
-    return drawing.pixels()[row, column].astype(np.int64)
+    color: NDArray[np.int64] = drawing.pixels()[row, column].astype(np.int64)
+    return color
 
 
 def assert_shows(drawing: WalkerDrawing, point: ArrayLike, color: ArrayLike) -> None:
     # Scaling a frame down rounds its colours.
-    np.testing.assert_allclose(color_at(drawing, point), color, atol=4)
+    np.testing.assert_allclose(color_at(drawing, point), np.asarray(color), atol=4)
 
 
 class TestFrame:
@@ -137,9 +152,9 @@ class TestFrame:
     def test_lidar_is_drawn_on_request(self) -> None:
         world = StumpTracks(render_mode="rgb_array")
         world.reset(seed=0)
-        plain = world.render()
+        plain = frame_of(world)
         world.draw_lidar = True
-        assert not np.array_equal(plain, world.render())
+        assert not np.array_equal(plain, frame_of(world))
 
 
 class TestCamera:
@@ -210,13 +225,11 @@ class TestRendering:
     def test_gives_a_new_frame_after_each_step(self) -> None:
         world = StumpTracks(render_mode="rgb_array")
         world.reset(seed=0)
-        frames = [world.render()]
+        frames = [frame_of(world)]
         for _ in range(5):
             world.step(np.ones(4, np.float32))
-            frames.append(world.render())
-        for before, after in zip(frames, frames[1:], strict=False):
-            assert before is not None
-            assert after is not None
+            frames.append(frame_of(world))
+        for before, after in pairwise(frames):
             assert before.shape == after.shape == (HEIGHT, WIDTH, 3)
             assert before.dtype == np.uint8
             assert not np.array_equal(before, after)
@@ -241,17 +254,14 @@ class TestRendering:
         assert seen[0] == seen[1]
 
     def test_window_shows_every_step_and_can_be_closed(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        import pygame
-
         monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
         monkeypatch.setattr("pygame.time.Clock", _Hurry)
         world = StumpTracks(render_mode="human")
         world.reset(seed=0)
-        window = pygame.display.get_surface()
-        assert window.get_size() == (WIDTH, HEIGHT)
-        before = pygame.surfarray.array3d(window)
+        before = window_content()
+        assert before.shape == (WIDTH, HEIGHT, 3)
         world.step(np.ones(4, np.float32))
-        assert not np.array_equal(before, pygame.surfarray.array3d(window))
+        assert not np.array_equal(before, window_content())
         assert world.render() is None
         world.close()
         assert not pygame.display.get_init()

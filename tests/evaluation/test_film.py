@@ -9,6 +9,7 @@ import av
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.ImageSequence import all_frames
 
 from evaluation.film import Frame, write_film
 
@@ -26,18 +27,17 @@ def test_gif_has_every_second_of_fifty_frames_per_second(tmp_path: Path) -> None
     write_film(frames(21), tmp_path / "film.gif", 50)
     with Image.open(tmp_path / "film.gif") as film:
         assert film.size == (60, 40)
-        assert film.n_frames == 11
+        assert len(all_frames(film)) == 11
         assert film.info["duration"] == 40
         assert film.info["loop"] == 0
-        for index, expected in enumerate(list(frames(21))[::2]):
-            film.seek(index)
-            np.testing.assert_array_equal(np.asarray(film.convert("RGB")), expected)
+        for shown, expected in zip(all_frames(film), list(frames(21))[::2], strict=True):
+            np.testing.assert_array_equal(np.asarray(shown.convert("RGB")), expected)
 
 
 def test_gif_of_a_slow_world_has_every_frame(tmp_path: Path) -> None:
     write_film(frames(5), tmp_path / "film.gif", 10)
     with Image.open(tmp_path / "film.gif") as film:
-        assert film.n_frames == 5
+        assert len(all_frames(film)) == 5
         assert film.info["duration"] == 100
 
 
@@ -45,8 +45,7 @@ def test_gif_keeps_the_colours_of_a_thing_that_comes_late(tmp_path: Path) -> Non
     last = np.full((40, 60, 3), (10, 250, 30), np.uint8)
     write_film([*frames(3), last], tmp_path / "film.gif", 25)
     with Image.open(tmp_path / "film.gif") as film:
-        film.seek(film.n_frames - 1)
-        np.testing.assert_array_equal(np.asarray(film.convert("RGB")), last)
+        np.testing.assert_array_equal(np.asarray(all_frames(film)[-1].convert("RGB")), last)
 
 
 # 4:2:0 halves both sides, so that those of a film are even.

@@ -9,9 +9,11 @@ from typing import Any
 
 import av
 import numpy as np
+import pygame
 import pytest
 from omegaconf import OmegaConf
 from PIL import Image
+from PIL.ImageSequence import all_frames
 from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
@@ -102,7 +104,7 @@ class TestARun:
         assert chiron_watch(f"run={trained.path}", "task=[0.5,4]", "seconds=0.4", "out=gait.gif") == 0
         with Image.open(tmp_path / "gait.gif") as film:
             assert film.size == (WIDTH, HEIGHT)
-            assert film.n_frames == 11
+            assert len(all_frames(film)) == 11
         assert (tmp_path / "gait.gif").stat().st_size < 100_000
 
     def test_sheet_is_that_of_its_world(
@@ -183,8 +185,6 @@ class TestAWorld:
     def test_window_shows_the_episode_to_its_end(
         self, chiron_watch: Any, window: None, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        import pygame
-
         assert chiron_watch("task=easy", "actions=none") == 0
         assert ", not mastered\n" in capsys.readouterr().out
         assert not pygame.display.get_init()
@@ -196,8 +196,6 @@ class TestAWorld:
         monkeypatch: pytest.MonkeyPatch,
         capsys: pytest.CaptureFixture[str],
     ) -> None:
-        import pygame
-
         honest_step = StumpTracks.step
 
         def step(self: StumpTracks, action: Any) -> Any:
