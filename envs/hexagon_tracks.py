@@ -47,6 +47,7 @@ class HexagonTracks(ObstacleTracks):
         obstacle_spacing: Setting = 8.0,
         roughness: Setting = 0.0,
         body: str | WalkerBody = "default",
+        render_mode: str | None = None,
     ) -> None:
         super().__init__(
             stump_height=None,
@@ -54,4 +55,5 @@ class HexagonTracks(ObstacleTracks):
             obstacle_spacing=obstacle_spacing,
             roughness=roughness,
             body=body,
+            render_mode=render_mode,
         )

@@ -62,6 +62,7 @@ class ObstacleTracks(WalkerEnv):
         obstacle_spacing: Setting = (0.0, 6.0),
         roughness: Setting = 0.0,
         body: str | WalkerBody = "default",
+        render_mode: str | None = None,
     ) -> None:
         settings = {
             "stump_height": stump_height,
@@ -78,7 +79,7 @@ class ObstacleTracks(WalkerEnv):
             raise ValueError("one of stump_height, hexagon and stump_sizes must be given")
         if obstacle_spacing is None or roughness is None:
             raise ValueError("obstacle_spacing and roughness must be a number or [low, high]")
-        super().__init__(settings, body)
+        super().__init__(settings, body, render_mode)
 
     def make_track(self, rng: np.random.Generator, **parameters: Any) -> Track:
         kinds: list[Obstacle] = []

@@ -40,6 +40,7 @@ class StumpSequence(ObstacleTracks):
         obstacle_spacing: Setting = 8.0,
         roughness: Setting = 0.0,
         body: str | WalkerBody = "default",
+        render_mode: str | None = None,
     ) -> None:
         super().__init__(
             stump_height=None,
@@ -47,4 +48,5 @@ class StumpSequence(ObstacleTracks):
             obstacle_spacing=obstacle_spacing,
             roughness=roughness,
             body=body,
+            render_mode=render_mode,
         )
