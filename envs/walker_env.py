@@ -186,7 +186,7 @@ class WalkerEnv(gym.Env[NDArray[np.float32], NDArray[np.float32]]):
         """Show the walker where it is now.
 
         Returns:
-            With `render_mode="rgb_array"` the frame, uint8 of shape (360, 960, 3); else None.
+            With `render_mode="rgb_array"` the frame, uint8 of shape (400, 960, 3); else None.
 
         Raises:
             RuntimeError: Before the first reset.
