@@ -24,11 +24,12 @@ def knee_height(body: WalkerBody) -> float:
 def obstacle_difficulty(track: Track, body: WalkerBody) -> NDArray[np.float64]:
     """How high each obstacle is for a walker, shape (n,): 0 level with the ground, 1 as high as its knees.
 
-    What counts is how far the obstacle's top stands above the ground where the obstacle begins.
+    What counts is how far the obstacle's top stands above the ground where the obstacle begins or ends,
+    whichever is lower: a step down is as hard as a step up.
     """
     ground_x, ground_y = track.ground.T
     heights = [
-        corners[:, 1].max() - np.interp(corners[:, 0].min(), ground_x, ground_y)
+        corners[:, 1].max() - np.interp([corners[:, 0].min(), corners[:, 0].max()], ground_x, ground_y).min()
         for corners in track.obstacles
     ]
     return np.maximum(0.0, np.array(heights, np.float64)) / knee_height(body)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,17 +26,19 @@ from evaluation.task_sets import graded_task
 SHEET_SUFFIXES = (".png", ".pdf", ".svg")
 """Kinds of files a sheet can be."""
 
-_LEFT = 1.0
+_LEFT = 0.0
 """Where the shown stretch of a track begins, metres."""
 _BELOW, _ABOVE = 0.9, 0.5
 """Ground and sky that are at least shown below the lowest and above the highest thing, metres."""
-_DEEPEST, _HIGHEST = GROUND_LEVEL - 5, GROUND_LEVEL + 14
+_DEEPEST, _HIGHEST = GROUND_LEVEL - 9, GROUND_LEVEL + 11
 """What lies beyond is cut off, metres."""
 _HIP, _KNEE = 0.45, -0.35
 """Angles of the drawn walker's joints, radians; the farther legs are set back as far."""
 _INK = "#182230"
 _WIDTH = 16.0
 """Width of the sheet, inches."""
+_LABEL_COLUMNS = 110
+"""Characters after which a long label goes on in a new line."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,7 @@ def draw_track_sheet(world: WalkerEnv, path: Path, seed: int = 0) -> None:
         for sample, axes in zip(row, panels, strict=True):
             _draw_track(axes, sample.track, world.body)
             axes.set(xlim=(_LEFT, _LEFT + metres), ylim=(low, high), aspect="equal")
+            axes.set_xticks(np.arange(5, metres - 1, 5))
             axes.set_title(sample.label, fontsize=9, loc="left", color=_INK, pad=3)
             axes.tick_params(labelbottom=row is rows[-1])
     name = type(world).__name__
@@ -98,12 +102,14 @@ def _choose_samples(world: WalkerEnv, seed: int) -> tuple[list[list[_Sample]], f
 def _label(space: TaskSpace, task: Task) -> str:
     units = [parameter.unit for parameter in space.parameters for _ in range(parameter.size)]
     if space.dim > 4:
-        return "   ".join(
-            f"{name} " + " ".join(f"{value:.1f}" for value in np.atleast_1d(values))
-            for name, values in space.to_dict(task).items()
+        values = space.to_dict(task)
+        parts = (
+            "\N{NO-BREAK SPACE}".join([name, *(f"{value:.1f}" for value in np.atleast_1d(values[name]))])
+            for name in space.names
         )
-    parts = zip(space.columns, task.tolist(), units, strict=True)
-    return "      ".join(f"{name} {value:.3g}{_times(unit)}" for name, value, unit in parts)
+        return textwrap.fill("   ".join(parts), _LABEL_COLUMNS)
+    named = zip(space.columns, task.tolist(), units, strict=True)
+    return "      ".join(f"{name} {value:.3g}{_times(unit)}" for name, value, unit in named)
 
 
 def _times(unit: str) -> str:

@@ -193,11 +193,12 @@ class TestDifficulty:
         track = Track(FLAT, (stump(10, knee), stump(20, knee / 2), stump(30, 3 * knee)))
         np.testing.assert_allclose(obstacle_difficulty(track, BODY), [1, 0.5, 3], rtol=1e-5)
 
-    def test_counts_from_the_ground_before_an_obstacle(self) -> None:
-        ground = np.array([(0, 2), (10, 2), (12, 5), (LENGTH, 5)], np.float32)
-        track = Track(ground, (stump(9, 1, base=2), stump(20, 1, base=5), stump(25, 1, base=1)))
-        expected = [1 / knee_height(BODY), 1 / knee_height(BODY), 0]
-        np.testing.assert_allclose(obstacle_difficulty(track, BODY), expected, rtol=1e-5)
+    def test_counts_from_the_lower_ground_beside_an_obstacle(self) -> None:
+        ground = np.array([(0, 2), (10, 2), (10.2, 5), (30, 5), (30.3, 1), (LENGTH, 1)], np.float32)
+        up, level, down, sunk = stump(9.8, 3, 2), stump(20, 1, 5), stump(29.9, 4, 1), stump(25, 1, 1)
+        expected = np.array([3, 1, 4, 0]) / knee_height(BODY)
+        measured = obstacle_difficulty(Track(ground, (up, level, down, sunk)), BODY)
+        np.testing.assert_allclose(measured, expected, rtol=1e-5)
 
     def test_of_ground_counts_what_is_steep_up_or_down(self) -> None:
         ground = np.array([(0, 2), (10, 2), (10.5, 4), (11, 1), (15, 2), (LENGTH, 2)], np.float32)
