@@ -65,7 +65,8 @@ def draw_track_sheet(world: WalkerEnv, path: Path, seed: int = 0) -> None:
     columns = len(rows[0])
     scale = _WIDTH / (columns * (metres + 1))
     heights = [high - low for low, high in extents]
-    size = (_WIDTH, scale * sum(heights) + 0.33 * len(rows) + 1.2)
+    label_lines = 1 + max(sample.label.count("\n") for row in rows for sample in row)
+    size = (_WIDTH, scale * sum(heights) + (0.15 + 0.18 * label_lines) * len(rows) + 1.2)
     figure = Figure(figsize=size, layout="constrained")
     grid: NDArray[Any] = figure.subplots(len(rows), columns, squeeze=False, height_ratios=heights)
     for row, panels, (low, high) in zip(rows, grid, extents, strict=True):
