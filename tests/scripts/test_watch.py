@@ -264,7 +264,7 @@ class TestBadInput:
             (["task=[9,9]", "out=a.gif"], "task stump_height=9 must lie in [0, 3]"),
             (["task={stump:1}", "out=a.gif"], "unknown task parameter 'stump'"),
             (["task={stump_height:tall}", "out=a.gif"], "task: could not convert string to float: 'tall'"),
-            (["env=foo", "out=a.gif"], "env=foo must be one of simulated, stump_tracks"),
+            (["env=foo", "out=a.gif"], "env=foo must be one of "),
             (["env=simulated", "out=a.gif"], "env=simulated is no world that can be watched"),
             (["env.body=worm", "out=a.gif"], "env: body='worm' must be one of"),
             (["run=.", "out=a.gif"], "run=. is no run's directory: it holds no config.yaml"),
