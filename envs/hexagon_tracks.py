@@ -29,7 +29,7 @@ class HexagonTracks(ObstacleTracks):
     ## Arguments
     `hexagon`: a pair of bounds (numbers, or twelve numbers each) makes it the task, twelve numbers fix it.
     `obstacle_spacing` (m) and `roughness`: bounds or a number, as in `StumpTracks`. `body`: name of a
-    walker or a `WalkerBody`.
+    walker or a `WalkerBody`. `render_mode`: "human" or "rgb_array".
 
     ```python
     env = gymnasium.make("chiron/HexagonTracks-v0", body="quadruped")

@@ -36,7 +36,8 @@ class ObstacleTracks(WalkerEnv):
     | roughness | 1 | | how bumpy the gaps are, as in `StumpTracks`; 0: flat |
 
     ## Arguments
-    The parameters of the task space; `body`: name of a walker or a `WalkerBody`.
+    The parameters of the task space; `body`: name of a walker or a `WalkerBody`; `render_mode`:
+    "human" or "rgb_array".
 
     ```python
     env = gymnasium.make("chiron/ObstacleTracks-v0", stump_height=(0, 2), hexagon=(0, 1), roughness=0.5)

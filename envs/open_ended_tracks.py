@@ -74,6 +74,7 @@ high, up or down, and four steps long; none if high < 0.2 |
     ## Arguments
     The parameters of the task space: a pair of bounds makes one a dimension of the task, a number fixes
     it. `body`: name of a walker or a `WalkerBody`. `test_world`: name of a test world or None.
+    `render_mode`: "human" or "rgb_array".
 
     ```python
     env = gymnasium.make("chiron/OpenEndedTracks-v0")

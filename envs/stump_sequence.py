@@ -26,7 +26,7 @@ class StumpSequence(ObstacleTracks):
     ## Arguments
     `stump_sizes`: a pair of bounds (numbers, or ten numbers each) makes it the task, ten numbers fix it.
     `obstacle_spacing` (m) and `roughness`: bounds or a number, as in `StumpTracks`. `body`: name of a
-    walker or a `WalkerBody`.
+    walker or a `WalkerBody`. `render_mode`: "human" or "rgb_array".
 
     ```python
     env = gymnasium.make("chiron/StumpSequence-v0")
