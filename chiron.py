@@ -25,6 +25,14 @@ def picture() -> None:
     main()
 
 
+def watch() -> None:
+    """The `chiron-watch` command."""
+    _refuse_shadowed_rooms()
+    from scripts.watch import main
+
+    main()
+
+
 def bench() -> None:
     """The `chiron-bench` command."""
     _refuse_shadowed_rooms()

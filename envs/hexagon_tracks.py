@@ -29,7 +29,7 @@ class HexagonTracks(ObstacleTracks):
     ## Arguments
     `hexagon`: a pair of bounds (numbers, or twelve numbers each) makes it the task, twelve numbers fix it.
     `obstacle_spacing` (m) and `roughness`: bounds or a number, as in `StumpTracks`. `body`: name of a
-    walker or a `WalkerBody`.
+    walker or a `WalkerBody`. `render_mode`: "human" or "rgb_array".
 
     ```python
     env = gymnasium.make("chiron/HexagonTracks-v0", body="quadruped")
@@ -47,6 +47,7 @@ class HexagonTracks(ObstacleTracks):
         obstacle_spacing: Setting = 8.0,
         roughness: Setting = 0.0,
         body: str | WalkerBody = "default",
+        render_mode: str | None = None,
     ) -> None:
         super().__init__(
             stump_height=None,
@@ -54,4 +55,5 @@ class HexagonTracks(ObstacleTracks):
             obstacle_spacing=obstacle_spacing,
             roughness=roughness,
             body=body,
+            render_mode=render_mode,
         )

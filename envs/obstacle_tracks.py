@@ -36,7 +36,8 @@ class ObstacleTracks(WalkerEnv):
     | roughness | 1 | | how bumpy the gaps are, as in `StumpTracks`; 0: flat |
 
     ## Arguments
-    The parameters of the task space; `body`: name of a walker or a `WalkerBody`.
+    The parameters of the task space; `body`: name of a walker or a `WalkerBody`; `render_mode`:
+    "human" or "rgb_array".
 
     ```python
     env = gymnasium.make("chiron/ObstacleTracks-v0", stump_height=(0, 2), hexagon=(0, 1), roughness=0.5)
@@ -62,6 +63,7 @@ class ObstacleTracks(WalkerEnv):
         obstacle_spacing: Setting = (0.0, 6.0),
         roughness: Setting = 0.0,
         body: str | WalkerBody = "default",
+        render_mode: str | None = None,
     ) -> None:
         settings = {
             "stump_height": stump_height,
@@ -78,7 +80,7 @@ class ObstacleTracks(WalkerEnv):
             raise ValueError("one of stump_height, hexagon and stump_sizes must be given")
         if obstacle_spacing is None or roughness is None:
             raise ValueError("obstacle_spacing and roughness must be a number or [low, high]")
-        super().__init__(settings, body)
+        super().__init__(settings, body, render_mode)
 
     def make_track(self, rng: np.random.Generator, **parameters: Any) -> Track:
         kinds: list[Obstacle] = []

@@ -74,6 +74,7 @@ high, up or down, and four steps long; none if high < 0.2 |
     ## Arguments
     The parameters of the task space: a pair of bounds makes one a dimension of the task, a number fixes
     it. `body`: name of a walker or a `WalkerBody`. `test_world`: name of a test world or None.
+    `render_mode`: "human" or "rgb_array".
 
     ```python
     env = gymnasium.make("chiron/OpenEndedTracks-v0")
@@ -111,6 +112,7 @@ high, up or down, and four steps long; none if high < 0.2 |
         stair_steps: Setting = (1.0, 9.0),
         body: str | WalkerBody = "default",
         test_world: str | None = None,
+        render_mode: str | None = None,
     ) -> None:
         if test_world is not None and test_world not in TEST_WORLDS:
             raise ValueError(f"test_world={test_world!r} must be one of {list(TEST_WORLDS)}")
@@ -127,7 +129,7 @@ high, up or down, and four steps long; none if high < 0.2 |
         missing = [name for name, setting in settings.items() if setting is None]
         if missing:
             raise ValueError(f"{missing[0]}=None must be a number or [low, high]")
-        super().__init__(settings, body)
+        super().__init__(settings, body, render_mode)
         self.test_world = test_world
 
     def make_track(self, rng: np.random.Generator, **parameters: float) -> Track:

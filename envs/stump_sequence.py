@@ -26,7 +26,7 @@ class StumpSequence(ObstacleTracks):
     ## Arguments
     `stump_sizes`: a pair of bounds (numbers, or ten numbers each) makes it the task, ten numbers fix it.
     `obstacle_spacing` (m) and `roughness`: bounds or a number, as in `StumpTracks`. `body`: name of a
-    walker or a `WalkerBody`.
+    walker or a `WalkerBody`. `render_mode`: "human" or "rgb_array".
 
     ```python
     env = gymnasium.make("chiron/StumpSequence-v0")
@@ -40,6 +40,7 @@ class StumpSequence(ObstacleTracks):
         obstacle_spacing: Setting = 8.0,
         roughness: Setting = 0.0,
         body: str | WalkerBody = "default",
+        render_mode: str | None = None,
     ) -> None:
         super().__init__(
             stump_height=None,
@@ -47,4 +48,5 @@ class StumpSequence(ObstacleTracks):
             obstacle_spacing=obstacle_spacing,
             roughness=roughness,
             body=body,
+            render_mode=render_mode,
         )

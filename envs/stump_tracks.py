@@ -71,7 +71,7 @@ class StumpTracks(ObstacleTracks):
     ## Arguments
     The parameters of the task space: a pair of bounds makes one a dimension of the task, a number fixes
     it, None (width and rotation) leaves all stumps 0.467 m wide and upright. `body`: "default", "short"
-    (legs half as long), "quadruped", or a `WalkerBody`.
+    (legs half as long), "quadruped", or a `WalkerBody`. `render_mode`: "human" or "rgb_array".
 
     ```python
     env = gymnasium.make("chiron/StumpTracks-v0", body="default")
@@ -92,6 +92,7 @@ class StumpTracks(ObstacleTracks):
         stump_rotation: Setting = None,
         roughness: Setting = 0.0,
         body: str | WalkerBody = "default",
+        render_mode: str | None = None,
     ) -> None:
         super().__init__(
             stump_height=stump_height,
@@ -100,4 +101,5 @@ class StumpTracks(ObstacleTracks):
             obstacle_spacing=obstacle_spacing,
             roughness=roughness,
             body=body,
+            render_mode=render_mode,
         )

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from envs.task_space import Quantity, Setting, TaskSettings, TaskSpace
 from envs.track import FINISH_X, Track
 from envs.walker_body import WalkerBody, find_body
-from envs.walker_world import LIDAR_RAYS, WalkerWorld
+from envs.walker_drawing import WalkerDrawing
+from envs.walker_world import LIDAR_RAYS, STEPS_PER_SECOND, WalkerWorld
 
 _INITIAL_FORCE = 5.0
 _FALL_REWARD = -100.0
@@ -40,9 +41,11 @@ class WalkerEnv(gym.Env[NDArray[np.float32], NDArray[np.float32]]):
         settings: For each parameter of the track a pair of bounds, which makes it a dimension of the
             task, a fixed value, or None, which leaves it out.
         body: The walker, by name or as data.
+        render_mode: None, "human" for a window that shows every step, or "rgb_array".
 
     Raises:
-        ValueError: If no parameter is left to the task, bounds are reversed, or the body is unknown.
+        ValueError: If no parameter is left to the task, bounds are reversed, or the body or the render mode
+            is unknown.
 
     Attributes:
         task_space: The space of this world's tasks.
@@ -50,22 +53,35 @@ class WalkerEnv(gym.Env[NDArray[np.float32], NDArray[np.float32]]):
         time_limit: Steps after which an episode is truncated.
         return_range: Lowest and highest episode return, for teachers that want returns in [0, 1].
         mastered_return: A task is mastered in an episode whose return is above this.
+        draw_lidar: Whether what is rendered shows the lidar's rays; may be set at any time.
+        track: The track of the current episode.
     """
 
-    metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012 (as Gymnasium declares it)
+    metadata: dict[str, Any] = {  # noqa: RUF012 (as Gymnasium declares it)
+        "render_modes": ["human", "rgb_array"],
+        "render_fps": STEPS_PER_SECOND,
+    }
     task_space = _TaskSpaceAttribute()
     quantities: ClassVar[Mapping[str, Quantity]] = {}
     time_limit: ClassVar[int] = 2000
     return_range: ClassVar[tuple[float, float]] = (-150.0, 350.0)
     mastered_return: ClassVar[float] = 230.0
 
-    def __init__(self, settings: Mapping[str, Setting], body: str | WalkerBody) -> None:
+    draw_lidar: bool = False
+
+    def __init__(
+        self, settings: Mapping[str, Setting], body: str | WalkerBody, render_mode: str | None = None
+    ) -> None:
+        if render_mode not in (None, *self.metadata["render_modes"]):
+            raise ValueError(f"render_mode={render_mode!r} must be one of {self.metadata['render_modes']}")
+        self.render_mode = render_mode
         self.settings = TaskSettings(settings, self.quantities)
         self.body = find_body(body)
         actions: spaces.Box[Any] = spaces.Box(-1.0, 1.0, (len(self.body.joints),), np.float32)
         self.action_space = actions
         self.observation_space = self._make_observation_space()
         self._world: WalkerWorld | None = None
+        self._drawing: WalkerDrawing | None = None
 
     def _make_observation_space(self) -> spaces.Box[Any]:
         # The bounds of Gymnasium's walker: speeds are given in rated speeds, of which impacts add a few.
@@ -123,12 +139,16 @@ class WalkerEnv(gym.Env[NDArray[np.float32], NDArray[np.float32]]):
         Raises:
             ValueError: If the track has an obstacle that is no convex polygon.
         """
+        self.track = track
         self._world = WalkerWorld(self.body, track, initial_force)
         self._world.step([0.0] * len(self.body.joints))
         self._shaping = _potential(*self._world.pose())
         self._steps = 0
         self._return = 0.0
-        return self._world.observe()
+        observation = self._world.observe()
+        if self.render_mode == "human":
+            self.render()
+        return observation
 
     def step(
         self, action: NDArray[np.float32]
@@ -161,7 +181,40 @@ class WalkerEnv(gym.Env[NDArray[np.float32], NDArray[np.float32]]):
         info = {}
         if terminated or truncated:
             info["is_success"] = self._return > self.mastered_return
-        return world.observe(), reward, terminated, truncated, info
+        observation = world.observe()
+        if self.render_mode == "human":
+            self.render()
+        return observation, reward, terminated, truncated, info
+
+    def render(self) -> NDArray[np.uint8] | None:
+        """Show the walker where it is now.
+
+        Returns:
+            With `render_mode="rgb_array"` the frame, uint8 of shape (400, 960, 3); else None.
+
+        Raises:
+            RuntimeError: Before the first reset.
+            gymnasium.error.DependencyNotInstalled: If pygame is missing.
+        """
+        if self.render_mode is None:
+            gym.logger.warn('nothing to render: make this world with render_mode="human" or "rgb_array"')
+            return None
+        if self._world is None:
+            raise RuntimeError("call reset() before render()")
+        if self._drawing is None:
+            self._drawing = WalkerDrawing(self.body, self.metadata["render_fps"])
+        rays = self._world.lidar_ends() if self.draw_lidar else None
+        self._drawing.draw(self.track, self._world.part_poses(), rays)
+        if self.render_mode == "rgb_array":
+            return self._drawing.pixels()
+        self._drawing.show()
+        return None
+
+    def close(self) -> None:
+        """Close the window, if there is one."""
+        if self._drawing is not None:
+            self._drawing.close()
+            self._drawing = None
 
 
 def _potential(x: float, angle: float) -> float:

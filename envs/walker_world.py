@@ -155,6 +155,16 @@ class WalkerWorld:
         self._world.Step(1 / STEPS_PER_SECOND, _VELOCITY_ITERATIONS, _POSITION_ITERATIONS)
         return effort
 
+    def part_poses(self) -> NDArray[np.float64]:
+        """Of each of the body's parts x and y, metres, and angle, radians: shape (n, 3)."""
+        return np.array([(*part.position, part.angle) for part in self._parts])
+
+    def lidar_ends(self) -> NDArray[np.float64]:
+        """Where the rays of the last observation end, metres, shape (10, 2); all start at the hull."""
+        lengths = np.array(self._lidar.fractions)[:, None]
+        ends: NDArray[np.float64] = np.array(self._hull.position) + np.array(_RAYS) * lengths
+        return ends
+
     def pose(self) -> tuple[float, float]:
         """How far the hull has come, metres from the track's start, and its angle, radians."""
         return self._hull.position[0], self._hull.angle
@@ -212,6 +222,7 @@ class _Lidar(Box2D.b2RayCastCallback):  # type: ignore[misc]  # Box2D is untyped
     def __init__(self) -> None:
         super().__init__()
         self._fraction = 1.0
+        self.fractions = [1.0] * LIDAR_RAYS
 
     def scan(self, world: Box2D.b2World, origin: Box2D.b2Vec2) -> list[float]:
         x, y = origin
@@ -220,6 +231,7 @@ class _Lidar(Box2D.b2RayCastCallback):  # type: ignore[misc]  # Box2D is untyped
             self._fraction = 1.0
             world.RayCast(self, origin, (x + dx, y + dy))
             fractions.append(self._fraction)
+        self.fractions = fractions
         return fractions
 
     def ReportFixture(  # noqa: N802 (Box2D's name)

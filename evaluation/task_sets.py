@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from envs.task_space import Task, TaskSpace
 
@@ -35,3 +36,15 @@ def uniform_tasks(space: TaskSpace, n_tasks: int, seed: int) -> TaskSet:
     """
     rng = np.random.default_rng(seed)
     return TaskSet(space.sample(rng, n_tasks), rng.integers(2**31, size=n_tasks).tolist())
+
+
+def graded_task(space: TaskSpace, hardness: ArrayLike) -> Task:
+    """The task that lies so far on the way from the easiest to the hardest one.
+
+    Args:
+        space: Where the task lies; its parameters know at which end of their ranges tasks are easy.
+        hardness: From 0 to 1, for all of the task or for each of its numbers, shape (d,).
+    """
+    easy_low = np.array([p.easy == "low" for p in space.parameters for _ in range(p.size)])
+    shares = np.broadcast_to(np.asarray(hardness, np.float64), space.low.shape)
+    return space.denormalize(np.where(easy_low, shares, 1 - shares))

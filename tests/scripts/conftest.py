@@ -1,24 +1,37 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from evaluation.run_directory import RunDirectory
-from scripts import train
+from scripts import train, watch
 
 
 @pytest.fixture
 def chiron_train(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     """`chiron-train` in this process and an empty folder; returns the exit code."""
-    monkeypatch.chdir(tmp_path)
+    return _command("chiron-train", train.main, monkeypatch, tmp_path)
+
+
+@pytest.fixture
+def chiron_watch(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+    """`chiron-watch` in this process and an empty folder; returns the exit code."""
+    return _command("chiron-watch", watch.main, monkeypatch, tmp_path)
+
+
+def _command(
+    name: str, main: Callable[[], None], monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> Callable[..., int]:
+    monkeypatch.chdir(folder)
 
     def run(*arguments: str) -> int:
-        monkeypatch.setattr(sys, "argv", ["chiron-train", *arguments])
+        monkeypatch.setattr(sys, "argv", [name, *arguments])
         try:
-            train.main()
+            main()
         except SystemExit as exit_:
             return exit_.code if isinstance(exit_.code, int) else 1
         return 0

@@ -1,0 +1,62 @@
+"""The keys of `chiron-watch`: their types and ranges."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING
+
+LONGEST_FILM = 120.0
+"""Seconds."""
+ACTIONS = ("random", "none")
+"""What is played where no student is."""
+
+
+@dataclass
+class WatchConfig:
+    """What to watch, and where it goes.
+
+    Attributes:
+        env: The world, by `_target_`; with `run`, that of the run.
+        run: Directory of the run whose student plays; None for none.
+        task: A vector, a dict by name, or "easy", "middle", "hard", "random"; None for the world's default.
+        actions: What is played without a student: random actions, or none.
+        seed: Seeds the episode, random actions and a random task.
+        seconds: After how many seconds of the world the episode is cut off; None for its end.
+        lidar: Whether a walker's lidar rays are shown.
+        sheet: Whether to draw a sheet of sample tracks instead of playing.
+        out: The file to write; None opens a window.
+    """
+
+    env: Any = MISSING
+    run: str | None = None
+    task: Any = None
+    actions: str = MISSING
+    seed: int = MISSING
+    seconds: float | None = None
+    lidar: bool = MISSING
+    sheet: bool = MISSING
+    out: str | None = None
+
+
+def check_watch_ranges(config: dict[str, Any]) -> None:
+    """Refuse values that nothing can be watched with.
+
+    Args:
+        config: A resolved configuration with the keys of `WatchConfig`.
+
+    Raises:
+        ValueError: Naming key, value and what is allowed.
+    """
+    if config["seed"] < 0:
+        raise ValueError(f"seed={config['seed']} must be at least 0")
+    if config["actions"] not in ACTIONS:
+        raise ValueError(f"actions={config['actions']} must be one of {', '.join(ACTIONS)}")
+    seconds = config["seconds"]
+    if seconds is not None and not 0 < seconds <= LONGEST_FILM:
+        raise ValueError(f"seconds={seconds:g} must be above 0 and at most {LONGEST_FILM:g}")
+
+
+ConfigStore.instance().store("watch_schema", WatchConfig)
