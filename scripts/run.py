@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, ExitStack
 from typing import Any, Protocol
 
 import numpy as np
@@ -19,6 +19,7 @@ from evaluation.episode_log import EpisodeLog
 from evaluation.figures import draw_curriculum
 from evaluation.run_directory import RunDirectory
 from evaluation.snapshots import Snapshot, SnapshotLog
+from scripts.refusal import blaming
 from teachers.curriculum import Curriculum, Episode
 
 
@@ -141,13 +142,9 @@ class Run(ABC):
         """What a simulated student can do in a plane of tasks, in [0, 1]; None for other students."""
         return None
 
-    @contextmanager
-    def _blaming(self, group: str) -> Iterator[None]:
-        """Turn what a component says of its arguments into an error that names the choice it is."""
-        try:
-            yield
-        except (ValueError, TypeError, AssertionError) as error:
-            raise ValueError(f"{group}={self._names[group]}: {error}") from error
+    def _blaming(self, group: str) -> AbstractContextManager[None]:
+        """Let what a component says of its arguments name the choice it is."""
+        return blaming(f"{group}={self._names[group]}")
 
     def _summary(self, status: str, seconds: float) -> dict[str, Any]:
         return {

@@ -28,8 +28,7 @@ from evaluation.film import Frame, require_film, write_film
 from evaluation.run_directory import RunDirectory
 from evaluation.task_sets import graded_task
 from evaluation.track_sheet import SHEET_SUFFIXES, draw_track_sheet
-from scripts.refusal import refuse
-from scripts.run import blaming
+from scripts.refusal import blaming, refuse
 from scripts.trained_student import Act, TrainedStudent
 
 _PROGRAM = "chiron-watch"
