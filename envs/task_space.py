@@ -207,9 +207,11 @@ class TaskSettings:
         settings: For each parameter, a pair of bounds or a fixed number.
         units: The unit of each parameter.
         easy_high: The parameters whose tasks are easy at the high end of their range.
+        defaults: The values of parameters that a task does not name; elsewhere the middle of the range.
 
     Raises:
-        ValueError: If bounds are not a finite, increasing pair, or no parameter is left to the task.
+        ValueError: If bounds are not a finite, increasing pair or exclude the default, or no parameter is
+            left to the task.
 
     Attributes:
         space: The task space of the parameters that were given bounds.
@@ -221,6 +223,7 @@ class TaskSettings:
         settings: Mapping[str, Setting],
         units: Mapping[str, str],
         easy_high: Collection[str] = (),
+        defaults: Mapping[str, float] | None = None,
     ) -> None:
         parameters = []
         self.fixed: dict[str, float] = {}
@@ -232,7 +235,8 @@ class TaskSettings:
                 raise ValueError(f"{name}={list(setting)} must be one number or [low, high]")
             low, high = setting
             easy = "high" if name in easy_high else "low"
-            parameters.append(TaskParameter(name, low, high, unit=units.get(name, ""), easy=easy))
+            default = (defaults or {}).get(name)
+            parameters.append(TaskParameter(name, low, high, default, units.get(name, ""), easy=easy))
         if not parameters:
             raise ValueError(f"at least one of {list(settings)} must have bounds [low, high]")
         self.space = TaskSpace(parameters)
