@@ -26,6 +26,10 @@ _ADVICE = (
 """What Gymnasium's and Stable-Baselines3's checkers say that is no objection."""
 
 
+class BrokenContractError(ValueError):
+    """A world does not do what every world must do."""
+
+
 def check_world(make_world: MakeWorld) -> None:
     """Check that a world keeps the contract that teachers, students and evaluations rely on.
 
@@ -33,7 +37,7 @@ def check_world(make_world: MakeWorld) -> None:
         make_world: Makes the world: its class, or a function without arguments.
 
     Raises:
-        ValueError: Saying what is broken; also whatever the world itself raises.
+        BrokenContractError: Saying what is broken.
     """
     for check in CHECKS:
         check(make_world)
@@ -53,7 +57,7 @@ def is_a_gymnasium_env(make_world: MakeWorld) -> None:
         try:
             check_env(make_world(), skip_render_check=True)
         except (AssertionError, Warning) as error:
-            raise ValueError(f"Gymnasium's checker objects: {error}") from error
+            raise BrokenContractError(f"Gymnasium's checker objects: {error}") from error
 
 
 def declares_tasks_and_returns(make_world: MakeWorld) -> None:
@@ -91,7 +95,7 @@ def refuses_other_tasks(make_world: MakeWorld) -> None:
             world.reset(options={"task": task})
         except ValueError:
             continue
-        raise ValueError(f"task {task} is not in the task space, yet reset takes it")
+        raise BrokenContractError(f"task {task} is not in the task space, yet reset takes it")
 
 
 def forgets_earlier_episodes(make_world: MakeWorld) -> None:
@@ -119,7 +123,7 @@ def says_whether_it_was_mastered(make_world: MakeWorld) -> None:
         )
         if over:
             return
-    raise ValueError(f"an episode without action does not end within {_MOST_STEPS} steps")
+    raise BrokenContractError(f"an episode without action does not end within {_MOST_STEPS} steps")
 
 
 CHECKS: tuple[Callable[[MakeWorld], None], ...] = (
@@ -134,7 +138,7 @@ CHECKS: tuple[Callable[[MakeWorld], None], ...] = (
 
 def _require(is_met: bool, otherwise: str) -> None:
     if not is_met:
-        raise ValueError(otherwise)
+        raise BrokenContractError(otherwise)
 
 
 def _play(world: gym.Env[Any, Any], seed: int, task: Any) -> list[Any]:

@@ -18,9 +18,9 @@ BAD_INPUT = 2
 """Exit code for what cannot be run as asked."""
 
 
-def refuse(error: Exception) -> NoReturn:
+def refuse(error: Exception, command: str = "chiron-train") -> NoReturn:
     """Leave with exit code 2 and one sentence about what is wrong."""
-    print(f"chiron-train: {as_sentence(error)}", file=sys.stderr)
+    print(f"{command}: {as_sentence(error)}", file=sys.stderr)
     sys.exit(BAD_INPUT)
 
 

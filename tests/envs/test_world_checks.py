@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from envs.world_checks import check_world
+from envs.world_checks import BrokenContractError, check_world
 from tests.conftest import CountdownWorld, Observation
 
 
@@ -74,5 +74,5 @@ def test_a_sound_world_passes() -> None:
     ],
 )
 def test_what_is_broken_is_found(world: type[CountdownWorld], objection: str) -> None:
-    with pytest.raises(ValueError, match=objection):
+    with pytest.raises(BrokenContractError, match=objection):
         check_world(world)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import warnings
 from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 from stable_baselines3 import PPO
-from stable_baselines3.common.env_checker import check_env as check_for_sb3
 
-from envs.world_checks import CHECKS, ignore_advice
+from envs.world_checks import CHECKS
+from scripts.check import is_a_stable_baselines_env
 from students import CurriculumVecEnv
 from teachers import Curriculum, Random
 from teachers.curriculum import Episode
@@ -27,9 +26,7 @@ class TestEveryWorld:
         check(partial(build_world, name))
 
     def test_passes_the_checker_of_stable_baselines_without_a_warning(self, name: str) -> None:
-        with warnings.catch_warnings():
-            ignore_advice()
-            check_for_sb3(build_world(name))
+        is_a_stable_baselines_env(partial(build_world, name))
 
     def test_seeds_make_different_episodes(self, name: str) -> None:
         world = build_world(name)
