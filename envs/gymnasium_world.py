@@ -80,10 +80,10 @@ class GymnasiumWorld(gym.Wrapper[Any, Any, Any, Any]):
             self.task_space = self._settings.space
             self._try_bounds()
         except (ValueError, gym.error.Error) as error:
-            raise ValueError(f"{self.name}: {_one_line(error)}") from error
+            raise ValueError(f"{self._name}: {_one_line(error)}") from error
 
     @property
-    def name(self) -> str:
+    def _name(self) -> str:
         """What the env is called."""
         return self.env_id if isinstance(self.env_id, str) else getattr(self.env_id, "__name__", "env")
 
@@ -119,8 +119,10 @@ class GymnasiumWorld(gym.Wrapper[Any, Any, Any, Any]):
         """Advance the env by one step; the info of an episode's last one has `is_success`."""
         observation, reward, terminated, truncated, info = self.env.step(action)
         self._return += float(reward)
+        # Mastery is ours to judge, at the end, even if the env has an opinion at every step.
+        info = {key: value for key, value in info.items() if key != "is_success"}
         if terminated or truncated:
-            info = {**info, "is_success": self._return > self.mastered_return}
+            info["is_success"] = self._return > self.mastered_return
         return observation, float(reward), terminated, truncated, info
 
     def _values_in(self, task: Task) -> dict[str, float]:
@@ -153,8 +155,6 @@ class GymnasiumWorld(gym.Wrapper[Any, Any, Any, Any]):
         self.env = self._made(varied)
         self._is_used = False
         self._remember_own()
-        if (self.env.observation_space, self.env.action_space) != (self.observation_space, self.action_space):
-            raise ValueError(f"{varied} changes the env's observation or action space")
         if generator is not None:
             self.env.unwrapped.np_random = generator
 
@@ -205,6 +205,8 @@ class GymnasiumWorld(gym.Wrapper[Any, Any, Any, Any]):
             second, reward, *_ = self.step(actions.sample())
         except Exception as error:
             raise ValueError(f"{what} cannot be played: {_one_line(error)}") from error
+        if (self.env.observation_space, self.env.action_space) != (self.observation_space, self.action_space):
+            raise ValueError(f"{what} changes the env's observation or action space")
         for seen in (first, second, reward):
             for part in seen.values() if isinstance(seen, dict) else [seen]:
                 if not np.isfinite(part).all():
