@@ -2,11 +2,20 @@
 
 import gymnasium
 
+from envs.gymnasium_world import GymnasiumWorld
 from envs.stump_tracks import StumpTracks
 from envs.task_space import TaskParameter, TaskSpace
 from envs.vector_loop import VectorLoop
 from envs.vector_workers import VectorWorkers, WorkerError
 
-__all__ = ["StumpTracks", "TaskParameter", "TaskSpace", "VectorLoop", "VectorWorkers", "WorkerError"]
+__all__ = [
+    "GymnasiumWorld",
+    "StumpTracks",
+    "TaskParameter",
+    "TaskSpace",
+    "VectorLoop",
+    "VectorWorkers",
+    "WorkerError",
+]
 
 gymnasium.register("chiron/StumpTracks-v0", "envs.stump_tracks:StumpTracks")
