@@ -17,6 +17,14 @@ def train() -> None:
     main()
 
 
+def check() -> None:
+    """The `chiron-check` command."""
+    _refuse_shadowed_rooms()
+    from scripts.check import main
+
+    main()
+
+
 def picture() -> None:
     """The `chiron-picture` command."""
     _refuse_shadowed_rooms()

@@ -2,6 +2,7 @@
 
 import gymnasium
 
+from envs.gymnasium_world import GymnasiumWorld
 from envs.hexagon_tracks import HexagonTracks
 from envs.obstacle_tracks import ObstacleTracks
 from envs.open_ended_tracks import OpenEndedTracks
@@ -12,6 +13,7 @@ from envs.vector_loop import VectorLoop
 from envs.vector_workers import VectorWorkers, WorkerError
 
 __all__ = [
+    "GymnasiumWorld",
     "HexagonTracks",
     "ObstacleTracks",
     "OpenEndedTracks",

@@ -91,10 +91,10 @@ high, up or down, and four steps long; none if high < 0.2 |
     """
 
     quantities: ClassVar[Mapping[str, Quantity]] = {
-        "roughness": Quantity(default_easy=True),
-        "stair_steps": Quantity(default_easy=True),
+        "roughness": Quantity(default="easy"),
+        "stair_steps": Quantity(default="easy"),
         **{
-            f"{name}_{end}": Quantity("0.467 m", default_easy=True)
+            f"{name}_{end}": Quantity("0.467 m", default="easy")
             for name in ("pit_gap", "stump_height", "stair_height")
             for end in ("low", "high")
         },

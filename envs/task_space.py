@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from gymnasium import spaces
@@ -218,13 +218,14 @@ class Quantity:
         unit: SI unit, or "" for a pure number.
         easy: At which end of its range tasks are easy, "low" or "high".
         size: How many numbers it holds.
-        default_easy: Whether tasks that do not name it have its easy end, instead of its middle.
+        default: Its value in tasks that do not name it, or "easy" for the easy end of its range; the middle
+            if None.
     """
 
     unit: str = ""
     easy: str = "low"
     size: int = 1
-    default_easy: bool = False
+    default: float | Literal["easy"] | None = None
 
 
 class TaskSettings:
@@ -235,7 +236,8 @@ class TaskSettings:
         quantities: What each parameter is; a plain number where it is not mentioned.
 
     Raises:
-        ValueError: If bounds are not a finite, increasing pair, or no parameter is left to the task.
+        ValueError: If bounds are not a finite, increasing pair or exclude the default, or no parameter is
+            left to the task.
 
     Attributes:
         space: The task space of the parameters that were given bounds.
@@ -268,8 +270,8 @@ class TaskSettings:
 
 
 def _task_parameter(name: str, quantity: Quantity, low: ArrayLike, high: ArrayLike) -> TaskParameter:
-    default = None
-    if quantity.default_easy:
+    default: ArrayLike | None = quantity.default
+    if default == "easy":
         default = low if quantity.easy == "low" else high
     return TaskParameter(name, low, high, default, quantity.unit, quantity.size, quantity.easy)
 

@@ -47,7 +47,8 @@ class CountdownWorld(gym.Env[Observation, Observation]):
         self._left -= 1
         over = self._left == 0
         reward = self._worth if self.poison is None else self.poison
-        return self._observation, reward, over, False, {"is_success": self._worth > 0} if over else {}
+        info = {"is_success": self._worth > 0} if over else {}
+        return self._observation.copy(), reward, over, False, info
 
 
 @pytest.fixture

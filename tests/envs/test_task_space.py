@@ -108,7 +108,7 @@ def test_refuses_an_easy_end_that_is_none() -> None:
 def test_settings_make_parameters_of_what_has_bounds() -> None:
     quantities = {
         "height": Quantity("m"),
-        "gap": Quantity("m", easy="high", default_easy=True),
+        "gap": Quantity("m", easy="high", default="easy"),
         "shape": Quantity(size=3),
     }
     settings = TaskSettings(

@@ -2,55 +2,31 @@
 
 from __future__ import annotations
 
-import warnings
+from functools import partial
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
 import pytest
-from gymnasium.utils.env_checker import check_env as check_for_gymnasium
-from stable_baselines3.common.env_checker import check_env as check_for_sb3
+from stable_baselines3 import PPO
 
+from envs.world_checks import CHECKS
+from scripts.check import is_a_stable_baselines_env
+from students import CurriculumVecEnv
+from teachers import Curriculum, Random
+from teachers.curriculum import Episode
 from tests.listing import build_world, worlds
 
 WORLDS = worlds()
 
 
-def play(world: gym.Env[Any, Any], seed: int, task: Any, steps: int = 200) -> list[Any]:
-    """Everything seen in an episode of random actions that depend on nothing but the seed."""
-    world.action_space.seed(seed)
-    observation, _ = world.reset(seed=seed, options={"task": task})
-    seen = [observation]
-    for _ in range(steps):
-        observation, reward, terminated, truncated, _ = world.step(world.action_space.sample())
-        seen += [observation, reward]
-        if terminated or truncated:
-            break
-    return seen
-
-
-def same(first: list[Any], second: list[Any]) -> bool:
-    return len(first) == len(second) and all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
-
-
 @pytest.mark.parametrize("name", WORLDS)
 class TestEveryWorld:
-    def test_passes_the_checkers_without_a_warning(self, name: str) -> None:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            # Its only objection is to worlds that were not made by gymnasium.make.
-            warnings.filterwarnings("ignore", message=".*env.spec.*")
-            check_for_gymnasium(build_world(name), skip_render_check=True)
-            check_for_sb3(build_world(name))
+    @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+    def test_keeps_the_contract(self, name: str, check: Any) -> None:
+        check(partial(build_world, name))
 
-    def test_an_episode_depends_on_task_seed_and_actions_alone(self, name: str) -> None:
-        fresh, used = build_world(name), build_world(name)
-        rng = np.random.default_rng(0)
-        tasks = used.task_space.sample(rng, 3)
-        for seed, task in enumerate(tasks):
-            play(used, 10 + seed, used.task_space.sample(rng))
-            assert same(play(fresh, seed, task), play(used, seed, task))
-            fresh = build_world(name)
+    def test_passes_the_checker_of_stable_baselines_without_a_warning(self, name: str) -> None:
+        is_a_stable_baselines_env(partial(build_world, name))
 
     def test_seeds_make_different_episodes(self, name: str) -> None:
         world = build_world(name)
@@ -63,34 +39,29 @@ class TestEveryWorld:
                 episode.append(observation)
                 if terminated or truncated:
                     break
-            seen.append(episode)
-        assert not same(*seen)
+            seen.append(np.concatenate([np.ravel(observation) for observation in episode]))
+        assert not np.array_equal(seen[0], seen[1])
 
-    def test_a_task_is_a_vector_or_a_dict(self, name: str) -> None:
-        world = build_world(name)
-        space = world.task_space
-        task = space.sample(np.random.default_rng(0))
-        assert same(play(world, 0, task), play(world, 0, space.to_dict(task)))
-        assert world.reset(seed=0, options={"task": space.to_dict(task)})[1]["task"].tolist() == task.tolist()
+    def test_a_student_learns_in_it_through_a_curriculum(self, name: str) -> None:
+        space = build_world(name).task_space
+        curriculum = Curriculum(Random(space, seed=0), space, seed=0)
+        episodes: list[Episode] = []
+        curriculum.listeners.append(episodes.append)
+        vec_env = CurriculumVecEnv([partial(build_world, name)] * 2, curriculum)
+        model = PPO("MlpPolicy", vec_env, n_steps=256, batch_size=128, n_epochs=2, seed=0, device="cpu")
+        before = {key: tensor.clone() for key, tensor in model.policy.state_dict().items()}
+        while len(episodes) < 2:
+            model.learn(512, reset_num_timesteps=False)
+        vec_env.close()
 
-    def test_a_task_outside_the_space_is_refused(self, name: str) -> None:
-        world = build_world(name)
-        space = world.task_space
-        with pytest.raises(ValueError, match=f"{space.columns[0]}=.* must lie in"):
-            world.reset(options={"task": space.high + 1})
-        with pytest.raises(ValueError, match="unknown task parameter 'gravitas'"):
-            world.reset(options={"task": {"gravitas": 1.0}})
-
-    def test_the_last_step_says_whether_the_episode_was_a_success(self, name: str) -> None:
-        world = build_world(name)
-        world.reset(seed=0)
-        for _ in range(100_000):
-            _, _, terminated, truncated, info = world.step(np.zeros_like(world.action_space.sample()))
-            assert ("is_success" in info) == (terminated or truncated)
-            if terminated or truncated:
-                return
-        raise AssertionError("the episode did not end")
-
-    def test_declares_the_range_of_its_returns(self, name: str) -> None:
-        low, high = build_world(name).return_range
-        assert low < high
+        tasks = [episode.assignment.task for episode in episodes]
+        assert all(space.contains(task) for task in tasks)
+        assert not np.array_equal(tasks[0], tasks[1])
+        mastered_return = curriculum.mastered_return
+        assert mastered_return is not None
+        assert curriculum.return_range == build_world(name).return_range
+        for episode in episodes:
+            assert np.isfinite(episode.outcome.episode_return)
+            assert episode.outcome.success == (episode.outcome.episode_return > mastered_return)
+        after = model.policy.state_dict()
+        assert any(not tensor.equal(after[key]) for key, tensor in before.items())

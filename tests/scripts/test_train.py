@@ -23,6 +23,7 @@ from evaluation.run_directory import RunDirectory
 from evaluation.task_sets import uniform_tasks
 from scripts import train
 from scripts.refusal import BAD_INPUT
+from tests.listing import names_in
 from tests.scripts.conftest import only_run
 
 SMALL = [
@@ -232,7 +233,7 @@ class TestBadInput:
         ("argument", "sentence"),
         [
             ("teacher=foo", "teacher=foo must be one of alp_gmm, "),
-            ("env=foo", "env=foo must be one of hexagon_tracks, "),
+            ("env=foo", f"env=foo must be one of {', '.join(names_in('env'))}"),
             ("n_envs=0", "n_envs=0 must be at least 1"),
             ("n_workers=-1", "n_workers=-1 must be at least 0"),
             ("total_steps=-5", "total_steps=-5 must be at least 1"),

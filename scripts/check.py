@@ -1,0 +1,67 @@
+"""chiron-check: whether a world keeps the contract that teachers, students and evaluations rely on."""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from stable_baselines3.common.env_checker import check_env
+
+from conf.build import build
+from envs.world_checks import CHECKS, BrokenContractError, MakeWorld, check_world, ignore_advice
+from scripts.refusal import blaming, refuse
+
+COMMAND = "chiron-check"
+
+BROKEN = 1
+"""Exit code for a world that does not keep the contract."""
+
+
+def main() -> None:
+    """Run the command line."""
+    # Without this, Hydra prints whatever it catches in its own way and exits with 1.
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    try:
+        _check()
+    except (HydraException, OmegaConfBaseException) as error:
+        refuse(error, COMMAND)
+
+
+@hydra.main(version_base="1.3", config_path="pkg://conf", config_name="config")
+def _check(config: DictConfig) -> None:
+    try:
+        node = OmegaConf.to_container(config.env, resolve=True)
+        if not isinstance(node, dict) or node.get("_target_") is None:
+            raise ValueError("env=simulated is no world: choose another env")
+        with blaming(f"env={HydraConfig.get().runtime.choices['env']}"):
+            make_world: MakeWorld = build({str(key): value for key, value in node.items()})
+            make_world()
+    except (ValueError, OmegaConfBaseException) as error:
+        refuse(error, COMMAND)
+    try:
+        check_world(make_world)
+        is_a_stable_baselines_env(make_world)
+    except BrokenContractError as error:
+        print(f"{COMMAND}: {error}", file=sys.stderr)
+        sys.exit(BROKEN)
+    print(f"{node['_target_']} keeps the contract of a world: {len(CHECKS) + 1} checks passed")
+
+
+def is_a_stable_baselines_env(make_world: MakeWorld) -> None:
+    """Stable-Baselines3's own checker must have nothing against it."""
+    with warnings.catch_warnings():
+        ignore_advice()
+        try:
+            check_env(make_world())
+        except (AssertionError, Warning) as error:
+            raise BrokenContractError(f"Stable-Baselines3's checker objects: {error}") from error
+
+
+if __name__ == "__main__":
+    main()

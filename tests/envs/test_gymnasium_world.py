@@ -1,0 +1,459 @@
+from __future__ import annotations
+
+import gc
+import resource
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from gymnasium import spaces
+
+from envs.attribute_path import AttributePath
+from envs.gymnasium_world import GymnasiumWorld
+from tests.listing import build_world, composed
+
+CART_POLE: dict[str, Any] = {
+    "env_id": "CartPole-v1",
+    "parameters": {"pole_mass": {"attribute": "unwrapped.masspole", "value": [0.05, 2.0]}},
+    "after_setting": "envs.derived_attributes.cart_pole",
+    "return_range": [0, 500],
+    "mastered_return": 475,
+}
+
+
+def same_episode(world: gym.Env[Any, Any], task: Any, oracle: gym.Env[Any, Any], **reset: Any) -> None:
+    """Both play the same episode, bit for bit, if the oracle was set into the task by hand."""
+    oracle.action_space.seed(0)
+    seen, _ = world.reset(seed=3, options={"task": task})
+    expected, _ = oracle.reset(seed=3, **reset)
+    np.testing.assert_array_equal(seen, expected)
+    for _ in range(300):
+        action = oracle.action_space.sample()
+        seen, reward, *over, _ = world.step(action)
+        expected, expected_reward, *expected_over, _ = oracle.step(action)
+        np.testing.assert_array_equal(seen, expected)
+        assert (reward, over) == (float(expected_reward), expected_over)
+        if any(over):
+            return
+
+
+def inner(world: GymnasiumWorld) -> Any:
+    """The env inside."""
+    return world.unwrapped
+
+
+def stock(env_id: str, **arguments: Any) -> Any:
+    return gym.make(env_id, **arguments)
+
+
+class TestAgainstEnvsSetByHand:
+    @pytest.mark.parametrize(
+        ("name", "env_id", "arguments", "reset"),
+        [
+            ("cart_pole", "CartPole-v1", {}, {}),
+            ("pendulum", "Pendulum-v1", {}, {"options": {"x_init": 3.14159}}),
+            ("acrobot", "Acrobot-v1", {}, {}),
+            ("mountain_car_continuous", "MountainCarContinuous-v0", {}, {}),
+            (
+                "lunar_lander",
+                "LunarLander-v3",
+                {"enable_wind": True, "wind_power": 0.0, "turbulence_power": 0.0},
+                {},
+            ),
+            ("bipedal_walker_physics", "BipedalWalker-v3", {}, {}),
+            ("hopper", "Hopper-v5", {}, {}),
+        ],
+    )
+    def test_the_default_task_is_the_env_as_it_is(
+        self, name: str, env_id: str, arguments: dict[str, Any], reset: dict[str, Any]
+    ) -> None:
+        same_episode(build_world(name), None, stock(env_id, **arguments), **reset)
+
+    def test_cart_pole(self) -> None:
+        oracle = stock("CartPole-v1")
+        inner = oracle.unwrapped
+        inner.masspole, inner.length, inner.gravity, inner.force_mag = 0.7, 1.25, 5.5, 7.0
+        inner.total_mass, inner.polemass_length = 1.7, 0.7 * 1.25
+        task = {"pole_mass": 0.7, "pole_half_length": 1.25, "gravity": 5.5, "push": 7.0}
+        same_episode(build_world("cart_pole"), task, oracle)
+
+    def test_pendulum(self) -> None:
+        world = GymnasiumWorld(
+            "Pendulum-v1",
+            {
+                "by_attribute": {"attribute": "unwrapped.g", "value": [1, 20]},
+                "start": {"option": "x_init", "value": [0.1, 3], "default": 3},
+            },
+            [-2000, 0],
+            -500,
+        )
+        task = {"by_attribute": 6.3, "start": 0.2}
+        same_episode(world, task, stock("Pendulum-v1", g=6.3), options={"x_init": 0.2})
+        by_argument = GymnasiumWorld(
+            "Pendulum-v1", {"g": {"argument": "g", "value": [1, 20]}}, [-2000, 0], -500
+        )
+        same_episode(by_argument, {"g": 6.3}, stock("Pendulum-v1", g=6.3))
+        # The default, which the constructor's signature says.
+        same_episode(by_argument, None, stock("Pendulum-v1"))
+
+    def test_acrobot(self) -> None:
+        oracle = stock("Acrobot-v1")
+        oracle.unwrapped.LINK_LENGTH_1, oracle.unwrapped.LINK_COM_POS_1 = 1.4, 0.7
+        oracle.unwrapped.LINK_MASS_2 = 0.6
+        same_episode(build_world("acrobot"), {"link_1_length": 1.4, "link_2_mass": 0.6}, oracle)
+
+    def test_mountain_car(self) -> None:
+        oracle = stock("MountainCarContinuous-v0", goal_velocity=0.03)
+        oracle.unwrapped.power = 0.002
+        task = {"power": 0.002, "goal_velocity": 0.03}
+        same_episode(build_world("mountain_car_continuous"), task, oracle)
+
+    def test_lunar_lander(self) -> None:
+        changed = {"gravity": -3.7, "wind_power": 12.0, "turbulence_power": 1.5}
+        oracle = stock("LunarLander-v3", enable_wind=True, **changed)
+        world = build_world("lunar_lander")
+        same_episode(world, changed, oracle)
+        assert world.unwrapped.world.gravity[1] == pytest.approx(-3.7)
+
+    def test_bipedal_walker(self) -> None:
+        oracle = stock("BipedalWalker-v3")
+        oracle.unwrapped.world.gravity = (0, -6.5)
+        oracle.unwrapped.fd_edge.friction = oracle.unwrapped.fd_polygon.friction = 0.3
+        world = build_world("bipedal_walker_physics")
+        same_episode(world, {"gravity": -6.5, "ground_friction": 0.3}, oracle)
+        assert world.unwrapped.terrain[0].fixtures[0].friction == pytest.approx(0.3)
+
+    def test_hopper(self) -> None:
+        from mujoco import mj_setConst
+
+        oracle = stock("Hopper-v5")
+        model = oracle.unwrapped.model
+        model.body_mass[:] *= 1.5
+        model.body_inertia[:] *= 1.5
+        model.geom_friction[:] *= 0.5
+        model.opt.gravity[2] = -7.0
+        mj_setConst(model, oracle.unwrapped.data)
+        world = build_world("hopper")
+        # Factors do not pile up.
+        world.reset(options={"task": {"mass_factor": 2.0, "friction_factor": 1.75}})
+        same_episode(world, {"mass_factor": 1.5, "friction_factor": 0.5, "gravity": -7.0}, oracle)
+        for name in ("body_mass", "body_invweight0", "geom_friction"):
+            np.testing.assert_array_equal(getattr(world.unwrapped.model, name), getattr(model, name))
+
+
+class TestTasks:
+    @pytest.mark.parametrize("reuse", [False, True])
+    def test_what_one_task_changes_is_back_in_the_next(self, reuse: bool) -> None:
+        world = GymnasiumWorld(**CART_POLE, reuse=reuse)
+        world.reset(options={"task": {"pole_mass": 1.5}})
+        assert inner(world).masspole == 1.5
+        assert inner(world).total_mass == 2.5
+        world.reset()
+        assert inner(world).masspole == 0.1
+        assert inner(world).total_mass == 1.1
+
+    def test_numbers_are_those_that_were_written(self) -> None:
+        world = GymnasiumWorld(**CART_POLE)
+        task = world.reset(options={"task": {"pole_mass": 0.3}})[1]["task"]
+        assert inner(world).masspole == 0.3
+        assert task.dtype == np.float32
+
+    def test_fixed_values_are_set_and_are_no_dimension(self) -> None:
+        world = build_world("cart_pole")
+        assert "cart_mass" not in world.task_space.names
+        parameters = composed("env=cart_pole", "env.parameters.cart_mass.value=3")["env"]["parameters"]
+        world = GymnasiumWorld(**CART_POLE | {"parameters": parameters})
+        world.reset()
+        assert inner(world).masscart == 3
+        assert inner(world).total_mass == 3.1
+
+    def test_space_has_bounds_default_unit_and_easy_end(self) -> None:
+        half_length = build_world("cart_pole").task_space.parameters[1]
+        assert (half_length.low, half_length.high, half_length.default) == (
+            np.float32(0.1),
+            np.float32(2.0),
+            np.float32(0.5),
+        )
+        assert (half_length.unit, half_length.easy) == ("m", "high")
+
+    def test_classes_are_left_alone(self) -> None:
+        parameter = {"attribute": "unwrapped.AVAIL_TORQUE[2]", "value": [0.5, 2.0]}
+        world = GymnasiumWorld("Acrobot-v1", {"torque": parameter}, [-500, 0], -100)
+        world.reset(options={"task": {"torque": 2.0}})
+        assert inner(world).AVAIL_TORQUE == [-1.0, 0.0, 2.0]
+        assert stock("Acrobot-v1").unwrapped.AVAIL_TORQUE == [-1.0, 0.0, 1.0]
+
+    def test_other_options_reach_the_env(self) -> None:
+        world = GymnasiumWorld(**CART_POLE)
+        observation, _ = world.reset(options={"task": [0.5], "low": 0.01, "high": 0.02})
+        assert (observation > 0).all()
+
+    def test_without_a_seed_the_generator_goes_on(self) -> None:
+        def seeded_once() -> list[float]:
+            world = GymnasiumWorld(**CART_POLE)
+            return [float(world.reset(seed=seed)[0][0]) for seed in (0, None, None)]
+
+        first, second = seeded_once(), seeded_once()
+        assert first == second
+        assert len(set(first)) == 3
+        oracle = stock("CartPole-v1")
+        assert first == [float(oracle.reset(seed=seed)[0][0]) for seed in (0, None, None)]
+
+    def test_new_worlds_are_not_seeded(self) -> None:
+        starts = [float(GymnasiumWorld(**CART_POLE).reset()[0][0]) for _ in range(2)]
+        assert starts[0] != starts[1]
+
+
+class TestEpisodes:
+    @pytest.mark.parametrize(("threshold", "expected"), [(9.5, True), (10.0, False)])
+    def test_success_is_a_return_above_what_counts_as_mastery(self, threshold: float, expected: bool) -> None:
+        world = GymnasiumWorld(**CART_POLE | {"arguments": {"max_episode_steps": 10}})
+        world.mastered_return = threshold
+        for _ in range(2):
+            world.reset(seed=0, options={"task": {"pole_mass": 0.1}})
+            steps = [world.step(i % 2) for i in range(10)]
+            assert [truncated for _, _, _, truncated, _ in steps] == [False] * 9 + [True]
+            assert not steps[-1][2]
+            assert steps[-1][4]["is_success"] is expected
+            assert not any("is_success" in info for *_, info in steps[:-1])
+
+    def test_infos_of_the_env_pass_through(self) -> None:
+        world = build_world("hopper")
+        _, info = world.reset()
+        assert {"task", "x_position"} <= set(info)
+        assert "x_velocity" in world.step(world.action_space.sample())[4]
+
+
+class Thermostat(gym.Env[Any, Any]):
+    """An env of nobody's registry; `open` are those that were made and not closed."""
+
+    open = 0
+    made = 0
+
+    def __init__(self, target: float, size: int = 1, leak: float = 0.1) -> None:
+        if target > 30:
+            raise ValueError("target is too hot")
+        self.observation_space = spaces.Box(-np.inf, np.inf, (int(size),), np.float64)
+        self.action_space = spaces.Box(-1, 1, (1,), np.float64)
+        self.target, self.size = target, int(size)
+        self.nested = {"not": "a number"}
+        self.leak = leak
+        type(self).open += 1
+        type(self).made += 1
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
+        super().reset(seed=seed)
+        return self._observe(), {}
+
+    def step(self, action: Any) -> Any:
+        return self._observe(), -abs(self.target), action[0] > 0, False, {"is_success": True}
+
+    def _observe(self) -> Any:
+        return np.full(self.size, self.target / self.leak if self.leak else np.nan)
+
+    def close(self) -> None:
+        type(self).open -= 1
+
+
+def thermostat(**parameters: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "env_id": f"{__name__}.Thermostat",
+        "parameters": parameters,
+        "return_range": [-10, 0],
+        "mastered_return": -1,
+    }
+
+
+TARGET = {"argument": "target", "value": [10.0, 30.0], "default": 20.0}
+
+
+class TestEnvsFromAnywhere:
+    @pytest.mark.parametrize("env_id", [Thermostat, f"{__name__}.Thermostat"])
+    def test_a_class_or_its_import_path(self, env_id: Any) -> None:
+        world = GymnasiumWorld(**thermostat(target=TARGET) | {"env_id": env_id})
+        assert world.reset(options={"task": [25.0]})[0] == [250.0]
+
+    def test_a_module_that_registers_it(self) -> None:
+        world = GymnasiumWorld(**CART_POLE | {"env_id": "gymnasium.envs:CartPole-v1"})
+        assert world.reset()[0].shape == (4,)
+
+    def test_envs_are_made_when_needed_and_closed_when_not(self) -> None:
+        before = Thermostat.open
+        world = GymnasiumWorld(**thermostat(target=TARGET), reuse=True)
+        made = Thermostat.made
+        for target in (11.0, 12.0, 12.0, 12.0, 13.0):
+            world.reset(options={"task": [target]})
+            assert inner(world).target == target
+            assert Thermostat.open == before + 1
+        assert Thermostat.made == made + 3
+        world.close()
+        assert Thermostat.open == before
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("name", ["lunar_lander", "bipedal_walker_physics", "hopper", "cart_pole"])
+    def test_memory_stays_flat(self, name: str) -> None:
+        world = build_world(name)
+        rng = np.random.default_rng(0)
+        resident = []
+        for episodes in (500, 2000):
+            for task in world.task_space.sample(rng, episodes):
+                world.reset(options={"task": task})
+            gc.collect()
+            resident.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+        # LunarLander leaves 1.7 KiB behind at each reset, with and without this wrapper.
+        assert resident[1] - resident[0] < 2000 * 3
+
+
+def test_the_env_has_no_say_in_what_success_is() -> None:
+    world = GymnasiumWorld(**thermostat(target=TARGET))
+    world.reset()
+    assert "is_success" not in world.step(np.array([-1.0]))[4]
+    assert world.step(np.array([1.0]))[4]["is_success"] is False
+
+
+PARAMETER = CART_POLE["parameters"]["pole_mass"]
+
+
+class TestWhatIsRefused:
+    @pytest.mark.parametrize(
+        ("changes", "objection"),
+        [
+            ({"env_id": "KartPole-v1"}, "KartPole"),
+            ({"env_id": "CartPole-v9"}, "CartPole-v9.*v1"),
+            ({"env_id": "nowhere.CartPole"}, "nowhere.CartPole cannot be imported"),
+            ({"env_id": "nowhere:CartPole-v1"}, "module nowhere cannot be imported"),
+            ({"parameters": {}}, "parameters must name at least one"),
+            ({"parameters": {"pole_mass": {**PARAMETER, "value": 0.1}}}, "pole_mass.*bounds"),
+            ({"parameters": {"pole_mass": 0.1}}, "pole_mass: must have the keys"),
+            (
+                {"parameters": {"pole_mass": {**PARAMETER, "attribute": "unwrapped.mass"}}},
+                "pole_mass: unwrapped.mass does not exist: CartPoleEnv has no 'mass', but masspole",
+            ),
+            (
+                {"parameters": {"pole_mass": {**PARAMETER, "attribute": "unwrapped..masspole"}}},
+                "pole_mass: 'unwrapped..masspole' must be attributes and indices",
+            ),
+            (
+                {"parameters": {"pole_mass": {**PARAMETER, "attribute": "unwrapped.state"}}},
+                "pole_mass: unwrapped.state is None, not a number",
+            ),
+            (
+                {"parameters": {"pole_mass": {"factor": "unwrapped.kinematics_integrator", "value": [1, 2]}}},
+                "pole_mass: unwrapped.kinematics_integrator is 'euler', not a number",
+            ),
+            ({"parameters": {"pole_mass": {**PARAMETER, "units": "kg"}}}, "pole_mass: unknown key 'units'"),
+            ({"parameters": {"pole_mass": {**PARAMETER, "option": "low"}}}, "pole_mass: must have one of"),
+            ({"parameters": {"pole_mass": {"value": [1, 2]}}}, "pole_mass: must have one of"),
+            ({"parameters": {"pole_mass": {**PARAMETER, "easy": "left"}}}, "pole_mass: easy='left'"),
+            ({"parameters": {"pole_mass": {**PARAMETER, "default": "x"}}}, "pole_mass: default='x'"),
+            ({"parameters": {"pole_mass": {**PARAMETER, "value": [0.2, 1]}}}, r"pole_mass: default 0.1 must"),
+            ({"parameters": {"pole_mass": {**PARAMETER, "value": [1, 0.2]}}}, "pole_mass.*low < high"),
+            ({"parameters": {"pole_mass": {**PARAMETER, "value": [1, 2, 3]}}}, "pole_mass: value="),
+            ({"parameters": {"pole_mass": {**PARAMETER, "value": "heavy"}}}, "pole_mass: value='heavy'"),
+            ({"parameters": {"pole_mass": {"option": "high", "value": [0, 1]}}}, "pole_mass.*give a default"),
+            (
+                {"parameters": {"pole_mass": PARAMETER, "again": PARAMETER}},
+                "pole_mass and again act on the same number",
+            ),
+            ({"parameters": {"length": PARAMETER}}, "the logs have columns of their own"),
+            ({"arguments": {"gravitas": 1}}, r"cannot be made with \(gravitas=1\).*unexpected keyword"),
+            (
+                {"after_setting": "envs.derived_attributes.cartpole"},
+                "envs.derived_attributes.cartpole cannot",
+            ),
+            ({"return_range": [500, 0]}, "return_range="),
+            ({"mastered_return": None}, "mastered_return=None"),
+            ({"mastered_return": 501}, r"mastered_return=501 must be a number in return_range=\[0, 500\]"),
+        ],
+    )
+    def test_in_one_sentence_that_names_env_and_reason(self, changes: dict[str, Any], objection: str) -> None:
+        arguments = CART_POLE | changes
+        with pytest.raises(ValueError, match=objection) as refused:
+            GymnasiumWorld(**arguments)
+        assert str(refused.value).startswith(f"{arguments['env_id']}: ")
+        assert "\n" not in str(refused.value)
+
+    @pytest.mark.parametrize(
+        ("parameter", "objection"),
+        [
+            ({"argument": "gravity", "value": [-20, -1]}, "gravity=-20 cannot be played.*between -12 and 0"),
+            ({"argument": "gravity", "value": [-11, 1]}, "gravity=1 cannot be played.*between -12 and 0"),
+            (
+                {"argument": "gravitas", "value": [-11, 1]},
+                "gravity: the env has no number.*takes render_mode, continuous, gravity.*give a default",
+            ),
+            (
+                {"attribute": "unwrapped.world.gravity[2]", "value": [-11, 1]},
+                r"gravity: unwrapped.world.gravity\[2\] does not exist: b2Vec2 of size 2 has no index 2",
+            ),
+        ],
+    )
+    def test_values_the_env_refuses(self, parameter: dict[str, Any], objection: str) -> None:
+        with pytest.raises(ValueError, match=f"LunarLander-v3: {objection}"):
+            GymnasiumWorld("LunarLander-v3", {"gravity": parameter}, [-400, 300], 200)
+
+    @pytest.mark.parametrize(
+        ("parameters", "objection"),
+        [
+            ({"target": {**TARGET, "value": [10, 40]}}, "target=40 cannot be played.*target is too hot"),
+            ({"target": {**TARGET, "default": None}}, "target.*give a default"),
+            (
+                {"target": TARGET, "door": {**TARGET, "argument": "door"}},
+                "unexpected keyword argument 'door'",
+            ),
+            ({"target": {**TARGET, "value": [50, 60], "default": 50}}, "too hot"),
+            (
+                {"target": TARGET, "size": {"argument": "size", "value": [1, 2]}},
+                "size=2 changes the env's observation or action space",
+            ),
+            (
+                {"target": TARGET, "leak": {"attribute": "unwrapped.leak", "value": [0, 1]}},
+                "leak=0 gives observations or rewards that are not finite",
+            ),
+            (
+                {"target": TARGET, "leak": {"factor": "unwrapped.nested", "value": [0, 1]}},
+                "leak: unwrapped.nested is .* not a number",
+            ),
+        ],
+    )
+    def test_values_that_break_the_env(self, parameters: dict[str, Any], objection: str) -> None:
+        with pytest.raises(ValueError, match=objection):
+            GymnasiumWorld(**thermostat(**parameters))
+
+    def test_a_missing_library_says_what_to_install(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for module in [name for name in sys.modules if name.startswith("gymnasium.envs.mujoco")]:
+            monkeypatch.delitem(sys.modules, module)
+        monkeypatch.setitem(sys.modules, "mujoco", None)
+        with pytest.raises(ValueError, match=r"Hopper-v5: .*pip install \W*gymnasium\[mujoco\]") as refused:
+            build_world("hopper")
+        assert "\n" not in str(refused.value)
+
+
+class TestAttributePath:
+    @pytest.mark.parametrize("text", ["", ".a", "a.", "a..b", "a[b]", "a[1", "[1]", "a b", "a()"])
+    def test_what_is_no_path_is_refused(self, text: str) -> None:
+        with pytest.raises(ValueError, match="must be attributes and indices"):
+            AttributePath(text)
+
+    def test_reads_and_writes_through_attributes_and_indices(self) -> None:
+        class Owner:
+            rows: Any = ((1, [2, 3]), np.eye(2))
+
+        owner = Owner()
+        shared = Owner.rows
+        path = AttributePath("rows[1][0][-1]")
+        owner.rows = list(shared)
+        path.write(owner, 5.0)
+        assert path.read(owner) == 5.0
+        assert shared[1].tolist() == [[1, 0], [0, 1]]
+
+    @pytest.mark.parametrize(
+        ("one", "other", "expected"),
+        [("a.b", "a.b[1]", True), ("a.b[0]", "a.b[1]", False), ("a.b", "a.bc", False), ("a.b", "a.b", True)],
+    )
+    def test_overlaps(self, one: str, other: str, expected: bool) -> None:
+        assert AttributePath(one).overlaps(AttributePath(other)) is expected
+        assert AttributePath(other).overlaps(AttributePath(one)) is expected
