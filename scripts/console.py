@@ -78,9 +78,10 @@ class ProgressDisplay:
 
 def print_summary(console: Console, directory: RunDirectory, study: Path, summary: dict[str, Any]) -> None:
     """Print the result of a run, where its figure is, and how to see its study in TensorBoard."""
-    table = Table(title=f"{summary['env']} · {summary['teacher']} · {summary['student']}")
-    for heading in ("mastered", "mean return", "steps", "episodes", "time", "steps/s", "seed", "status"):
-        table.add_column(heading, justify="right")
+    names = [summary[key] for key in ("env", "teacher", "student")]
+    table = Table(title=" · ".join([*names, f"seed {summary['seed']}"]))
+    for heading in ("mastered", "return", "steps", "episodes", "time", "steps/s", "status"):
+        table.add_column(heading, justify="right", no_wrap=True)
     minutes, seconds = divmod(round(summary["wall_seconds"]), 60)
     table.add_row(
         _shown(summary["mastered_percent"], "{:.0f}%"),
@@ -89,7 +90,6 @@ def print_summary(console: Console, directory: RunDirectory, study: Path, summar
         f"{summary['episodes']:,}",
         f"{minutes}:{seconds:02d}",
         f"{summary['steps_per_second']:,.0f}",
-        str(summary["seed"]),
         summary["status"],
     )
     console.print(table)

@@ -76,7 +76,7 @@ def _draw_sheet(wanted: Mapping[str, Any]) -> None:
     if out is None or out.suffix.lower() not in SHEET_SUFFIXES:
         raise ValueError(f"sheet=true needs out= with a file that ends in one of {', '.join(SHEET_SUFFIXES)}")
     student = _student(wanted)
-    world = _make_world(wanted["env"] if student is None else student.env, None)
+    world = _make_world(wanted, student, None)
     if not isinstance(world.unwrapped, WalkerEnv):
         raise ValueError(f"sheet=true draws the tracks of walkers, and {world.unwrapped} has none")
     draw_track_sheet(world.unwrapped, out, wanted["seed"])
@@ -89,11 +89,11 @@ def _play(wanted: Mapping[str, Any]) -> None:
         _require_display()
     else:
         require_film(out)
+        if not _has_display():
+            os.environ.setdefault("MUJOCO_GL", "egl")  # its default asks for a display even to draw a film
     student = _student(wanted)
     times = 1 if student is None else student.action_repeat
-    bare = _make_world(
-        wanted["env"] if student is None else student.env, "human" if out is None else "rgb_array"
-    )
+    bare = _make_world(wanted, student, "human" if out is None else "rgb_array")
     # Inside the repetition of actions, so that each of the world's own steps is a frame.
     world = ActionRepeat(bare if out is None else RenderCollection(bare), times)
     if wanted["lidar"]:
@@ -187,11 +187,14 @@ def _out(wanted: Mapping[str, Any]) -> Path | None:
 
 
 def _require_display() -> None:
-    is_there = sys.platform in ("darwin", "win32") or any(
+    if not _has_display():
+        raise ValueError("there is no display to open a window on: give out=film.gif, film.mp4 or still.png")
+
+
+def _has_display() -> bool:
+    return sys.platform in ("darwin", "win32") or any(
         os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "SDL_VIDEODRIVER")
     )
-    if not is_there:
-        raise ValueError("there is no display to open a window on: give out=film.gif, film.mp4 or still.png")
 
 
 def _student(wanted: Mapping[str, Any]) -> TrainedStudent | None:
@@ -205,8 +208,12 @@ def _student(wanted: Mapping[str, Any]) -> TrainedStudent | None:
     return TrainedStudent(RunDirectory(Path(wanted["run"])))
 
 
-def _make_world(node: Mapping[str, Any], render_mode: str | None) -> gym.Env[Any, Any]:
-    with blaming("env"):
+def _make_world(
+    wanted: Mapping[str, Any], student: TrainedStudent | None, render_mode: str | None
+) -> gym.Env[Any, Any]:
+    node = wanted["env"] if student is None else student.env
+    chosen = f"env={HydraConfig.get().runtime.choices['env']}" if student is None else f"run={wanted['run']}"
+    with blaming(chosen):
         if render_mode is None:
             made: gym.Env[Any, Any] = build(node)()
             return made
@@ -216,7 +223,18 @@ def _make_world(node: Mapping[str, Any], render_mode: str | None) -> gym.Env[Any
             raise ValueError(
                 f"render_mode={render_mode} is none of this world's: {', '.join(modes) or 'none'}"
             )
+        if render_mode == "rgb_array":
+            _try_to_draw(made)
         return made
+
+
+def _try_to_draw(world: gym.Env[Any, Any]) -> None:
+    try:
+        world.reset(seed=0)
+        world.render()
+    except Exception as error:
+        hint = " (without a display, MuJoCo needs MUJOCO_GL=egl or osmesa)" if "mujoco" in sys.modules else ""
+        raise ValueError(f"it cannot be drawn on this machine: {str(error).splitlines()[0]}{hint}") from error
 
 
 def _find_task(space: TaskSpace, wanted: Any, seed: int) -> Task | None:

@@ -67,7 +67,7 @@ def test_every_teacher_teaches_in_every_world(env: str, teacher: str) -> None:
 @pytest.mark.parametrize("student", [name for name in names_in("student") if name != "toy_grid"])
 def test_every_student_can_be_built(student: str) -> None:
     names = {"env": "stump_tracks", "teacher": "random", "student": student}
-    TrainingRun(configured("student", student, "n_envs=2"), names)
+    TrainingRun(configured("student", student, "n_envs=2", "n_workers=0"), names)
 
 
 @pytest.mark.parametrize("kind", ["experiment", "debug"])

@@ -11,7 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.listing import names_in
+
 HOME = Path(__file__).parent.parent
+README = (HOME / "README.md").read_text()
 PAGE = (HOME / "docs" / "add_a_world.md").read_text()
 FILES = re.findall(r"`([\w/]+\.(?:py|yaml))`[^`]*?:\n\n```\w+\n(.*?)```", PAGE, re.DOTALL)
 COMMANDS = [line for block in re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL) for line in block.splitlines()]
@@ -99,3 +102,15 @@ def test_a_world_that_breaks_the_contract_is_told_so(folder: Path) -> None:
     broken = run("PYTHONPATH=. chiron-check --config-dir my_conf env=forgetful", folder)
     assert broken.returncode == 1
     assert broken.stderr.startswith("chiron-check: is_success must be in the info of the last step")
+
+
+@pytest.mark.parametrize("group", ["env", "teacher", "student", "experiment", "debug"])
+def test_the_readme_names_every_choice(group: str) -> None:
+    (row,) = [line for line in README.splitlines() if line.startswith(f"| `{group}` |")]
+    assert [name for name in names_in(group) if f"`{name}`" not in row] == []
+
+
+def test_the_pictures_of_the_pages_are_there() -> None:
+    for page in [HOME / "README.md", *(HOME / "docs").glob("*.md")]:
+        for picture in re.findall(r"!\[[^]]*\]\(([^)]+)\)", page.read_text()):
+            assert (page.parent / picture).is_file(), f"{page.name}: {picture}"

@@ -108,10 +108,6 @@ class TestWorld:
     def test_memory_stays_flat_over_resets(self) -> None:
         world = StumpTracks()
 
-        def resident_kilobytes() -> int:
-            gc.collect()
-            return int(Path("/proc/self/statm").read_text().split()[1]) * 4
-
         def reset_often(times: int) -> None:
             for seed in range(times):
                 world.reset(seed=seed, options={"task": [1.0, 0.5]})
@@ -120,3 +116,20 @@ class TestWorld:
         before = resident_kilobytes()
         reset_often(1500)
         assert resident_kilobytes() - before < 700  # a leaked fixture a reset would be 1500 times 285 bytes
+
+    def test_memory_stays_flat_over_worlds_made_and_closed(self) -> None:
+        def make_and_close(times: int) -> None:
+            for seed in range(times):
+                world = gym.make("chiron/StumpTracks-v0")
+                world.reset(seed=seed)
+                world.close()
+
+        make_and_close(100)
+        before = resident_kilobytes()
+        make_and_close(400)
+        assert resident_kilobytes() - before < 400  # a leaked track would be 400 times 10 kilobytes
+
+
+def resident_kilobytes() -> int:
+    gc.collect()
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4
