@@ -1,0 +1,211 @@
+"""One whole update of SAC as a function over tensors that stay where they are."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from stable_baselines3.common.policies import ContinuousCritic
+from stable_baselines3.sac.policies import LOG_STD_MAX, LOG_STD_MIN, Actor
+from torch import Tensor, nn
+
+from students.dense_layers import Layer, forward, input_gradient, linear, linear_relu, weight_gradients
+
+_EPSILON = 1e-6
+"""Keeps the logarithm of a squashed action's density finite, as in Stable-Baselines3."""
+STATISTICS = ("ent_coef", "actor_loss", "critic_loss", "ent_coef_loss")
+"""What is summed up over updates."""
+
+
+class SACUpdate:
+    """Critics, entropy coefficient, actor and target networks of SAC, moved by one gradient step.
+
+    Computes what `stable_baselines3.SAC.train` does, in the same order and with the same draws of noise, but
+    the gradients nobody uses. Nothing in it waits for the device or depends on values, so that it can be
+    captured as a CUDA graph.
+
+    Args:
+        actor: Network of the policy, with its optimizer.
+        critic: Networks of the critics, with their optimizer.
+        critic_target: Their slow copies.
+        ent_coef: The logarithm of the entropy coefficient, shape (1,), if it is learned, else itself.
+        ent_coef_optimizer: What learns it; None for a fixed one.
+        target_entropy: Where learning wants the entropy.
+        gamma: Discount per step.
+        tau: Share of the way that target networks go towards the critics.
+
+    Attributes:
+        statistics: Sums over updates of what `STATISTICS` names, shape (4,).
+    """
+
+    def __init__(
+        self,
+        actor: Actor,
+        critic: ContinuousCritic,
+        critic_target: ContinuousCritic,
+        ent_coef: Tensor,
+        ent_coef_optimizer: torch.optim.Optimizer | None,
+        target_entropy: float,
+        gamma: float,
+        tau: float,
+    ) -> None:
+        self.ent_coef = ent_coef
+        self.ent_coef_optimizer = ent_coef_optimizer
+        self.target_entropy = target_entropy
+        self.gamma = gamma
+        self.tau = tau
+        self.statistics = torch.zeros(len(STATISTICS), device=ent_coef.device)
+        self._actor_optimizer, self._critic_optimizer = actor.optimizer, critic.optimizer
+        self._actor_hidden = _linear_layers(actor.latent_pi)
+        self._heads = [actor.mu, actor.log_std]
+        self._critics = [_linear_layers(network) for network in critic.q_networks]
+        self._targets = [_linear_layers(network) for network in critic_target.q_networks]
+        self._moving = [parameter.detach() for parameter in critic.parameters()]
+        self._following = [parameter.detach() for parameter in critic_target.parameters()]
+        self._parameters = [*actor.parameters(), *critic.parameters()]
+        self._log_normal = 0.5 * math.log(2 * math.pi) * actor.mu.out_features
+
+    def tensors(self) -> list[Tensor]:
+        """Everything an update reads and writes besides its minibatch and what it allocates."""
+        optimizers = [self._actor_optimizer, self._critic_optimizer]
+        if self.ent_coef_optimizer is not None:
+            optimizers.append(self.ent_coef_optimizer)
+        states = [value for o in optimizers for state in o.state.values() for value in state.values()]
+        rates = [group["lr"] for optimizer in optimizers for group in optimizer.param_groups]
+        found = [*self._parameters, *self._following, self.ent_coef, *states, *rates]
+        return [tensor for tensor in found if isinstance(tensor, Tensor)]
+
+    @torch.no_grad()
+    def __call__(self, batch: Tensor, move_targets: bool) -> None:
+        """Make one gradient step.
+
+        Args:
+            batch: Rows of observation, action, next observation, reward, and 1 unless the episode ended
+                there, else 0.
+            move_targets: Whether target networks follow.
+        """
+        n = len(batch)
+        action_dim = self._heads[0].out_features
+        observation_dim = (batch.shape[1] - action_dim - 2) // 2
+        observations, actions, next_observations, rewards, goes_on = batch.split(
+            [observation_dim, action_dim, observation_dim, 1, 1], dim=1
+        )
+        values, mean, log_std = self._actor_forward(torch.cat((observations, next_observations)))
+        noise = torch.empty_like(mean)
+        # Two draws, as Stable-Baselines3 makes them, so that the same seed gives the same noise.
+        noise[:n].normal_()
+        noise[n:].normal_()
+        std = log_std.clamp(LOG_STD_MIN, LOG_STD_MAX).exp()
+        chosen = torch.addcmul(mean, std, noise).tanh_()
+        log_density = self._log_density(chosen, noise, log_std)
+
+        ent_coef = self._step_ent_coef(log_density[:n])
+        wanted = self._wanted(next_observations, chosen[n:], log_density[n:], ent_coef, rewards, goes_on)
+        critic_loss = self._step_critics(batch[:, : observation_dim + action_dim], wanted)
+        lowest, uphill = self._value_of(observations, chosen[:n])
+        actor_loss = (ent_coef * log_density[:n] - lowest).mean()
+        self._step_actor(
+            [value[:n] for value in values], chosen[:n], noise[:n], log_std[:n], std[:n], uphill, ent_coef
+        )
+        if move_targets:
+            torch._foreach_lerp_(self._following, self._moving, self.tau)
+        self.statistics[:3] += torch.stack((ent_coef, actor_loss, critic_loss))
+
+    def _actor_forward(self, observations: Tensor) -> tuple[list[Tensor], Tensor, Tensor]:
+        """What goes into each of the actor's layers; means and raw log standard deviations, shape (n, actions)."""
+        values = [observations]
+        for layer in self._actor_hidden:
+            values.append(linear_relu(values[-1], layer))
+        mean, log_std = linear(values[-1], self._joint_heads()).chunk(2, dim=1)
+        return values, mean, log_std
+
+    def _joint_heads(self) -> Layer:
+        mean, log_std = self._heads
+        return torch.cat((mean.weight, log_std.weight)), torch.cat((mean.bias, log_std.bias))
+
+    def _log_density(self, actions: Tensor, noise: Tensor, log_std: Tensor) -> Tensor:
+        """Logarithm of the density of squashed actions, shape (n, 1)."""
+        squashing = torch.log(1 - actions * actions + _EPSILON)
+        per_action = 0.5 * noise * noise + log_std.clamp(LOG_STD_MIN, LOG_STD_MAX) + squashing
+        return -per_action.sum(dim=1, keepdim=True) - self._log_normal
+
+    def _step_ent_coef(self, log_density: Tensor) -> Tensor:
+        """The entropy coefficient of this update, shape (), which a learned one moves on from."""
+        if self.ent_coef_optimizer is None:
+            return self.ent_coef
+        gap = -(log_density + self.target_entropy).mean()
+        self.statistics[3] += (self.ent_coef * gap).squeeze()
+        ent_coef = self.ent_coef.exp().squeeze()
+        self.ent_coef.grad = gap.view_as(self.ent_coef)
+        self.ent_coef_optimizer.step()
+        return ent_coef
+
+    def _wanted(
+        self,
+        observations: Tensor,
+        actions: Tensor,
+        log_density: Tensor,
+        ent_coef: Tensor,
+        rewards: Tensor,
+        goes_on: Tensor,
+    ) -> Tensor:
+        """What critics should say, shape (n, 1)."""
+        pairs = torch.cat((observations, actions), dim=1)
+        values = torch.cat([forward(layers, pairs)[-1] for layers in self._targets], dim=1)
+        value = values.amin(dim=1, keepdim=True) - ent_coef * log_density
+        return rewards + goes_on * self.gamma * value
+
+    def _step_critics(self, pairs: Tensor, wanted: Tensor) -> Tensor:
+        loss = torch.zeros((), device=pairs.device)
+        for layers in self._critics:
+            values = forward(layers, pairs)
+            error = values[-1] - wanted
+            loss += 0.5 * (error * error).mean()
+            _assign(layers, weight_gradients(layers, values, error / len(pairs)))
+        self._critic_optimizer.step()
+        return loss
+
+    def _value_of(self, observations: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
+        """The lowest critic's values, shape (n, 1), and their gradients in the actions, shape (n, actions)."""
+        pairs = torch.cat((observations, actions), dim=1)
+        values = [forward(layers, pairs) for layers in self._critics]
+        lowest, which = torch.cat([value[-1] for value in values], dim=1).min(dim=1, keepdim=True)
+        of_actions = slice(observations.shape[1], None)
+        gradients = [
+            input_gradient(layers, value, (which == i).to(pairs.dtype), of_actions)
+            for i, (layers, value) in enumerate(zip(self._critics, values, strict=True))
+        ]
+        return lowest, torch.stack(gradients).sum(dim=0)
+
+    def _step_actor(
+        self,
+        values: list[Tensor],
+        actions: Tensor,
+        noise: Tensor,
+        log_std: Tensor,
+        std: Tensor,
+        uphill: Tensor,
+        ent_coef: Tensor,
+    ) -> None:
+        """Follow the gradient of ent_coef · log density − lowest value, averaged over the minibatch."""
+        slope = 1 - actions * actions
+        of_mean = slope * (2 * ent_coef * actions / (slope + _EPSILON) - uphill)
+        of_log_std = of_mean * std * noise - ent_coef
+        inside = (log_std >= LOG_STD_MIN) & (log_std <= LOG_STD_MAX)
+        gradient = torch.cat((of_mean, of_log_std * inside), dim=1) / len(actions)
+        joint = self._joint_heads()
+        *hidden, (weight, bias) = weight_gradients([*self._actor_hidden, joint], values, gradient)
+        _assign(self._actor_hidden, hidden)
+        heads = [(head.weight, head.bias) for head in self._heads]
+        _assign(heads, list(zip(weight.chunk(2), bias.chunk(2), strict=True)))
+        self._actor_optimizer.step()
+
+
+def _linear_layers(network: nn.Sequential | nn.Module) -> list[Layer]:
+    return [(part.weight, part.bias) for part in network.children() if isinstance(part, nn.Linear)]
+
+
+def _assign(layers: Sequence[Layer], gradients: Sequence[Layer]) -> None:
+    for (weight, bias), (of_weight, of_bias) in zip(layers, gradients, strict=True):
+        weight.grad, bias.grad = of_weight, of_bias
