@@ -1,8 +1,8 @@
 """Stacks of linear layers with ReLU between them, forward and backward, written out by hand.
 
-SAC needs of its networks only these two, and needs them in parts: the gradients of the critics' weights for one loss,
-those of their inputs for another. Through oneDNN, where torch's build has it, bias and ReLU are part of the matrix
-product on a CPU, in true float32.
+SAC needs of its networks only these two, and needs them in parts: the gradients of the critics' weights for
+one loss, those of their inputs for another. Through oneDNN, where torch's build has it, bias and ReLU are
+part of the matrix product on a CPU, in true float32.
 """
 
 from __future__ import annotations
@@ -16,13 +16,15 @@ from torch.nn import functional
 
 _SAME = 1e-5
 """Relative difference that rounding explains."""
+_LARGE = 64
+"""Rows and columns."""
 
 Layer = tuple[Tensor, Tensor]
 """Weight, shape (outputs, inputs), and bias, shape (outputs,)."""
 
 
 def _onednn_product() -> Any:
-    """oneDNN's fused product if this build of torch has it and it computes what is expected, else None."""
+    """The fused product of oneDNN if this build of torch has one that computes what it should, else None."""
     try:
         product = torch.ops.mkldnn._linear_pointwise.default
         x, weight, bias = torch.linspace(-1, 1, 60).view(3, 4, 5).unbind()
@@ -92,7 +94,7 @@ def input_gradient(
     """
     for depth in reversed(range(1, len(layers))):
         gradient = _through(layers[depth][0], gradient, values[depth])
-    return torch.mm(gradient, layers[0][0][:, inputs])
+    return _product(gradient, layers[0][0][:, inputs].t(), None, "none")
 
 
 def _product(x: Tensor, weight: Tensor, bias: Tensor | None, then: str) -> Tensor:
@@ -112,4 +114,7 @@ def _through(weight: Tensor, gradient: Tensor, values: Tensor) -> Tensor:
 
 
 def _transposed_product(left: Tensor, right: Tensor) -> Tensor:
-    return torch.mm(left.t(), right)
+    # oneDNN copies what is transposed on the left, which only a large product makes good.
+    if min(left.shape[1], right.shape[1]) < _LARGE:
+        return torch.mm(left.t(), right)
+    return _product(left.t(), right.t(), None, "none")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from stable_baselines3.common.policies import ContinuousCritic
@@ -11,9 +11,11 @@ from stable_baselines3.sac.policies import LOG_STD_MAX, LOG_STD_MIN, Actor
 from torch import Tensor, nn
 
 from students.dense_layers import Layer, forward, input_gradient, linear, linear_relu, weight_gradients
+from students.device_replay_buffer import Minibatch
 
 _EPSILON = 1e-6
 """Keeps the logarithm of a squashed action's density finite, as in Stable-Baselines3."""
+_LOG_NORMAL = 0.5 * math.log(2 * math.pi)
 STATISTICS = ("ent_coef", "actor_loss", "critic_loss", "ent_coef_loss")
 """What is summed up over updates."""
 
@@ -57,14 +59,13 @@ class SACUpdate:
         self.tau = tau
         self.statistics = torch.zeros(len(STATISTICS), device=ent_coef.device)
         self._actor_optimizer, self._critic_optimizer = actor.optimizer, critic.optimizer
-        self._actor_hidden = _linear_layers(actor.latent_pi)
-        self._heads = [actor.mu, actor.log_std]
-        self._critics = [_linear_layers(network) for network in critic.q_networks]
-        self._targets = [_linear_layers(network) for network in critic_target.q_networks]
-        self._moving = [parameter.detach() for parameter in critic.parameters()]
-        self._following = [parameter.detach() for parameter in critic_target.parameters()]
-        self._parameters = [*actor.parameters(), *critic.parameters()]
-        self._log_normal = 0.5 * math.log(2 * math.pi) * actor.mu.out_features
+        self._actor_hidden = _linear_layers(actor.latent_pi.children())
+        self._heads = _linear_layers(actor.get_submodule(name) for name in ("mu", "log_std"))
+        self._critics = [_linear_layers(network.children()) for network in critic.q_networks]
+        self._targets = [_linear_layers(network.children()) for network in critic_target.q_networks]
+        self._moving: list[Tensor] = list(critic.parameters())
+        self._following: list[Tensor] = list(critic_target.parameters())
+        self._acting = list(actor.parameters())
 
     def tensors(self) -> list[Tensor]:
         """Everything an update reads and writes besides its minibatch and what it allocates."""
@@ -73,25 +74,19 @@ class SACUpdate:
             optimizers.append(self.ent_coef_optimizer)
         states = [value for o in optimizers for state in o.state.values() for value in state.values()]
         rates = [group["lr"] for optimizer in optimizers for group in optimizer.param_groups]
-        found = [*self._parameters, *self._following, self.ent_coef, *states, *rates]
+        found = [*self._acting, *self._moving, *self._following, self.ent_coef, *states, *rates]
         return [tensor for tensor in found if isinstance(tensor, Tensor)]
 
     @torch.no_grad()
-    def __call__(self, batch: Tensor, move_targets: bool) -> None:
+    def __call__(self, batch: Minibatch, move_targets: bool) -> None:
         """Make one gradient step.
 
         Args:
-            batch: Rows of observation, action, next observation, reward, and 1 unless the episode ended
-                there, else 0.
+            batch: What to learn from.
             move_targets: Whether target networks follow.
         """
-        n = len(batch)
-        action_dim = self._heads[0].out_features
-        observation_dim = (batch.shape[1] - action_dim - 2) // 2
-        observations, actions, next_observations, rewards, goes_on = batch.split(
-            [observation_dim, action_dim, observation_dim, 1, 1], dim=1
-        )
-        values, mean, log_std = self._actor_forward(torch.cat((observations, next_observations)))
+        n = len(batch.rows)
+        values, mean, log_std = self._actor_forward(torch.cat((batch.observations, batch.next_observations)))
         noise = torch.empty_like(mean)
         # Two draws, as Stable-Baselines3 makes them, so that the same seed gives the same noise.
         noise[:n].normal_()
@@ -101,9 +96,9 @@ class SACUpdate:
         log_density = self._log_density(chosen, noise, log_std)
 
         ent_coef = self._step_ent_coef(log_density[:n])
-        wanted = self._wanted(next_observations, chosen[n:], log_density[n:], ent_coef, rewards, goes_on)
-        critic_loss = self._step_critics(batch[:, : observation_dim + action_dim], wanted)
-        lowest, uphill = self._value_of(observations, chosen[:n])
+        wanted = self._wanted(batch, chosen[n:], log_density[n:], ent_coef)
+        critic_loss = self._step_critics(batch.pairs, wanted)
+        lowest, uphill = self._value_of(batch.observations, chosen[:n])
         actor_loss = (ent_coef * log_density[:n] - lowest).mean()
         self._step_actor(
             [value[:n] for value in values], chosen[:n], noise[:n], log_std[:n], std[:n], uphill, ent_coef
@@ -113,7 +108,7 @@ class SACUpdate:
         self.statistics[:3] += torch.stack((ent_coef, actor_loss, critic_loss))
 
     def _actor_forward(self, observations: Tensor) -> tuple[list[Tensor], Tensor, Tensor]:
-        """What goes into each of the actor's layers; means and raw log standard deviations, shape (n, actions)."""
+        """What goes into the actor's layers; means and log standard deviations, shape (n, actions)."""
         values = [observations]
         for layer in self._actor_hidden:
             values.append(linear_relu(values[-1], layer))
@@ -121,14 +116,14 @@ class SACUpdate:
         return values, mean, log_std
 
     def _joint_heads(self) -> Layer:
-        mean, log_std = self._heads
-        return torch.cat((mean.weight, log_std.weight)), torch.cat((mean.bias, log_std.bias))
+        (mean_weight, mean_bias), (std_weight, std_bias) = self._heads
+        return torch.cat((mean_weight, std_weight)), torch.cat((mean_bias, std_bias))
 
     def _log_density(self, actions: Tensor, noise: Tensor, log_std: Tensor) -> Tensor:
         """Logarithm of the density of squashed actions, shape (n, 1)."""
         squashing = torch.log(1 - actions * actions + _EPSILON)
         per_action = 0.5 * noise * noise + log_std.clamp(LOG_STD_MIN, LOG_STD_MAX) + squashing
-        return -per_action.sum(dim=1, keepdim=True) - self._log_normal
+        return -(per_action + _LOG_NORMAL).sum(dim=1, keepdim=True)
 
     def _step_ent_coef(self, log_density: Tensor) -> Tensor:
         """The entropy coefficient of this update, shape (), which a learned one moves on from."""
@@ -141,20 +136,12 @@ class SACUpdate:
         self.ent_coef_optimizer.step()
         return ent_coef
 
-    def _wanted(
-        self,
-        observations: Tensor,
-        actions: Tensor,
-        log_density: Tensor,
-        ent_coef: Tensor,
-        rewards: Tensor,
-        goes_on: Tensor,
-    ) -> Tensor:
-        """What critics should say, shape (n, 1)."""
-        pairs = torch.cat((observations, actions), dim=1)
+    def _wanted(self, batch: Minibatch, actions: Tensor, log_density: Tensor, ent_coef: Tensor) -> Tensor:
+        """What critics should say, shape (n, 1), given what the actor would do next."""
+        pairs = torch.cat((batch.next_observations, actions), dim=1)
         values = torch.cat([forward(layers, pairs)[-1] for layers in self._targets], dim=1)
         value = values.amin(dim=1, keepdim=True) - ent_coef * log_density
-        return rewards + goes_on * self.gamma * value
+        return batch.rewards + batch.goes_on * self.gamma * value
 
     def _step_critics(self, pairs: Tensor, wanted: Tensor) -> Tensor:
         loss = torch.zeros((), device=pairs.device)
@@ -167,7 +154,7 @@ class SACUpdate:
         return loss
 
     def _value_of(self, observations: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
-        """The lowest critic's values, shape (n, 1), and their gradients in the actions, shape (n, actions)."""
+        """Values of the lowest critic, shape (n, 1), and their gradients in actions, shape (n, actions)."""
         pairs = torch.cat((observations, actions), dim=1)
         values = [forward(layers, pairs) for layers in self._critics]
         lowest, which = torch.cat([value[-1] for value in values], dim=1).min(dim=1, keepdim=True)
@@ -197,13 +184,12 @@ class SACUpdate:
         joint = self._joint_heads()
         *hidden, (weight, bias) = weight_gradients([*self._actor_hidden, joint], values, gradient)
         _assign(self._actor_hidden, hidden)
-        heads = [(head.weight, head.bias) for head in self._heads]
-        _assign(heads, list(zip(weight.chunk(2), bias.chunk(2), strict=True)))
+        _assign(self._heads, list(zip(weight.chunk(2), bias.chunk(2), strict=True)))
         self._actor_optimizer.step()
 
 
-def _linear_layers(network: nn.Sequential | nn.Module) -> list[Layer]:
-    return [(part.weight, part.bias) for part in network.children() if isinstance(part, nn.Linear)]
+def _linear_layers(parts: Iterable[nn.Module]) -> list[Layer]:
+    return [(part.weight, part.bias) for part in parts if isinstance(part, nn.Linear)]
 
 
 def _assign(layers: Sequence[Layer], gradients: Sequence[Layer]) -> None:
