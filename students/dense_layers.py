@@ -16,8 +16,6 @@ from torch.nn import functional
 
 _SAME = 1e-5
 """Relative difference that rounding explains."""
-_LARGE = 64
-"""Rows and columns."""
 
 Layer = tuple[Tensor, Tensor]
 """Weight, shape (outputs, inputs), and bias, shape (outputs,)."""
@@ -99,6 +97,9 @@ def input_gradient(
 
 def _product(x: Tensor, weight: Tensor, bias: Tensor | None, then: str) -> Tensor:
     if onednn is not None and x.device.type == "cpu" and x.dtype == torch.float32:
+        # With gaps between rows or columns oneDNN falls back to something a hundred times slower.
+        if not (weight.is_contiguous() or weight.t().is_contiguous()):
+            weight = weight.contiguous()
         result: Tensor = onednn(x, weight, bias, then, [], "")
         return result
     result = functional.linear(x, weight, bias)
@@ -109,12 +110,12 @@ def _through(weight: Tensor, gradient: Tensor, values: Tensor) -> Tensor:
     """Gradient before a ReLU whose values went into a layer, from the gradient behind that layer."""
     # For a single output this is an outer product, which no matrix product has to be called for.
     behind = gradient * weight if len(weight) == 1 else _product(gradient, weight.t(), None, "none")
-    result: Tensor = torch.ops.aten.threshold_backward(behind, values, 0.0)
-    return result
+    torch.ops.aten.threshold_backward.grad_input(behind, values, 0.0, grad_input=behind)
+    return behind
 
 
 def _transposed_product(left: Tensor, right: Tensor) -> Tensor:
-    # oneDNN copies what is transposed on the left, which only a large product makes good.
-    if min(left.shape[1], right.shape[1]) < _LARGE:
-        return torch.mm(left.t(), right)
+    # The first factor has to be copied into another order: let it be the narrower one.
+    if right.shape[1] < left.shape[1]:
+        return _product(right.t(), left.t(), None, "none").t().contiguous()
     return _product(left.t(), right.t(), None, "none")
