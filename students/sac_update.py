@@ -16,6 +16,8 @@ from students.device_replay_buffer import Minibatch
 _EPSILON = 1e-6
 """Keeps the logarithm of a squashed action's density finite, as in Stable-Baselines3."""
 _LOG_NORMAL = 0.5 * math.log(2 * math.pi)
+_BLOCK = 64
+"""Rows."""
 STATISTICS = ("ent_coef", "actor_loss", "critic_loss", "ent_coef_loss")
 """What is summed up over updates."""
 
@@ -158,12 +160,19 @@ class SACUpdate:
         pairs = torch.cat((observations, actions), dim=1)
         values = [forward(layers, pairs) for layers in self._critics]
         lowest, which = torch.cat([value[-1] for value in values], dim=1).min(dim=1, keepdim=True)
+        owners = [(which == i).to(pairs.dtype) for i in range(len(self._critics))]
         of_actions = slice(observations.shape[1], None)
-        gradients = [
-            input_gradient(layers, value, (which == i).to(pairs.dtype), of_actions)
-            for i, (layers, value) in enumerate(zip(self._critics, values, strict=True))
-        ]
-        return lowest, torch.stack(gradients).sum(dim=0)
+        uphill = torch.zeros_like(actions)
+        for layers, value, owned, rows in zip(
+            self._critics, values, owners, _rows(which, owners), strict=True
+        ):
+            if rows is None:
+                uphill += input_gradient(layers, value, owned, of_actions)
+            else:
+                some = [part.index_select(0, rows) for part in value]
+                gradient = input_gradient(layers, some, owned.index_select(0, rows), of_actions)
+                uphill.index_add_(0, rows, gradient)
+        return lowest, uphill
 
     def _step_actor(
         self,
@@ -186,6 +195,20 @@ class SACUpdate:
         _assign(self._actor_hidden, hidden)
         _assign(self._heads, list(zip(weight.chunk(2), bias.chunk(2), strict=True)))
         self._actor_optimizer.step()
+
+
+def _rows(which: Tensor, owners: Sequence[Tensor]) -> list[Tensor | None]:
+    """Rows that contain those of each critic, None for all: only one critic has a gradient in each row."""
+    if which.is_cuda:
+        # What is captured cannot depend on how many there are.
+        return [None] * len(owners)
+    order = which.flatten().argsort()
+    ends = torch.stack([owned.sum() for owned in owners]).cumsum(0).long().tolist()
+    return [
+        # Few different numbers of rows, as oneDNN compiles for each.
+        order[start // _BLOCK * _BLOCK : -(-end // _BLOCK) * _BLOCK]
+        for start, end in zip([0, *ends], ends, strict=False)
+    ]
 
 
 def _linear_layers(parts: Iterable[nn.Module]) -> list[Layer]:
