@@ -45,14 +45,14 @@ def benchmark(console: Console, options: argparse.Namespace) -> dict[str, Any]:
         torch.set_num_threads(threads)
         with _sbx(options.sbx_python, threads) as peer:
             contenders = {**_contenders("cpu", _UPDATES), **peer}
-            rows += _rows("cpu", threads, time_in_turns(contenders, options.rounds))
+            timed = _rows("cpu", threads, time_in_turns(contenders, options.rounds))
         speed = _product_speed()
         console.print(
-            f"A product of 1000 × 400 × 300 runs at {speed / 1e9:.0f} GFLOP/s, so the {_flops() / 1e9:.2f} "
-            f"GFLOP of an update take {1e3 * _flops() / speed:.1f} ms.",
+            f"The {update_flops() / 1e9:.2f} GFLOP of an update take {1e3 * update_flops() / speed:.1f} ms at "
+            f"the {speed / 1e9:.0f} GFLOP/s of a product of 1000 × 400 × 300.",
             highlight=False,
         )
-        rows[-1]["product_gflops"] = speed / 1e9
+        rows += [{**row, "product_gflops": speed / 1e9} for row in timed]
     torch.set_num_threads(threads_before)
     if torch.cuda.is_available():
         contenders = _contenders("cuda", _GPU_UPDATES)
@@ -61,7 +61,7 @@ def benchmark(console: Console, options: argparse.Namespace) -> dict[str, Any]:
     if not torch.cuda.is_available():
         console.print("No GPU here.")
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
-    return {"gpu": gpu, "update_gflop": _flops() / 1e9, "updates": rows}
+    return {"gpu": gpu, "update_gflop": update_flops() / 1e9, "updates": rows}
 
 
 def _contenders(device: str, updates: int) -> dict[str, Callable[[], int]]:
@@ -93,7 +93,8 @@ def _sbx(python: Path | None, threads: int) -> Iterator[dict[str, Callable[[], i
     to_peer, from_peer = process.stdin, process.stdout
 
     def update() -> int:
-        print("go", file=to_peer, flush=True)
+        with contextlib.suppress(BrokenPipeError):
+            print("go", file=to_peer, flush=True)
         if from_peer.readline() != "done\n":
             raise ValueError(f"--sbx-python={python} has no SBX that works: pip install sbx-rl there")
         return _UPDATES
@@ -103,24 +104,27 @@ def _sbx(python: Path | None, threads: int) -> Iterator[dict[str, Callable[[], i
         update()
         yield {_PEER: update}
     finally:
-        to_peer.close()
+        with contextlib.suppress(BrokenPipeError):
+            to_peer.close()
         process.wait()
         from_peer.close()
 
 
-def _flops() -> int:
+def update_flops() -> int:
     """Floating-point operations in the matrix products that an update of SAC cannot do without."""
     actor = [OBSERVATIONS, *NETWORKS, 2 * ACTIONS]
     critic = [OBSERVATIONS + ACTIONS, *NETWORKS, 1]
     of_actor, of_critic = (sum(map(int.__mul__, sizes, sizes[1:])) for sizes in (actor, critic))
     first_actor, first_critic = (sizes[0] * sizes[1] for sizes in (actor, critic))
-    # Actor: two forward passes, and back. Two critics: forward once, back; forward for the actor, back to the
-    # actions; forward as targets.
-    multiplications = 2 * of_actor + (2 * of_actor - first_actor)
-    multiplications += 2 * (of_critic + 2 * of_critic - first_critic)
-    multiplications += 2 * (2 * of_critic - first_critic + ACTIONS * NETWORKS[0])
-    multiplications += 2 * of_critic
-    return 2 * BATCH * multiplications
+    parts = (
+        2 * of_actor,  # on both observations
+        2 * of_critic,  # two targets
+        2 * (3 * of_critic - first_critic),  # two critics, forward and back to their weights
+        2 * of_critic,  # two critics on the actor's actions
+        of_critic - OBSERVATIONS * NETWORKS[0],  # back to the actions through the lower one
+        2 * of_actor - first_actor,  # back to the actor's weights
+    )
+    return 2 * BATCH * sum(parts)
 
 
 def _product_speed() -> float:

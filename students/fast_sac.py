@@ -134,7 +134,7 @@ class FastSAC(SAC):
 
     def _make_capturable(self) -> None:
         """Let optimizers make their step in one call, and on a GPU without asking the host for anything."""
-        on_gpu = self.device.type == "cuda"
+        on_gpu = self.device.type != "cpu"
         for optimizer in self._optimizers().values():
             for group in optimizer.param_groups:
                 group.update(fused=True, foreach=False, capturable=on_gpu)
@@ -144,7 +144,7 @@ class FastSAC(SAC):
                 state["step"] = state["step"].to(self.device)
 
     def _update_learning_rate(self, optimizers: list[torch.optim.Optimizer] | torch.optim.Optimizer) -> None:
-        if self.device.type != "cuda":
+        if self.device.type == "cpu":
             super()._update_learning_rate(optimizers)
             return
         rate = self.lr_schedule(self._current_progress_remaining)

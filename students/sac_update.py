@@ -199,7 +199,7 @@ class SACUpdate:
 
 def _rows(which: Tensor, owners: Sequence[Tensor]) -> list[Tensor | None]:
     """Rows that contain those of each critic, None for all: only one critic has a gradient in each row."""
-    if which.is_cuda:
+    if which.device.type != "cpu":
         # What is captured cannot depend on how many there are.
         return [None] * len(owners)
     order = which.flatten().argsort()

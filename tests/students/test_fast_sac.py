@@ -399,6 +399,27 @@ class TestDenseLayers:
             torch.testing.assert_close(bias, layer.bias.grad)
 
 
+@pytest.mark.parametrize("ent_coef", [0.005, "auto"])
+@pytest.mark.parametrize("normalized", [False, True])
+def test_a_gradient_step_on_a_device_asks_it_for_no_value(
+    normalized: bool, ent_coef: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Tensors of the meta device have no values: asking for one is an error. Adam does not know the device.
+    for module in ("base_class", "buffers"):
+        monkeypatch.setattr(
+            f"stable_baselines3.common.{module}.get_device", lambda device: torch.device("meta")
+        )
+    monkeypatch.setattr(torch.optim.Adam, "step", lambda self: None)
+    model = filled(FastSAC, "meta", ent_coef=ent_coef)
+    assert isinstance(model, FastSAC)
+    if normalized:
+        model._vec_normalize_env = VecNormalize(DummyVecEnv([Still] * N_ENVS))
+    model.train(UPDATES, model.batch_size)
+    assert model.replay_buffer.draw(7, normalized).rows.device.type == "meta"
+    with pytest.raises(NotImplementedError, match="meta"):
+        model._record_statistics()
+
+
 @needs_gpu
 class TestOnGPU:
     @pytest.mark.parametrize("ent_coef", [0.005, "auto"])
