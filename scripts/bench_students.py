@@ -48,7 +48,7 @@ def benchmark(console: Console, options: argparse.Namespace) -> dict[str, Any]:
             timed = _rows("cpu", threads, time_in_turns(contenders, options.rounds))
         speed = _product_speed()
         console.print(
-            f"The {update_flops() / 1e9:.2f} GFLOP of an update take {1e3 * update_flops() / speed:.1f} ms at "
+            f"An update's {update_flops() / 1e9:.2f} GFLOP take {1e3 * update_flops() / speed:.1f} ms at "
             f"the {speed / 1e9:.0f} GFLOP/s of a product of 1000 × 400 × 300.",
             highlight=False,
         )
