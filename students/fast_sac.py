@@ -47,7 +47,7 @@ class FastSAC(SAC):
     def _setup_model(self) -> None:
         self._refuse()
         self._steps: dict[bool, Captured] = {}
-        self._captured_with: list[tuple[int, ...]] = []
+        self._captured_with: list[tuple[float, ...]] = []
         self._since_log = 0
         assert isinstance(self.observation_space, spaces.Box)
         assert isinstance(self.action_space, spaces.Box)
@@ -103,7 +103,11 @@ class FastSAC(SAC):
         policy = self.policy_kwargs
         optimizer = policy.get("optimizer_kwargs") or {}
         return [
-            ("policy", self.policy_class, (SACPolicy,)),
+            (
+                "policy",
+                "MlpPolicy" if self.policy_class is SACPolicy else self.policy_class,
+                ("MlpPolicy",),
+            ),
             ("use_sde", self.use_sde, (False,)),
             ("n_steps", self.n_steps, (1,)),
             ("optimize_memory_usage", self.optimize_memory_usage, (False,)),
@@ -157,6 +161,7 @@ class FastSAC(SAC):
         self.policy.set_training_mode(True)
         self._update_learning_rate(list(self._optimizers().values()))
         self.replay_buffer.prepare(self._vec_normalize_env)
+        self._update.gamma, self._update.tau = self.gamma, self.tau
         if self._what_is_captured(batch_size) != self._captured_with:
             self._steps = {}
         for gradient_step in range(gradient_steps):
@@ -176,15 +181,15 @@ class FastSAC(SAC):
             lambda: update(buffer.draw(batch_size, normalize), move_targets), torch.device(self.device)
         )
 
-    def _what_is_captured(self, batch_size: int) -> list[tuple[int, ...]]:
-        """What a captured step holds on to: where its tensors are, and how it draws its minibatch.
+    def _what_is_captured(self, batch_size: int) -> list[tuple[float, ...]]:
+        """What a captured step holds on to: where its tensors are, and its constants.
 
         Optimizers make new tensors at their first step and when their state is loaded; users may put another
-        replay buffer or another normalizer.
+        replay buffer, normalizer, gamma or tau.
         """
         tensors = [*self._update.tensors(), *self.replay_buffer.tensors()]
-        places = [(tensor.data_ptr(), tensor.numel()) for tensor in tensors]
-        return [*places, (batch_size, self._vec_normalize_env is not None)]
+        places: list[tuple[float, ...]] = [(tensor.data_ptr(), tensor.numel()) for tensor in tensors]
+        return [*places, (batch_size, self._vec_normalize_env is not None, self.gamma, self.tau)]
 
     def dump_logs(self) -> None:
         self._record_statistics()

@@ -161,6 +161,10 @@ class TestSameAsStock:
             model._current_progress_remaining = 0.7
             seeded_train(model)
         assert_close(*models, rtol=1e-5, atol=0.0)
+        for model in models:
+            model.gamma, model.tau = 0.5, 0.3
+            seeded_train(model)
+        assert_close(*models, rtol=1e-5, atol=0.0)
 
     @pytest.mark.parametrize("ent_coef", [0.005, "auto"])
     @pytest.mark.parametrize("through_onednn", [True, False])
@@ -299,7 +303,7 @@ class TestRefusals:
             ({"replay_buffer_kwargs": {"goals": 4}}, r"replay_buffer_kwargs=\['goals'\]"),
             ({"policy_kwargs": {"activation_fn": torch.nn.Tanh}}, "activation_fn=Tanh .* must be ReLU"),
             ({"policy_kwargs": {"optimizer_class": torch.optim.AdamW}}, "optimizer_class=AdamW"),
-            ({"policy": "CnnPolicy"}, "policy=CnnPolicy .* must be SACPolicy"),
+            ({"policy": "CnnPolicy"}, "policy=CnnPolicy .* must be 'MlpPolicy'"),
             ({"policy": "MultiInputPolicy"}, "policy=MultiInputPolicy"),
             (
                 {"buffer_size": 101, "batch_size": 102},
