@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 
 import torch
@@ -38,7 +39,9 @@ class Captured:
         elif self._warm_ups_left > 0:
             self._warm_ups_left -= 1
             self._stream.wait_stream(torch.cuda.current_stream(self._device))
-            with torch.cuda.stream(self._stream):
+            with torch.cuda.stream(self._stream), warnings.catch_warnings():
+                # Optimizers warn that they might never be captured.
+                warnings.filterwarnings("ignore", "This instance was constructed with capturable=True")
                 self._function()
             torch.cuda.current_stream(self._device).wait_stream(self._stream)
         else:

@@ -117,5 +117,7 @@ def _through(weight: Tensor, gradient: Tensor, values: Tensor) -> Tensor:
 def _transposed_product(left: Tensor, right: Tensor) -> Tensor:
     # The first factor has to be copied into another order: let it be the narrower one.
     if right.shape[1] < left.shape[1]:
-        return _product(right.t(), left.t(), None, "none").t().contiguous()
+        turned = _product(right.t(), left.t(), None, "none").t()
+        # Fused optimizers want a gradient's strides to be the weight's, also along a single row or column.
+        return turned.clone(memory_format=torch.contiguous_format)
     return _product(left.t(), right.t(), None, "none")

@@ -4,6 +4,7 @@ import copy
 import dataclasses
 from collections.abc import Iterator
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -402,6 +403,15 @@ class TestDenseLayers:
             torch.testing.assert_close(weight, layer.weight.grad)
             torch.testing.assert_close(bias, layer.bias.grad)
 
+    @pytest.mark.parametrize("sizes", [(1, 70, 1), (70, 1, 70), (80, 70, 8)])
+    def test_gradients_lie_in_memory_as_weights_do(self, sizes: tuple[int, ...]) -> None:
+        layers = [(torch.randn(n_out, n_in), torch.randn(n_out)) for n_in, n_out in pairwise(sizes)]
+        # Columns of wider rows, as minibatches are.
+        values = dense_layers.forward(layers, torch.randn(100, 200)[:, : sizes[0]])
+        gradients = dense_layers.weight_gradients(layers, values, torch.randn(100, sizes[-1]))
+        for layer, of_layer in zip(layers, gradients, strict=True):
+            assert [part.stride() for part in of_layer] == [part.stride() for part in layer]
+
 
 @pytest.mark.parametrize("ent_coef", [0.005, "auto"])
 @pytest.mark.parametrize("normalized", [False, True])
@@ -425,6 +435,7 @@ def test_a_gradient_step_on_a_device_asks_it_for_no_value(
 
 
 @needs_gpu
+@pytest.mark.filterwarnings("ignore:This instance was constructed with capturable=True")
 class TestOnGPU:
     @pytest.mark.parametrize("ent_coef", [0.005, "auto"])
     def test_captured_updates_are_the_uncaptured_ones(
