@@ -11,9 +11,13 @@ from pathlib import Path
 
 from rich.console import Console
 
-from scripts import bench_envs, bench_teachers
+from scripts import bench_envs, bench_students, bench_teachers
 
-PARTS = {"envs": bench_envs.benchmark, "teachers": bench_teachers.benchmark}
+PARTS = {
+    "envs": bench_envs.benchmark,
+    "students": bench_students.benchmark,
+    "teachers": bench_teachers.benchmark,
+}
 _PACKAGES = ("numpy", "scipy", "torch", "gymnasium", "box2d", "stable-baselines3")
 
 
@@ -25,6 +29,9 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument("--rounds", type=int, default=9, help="how often what is compared is timed in turn")
     parser.add_argument("--episodes", type=int, default=1_000_000, help="length of the teachers' long run")
+    parser.add_argument(
+        "--sbx-python", type=Path, help="interpreter that has SBX, to time students beside it"
+    )
     parser.add_argument("--out", type=Path, default=Path(), help="folder for the bench_<part>.json to write")
     options = parser.parse_args(arguments)
     unknown = [part for part in options.parts if part not in PARTS]

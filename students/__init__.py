@@ -1,5 +1,7 @@
-"""Students: the adapter that lets any Stable-Baselines3 algorithm learn from a curriculum."""
+"""Students: the adapter that lets any Stable-Baselines3 algorithm learn from a curriculum; fast SAC and PPO."""
 
 from students.curriculum_vec_env import CurriculumVecEnv, NotFiniteError
+from students.fast_ppo import FastPPO
+from students.fast_sac import FastSAC
 
-__all__ = ["CurriculumVecEnv", "NotFiniteError"]
+__all__ = ["CurriculumVecEnv", "FastPPO", "FastSAC", "NotFiniteError"]

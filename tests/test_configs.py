@@ -94,6 +94,10 @@ def test_presets_are_the_published_ones() -> None:
         2_000_000,
         {"net_arch": [400, 300]},
     )
+    assert composed("student=fast_sac", "n_envs=8")["student"] == {
+        **sac,
+        "_target_": "students.fast_sac.FastSAC",
+    }
     ppo = composed("student=ppo_benchmark", "n_envs=8")["student"]
     assert ppo["n_steps"] * 8 == 20_000
     assert ppo["n_steps"] * 8 / ppo["batch_size"] == 20

@@ -4,8 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
+from stable_baselines3 import SAC
+from torch.utils.flop_counter import FlopCounterMode
 
-from scripts import bench, bench_envs, bench_teachers
+from scripts import bench, bench_envs, bench_sac, bench_students, bench_teachers
 from scripts.bench_timing import Timing, time_in_turns
 from tests.listing import names_in
 
@@ -46,6 +48,38 @@ def test_worlds_are_measured_beside_gymnasiums(
     assert "HexagonTracks" in capsys.readouterr().out
 
 
+def test_students_are_measured_beside_stock_and_a_peer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(bench_students, "_UPDATES", 1)
+    peer = tmp_path / "python"
+    peer.write_text("#!/bin/sh\nwhile read line; do echo done; done\n")
+    peer.chmod(0o755)
+    bench.main(["students", "--rounds", "2", "--sbx-python", str(peer), "--out", str(tmp_path)])
+    written = json.loads((tmp_path / "bench_students.json").read_text())
+    rows = written["updates"]
+    on_one_core = [row["student"] for row in rows if (row["device"], row["threads"]) == ("cpu", 1)]
+    assert on_one_core == ["stock SAC", "FastSAC", "SBX SAC", "stock PPO", "FastPPO"]
+    assert all(row["milliseconds"] >= row["fastest_milliseconds"] > 0 for row in rows)
+    assert all(row["times_stock"] == 1 for row in rows if row["student"].startswith("stock"))
+    assert all(row["product_gflops"] > 1 for row in rows if "SAC" in row["student"])
+    printed = capsys.readouterr().out
+    assert "FastSAC" in printed
+    assert ("No GPU here" in printed) == (written["gpu"] is None)
+
+
+def test_the_operations_of_an_update_are_those_that_torch_counts() -> None:
+    update = bench_sac.updater(SAC, 1, device="cpu")
+    with FlopCounterMode(display=False) as counter:
+        update()
+    first, second, (batch, seen) = *bench_sac.NETWORKS, (bench_sac.BATCH, bench_sac.OBSERVATIONS)
+    weights = (seen + bench_sac.ACTIONS) * first + first * second + second
+    # In the actor's loss stock SAC also makes gradients of both critics' weights, of the higher one's
+    # actions, and of observations.
+    unused = 2 * batch * (3 * weights + seen * first)
+    assert bench_students.update_flops() == counter.get_total_flops() - unused
+
+
 def test_turns_are_taken_and_the_first_does_not_count() -> None:
     taken = []
 
@@ -67,7 +101,9 @@ def test_a_ratio_is_that_of_the_same_rounds() -> None:
     ("arguments", "message"),
     [
         (["teachers", "--episodes", "10"], "--episodes=10 must be at least 20000"),
-        (["moons"], "'moons' must be one of envs, teachers"),
+        (["moons"], "'moons' must be one of envs, students, teachers"),
+        (["students", "--sbx-python", "/nowhere"], "--sbx-python=/nowhere is no interpreter"),
+        (["students", "--sbx-python", "/bin/false"], "--sbx-python=/bin/false has no SBX that works"),
         (["envs", "--rounds", "0"], "--rounds=0 must be at least 1"),
     ],
 )
