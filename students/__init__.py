@@ -1,4 +1,4 @@
-"""Students: the adapter that lets any Stable-Baselines3 algorithm learn from a curriculum, fast SAC and PPO."""
+"""Students: the adapter that lets any Stable-Baselines3 algorithm learn from a curriculum; fast learners."""
 
 from students.curriculum_vec_env import CurriculumVecEnv, NotFiniteError
 from students.fast_ppo import FastPPO
