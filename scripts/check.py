@@ -33,13 +33,14 @@ def main() -> None:
         refuse(error, COMMAND)
 
 
-@hydra.main(version_base="1.3", config_path="pkg://conf", config_name="config")
+@hydra.main(version_base="1.3", config_path="pkg://conf", config_name="check")
 def _check(config: DictConfig) -> None:
     try:
         node = OmegaConf.to_container(config.env, resolve=True)
         if not isinstance(node, dict) or node.get("_target_") is None:
             raise ValueError("env=simulated is no world: choose another env")
-        with blaming(f"env={HydraConfig.get().runtime.choices['env']}"):
+        chosen = f"env={HydraConfig.get().runtime.choices['env']}"
+        with blaming(chosen):
             make_world: MakeWorld = build({str(key): value for key, value in node.items()})
             make_world()
     except (ValueError, OmegaConfBaseException) as error:
@@ -50,7 +51,7 @@ def _check(config: DictConfig) -> None:
     except BrokenContractError as error:
         print(f"{COMMAND}: {error}", file=sys.stderr)
         sys.exit(BROKEN)
-    print(f"{node['_target_']} keeps the contract of a world: {len(CHECKS) + 1} checks passed")
+    print(f"{chosen} keeps the contract of a world: {len(CHECKS) + 1} checks passed")
 
 
 def is_a_stable_baselines_env(make_world: MakeWorld) -> None:
