@@ -16,7 +16,7 @@ from envs.track import FINISH_X, Track
 from envs.walker_body import WalkerBody, find_body
 from envs.walker_world import LIDAR_RAYS, WalkerWorld
 
-_INITIAL_FORCE = 5.0
+INITIAL_FORCE = 5.0
 _FALL_REWARD = -100.0
 
 
@@ -109,7 +109,7 @@ class WalkerEnv(gym.Env[NDArray[np.float32], NDArray[np.float32]]):
         super().reset(seed=seed)
         task = self.task_space.to_vector((options or {}).get("task"))
         track = self.make_track(self.np_random, **self.settings.values_in(task))
-        force = self.np_random.uniform(-_INITIAL_FORCE, _INITIAL_FORCE)
+        force = self.np_random.uniform(-INITIAL_FORCE, _INITIAL_FORCE)
         return self.start(track, force), {"task": task}
 
     def start(self, track: Track, initial_force: float) -> NDArray[np.float32]:

@@ -1,0 +1,166 @@
+"""The compiled entry points: step all worlds, and start episodes in some, in parallel threads.
+
+Only these two functions are kept in Numba's cache, with all that they call. What they were compiled from is
+part of their key (`_source_digest`), since Numba by itself notices changes in a function's own file alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numba
+import numpy as np
+from numba import njit, prange
+
+from envs.batched.kernel import Record, kernel
+from envs.batched.layout import LANES, NO_ERROR, SCRATCH, solver_layout
+from envs.batched.solver import solve
+from envs.batched.terrain import set_obstacles, set_segments
+from envs.batched.walker import act, check_finite, judge, observe, start_episode
+from envs.batched.world import collide, finish_step, spawn
+
+_FEWEST_LANES = 3
+"""From how many worlds on lanes are faster than one world after another."""
+
+
+def _source_digest() -> str:
+    """A fingerprint of this package's sources."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+class Scratch:
+    """Memory for what the threads compute: one element per thread."""
+
+    def __init__(self) -> None:
+        threads = numba.config.NUMBA_NUM_THREADS
+        self.lanes = np.zeros(threads, solver_layout(LANES))
+        self.single = np.zeros(threads, solver_layout(1))
+        self.small = np.zeros(threads, SCRATCH)
+
+
+@kernel
+def _step_block(
+    worlds: Record,
+    slots: Record,
+    body: Record,
+    obstacles: Record,
+    segments: Record,
+    actions: Record,
+    lanes: Record,
+    single: Record,
+    small: Record,
+) -> None:
+    """Step a few worlds, side by side where that is faster."""
+    for slot in slots:
+        world = worlds[slot]
+        act(world, body, actions[slot])
+        collide(world, body, obstacles[slot], segments[slot], small)
+    if len(slots) < _FEWEST_LANES or not solve(lanes, body, worlds, slots):
+        for i in range(len(slots)):
+            solve(single, body, worlds, slots[i : i + 1])
+    for slot in slots:
+        world = worlds[slot]
+        finish_step(world, body, obstacles[slot], segments[slot], single, small)
+        check_finite(world, body)
+
+
+def _make_entry_points(digest: str) -> tuple[Callable[..., None], Callable[..., None]]:
+    @njit(parallel=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]  # numba is untyped
+    def step(
+        worlds: Any,
+        body: Any,
+        obstacles: Any,
+        segments: Any,
+        actions: Any,
+        observations: Any,
+        rewards: Any,
+        terminated: Any,
+        truncated: Any,
+        errors: Any,
+        lanes: Any,
+        single: Any,
+        small: Any,
+    ) -> None:
+        len(digest)
+        count = len(worlds)
+        everyone = np.arange(count)
+        for block in prange((count + LANES - 1) // LANES):
+            thread = numba.get_thread_id()
+            slots = everyone[block * LANES : min(count, (block + 1) * LANES)]
+            _step_block(
+                worlds,
+                slots,
+                body[0],
+                obstacles,
+                segments,
+                actions,
+                lanes[thread],
+                single[thread],
+                small[thread],
+            )
+            for slot in slots:
+                world = worlds[slot]
+                rewards[slot], terminated[slot], truncated[slot] = judge(world, body[0])
+                observe(world, body[0], obstacles[slot], segments[slot], observations[slot])
+                errors[slot] = world.error
+
+    @njit(parallel=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]  # numba is untyped
+    def start(
+        worlds: Any,
+        body: Any,
+        obstacles: Any,
+        segments: Any,
+        slots: Any,
+        ground: Any,
+        ground_ends: Any,
+        corners_x: Any,
+        corners_y: Any,
+        corner_ends: Any,
+        obstacle_ends: Any,
+        forces: Any,
+        no_actions: Any,
+        observations: Any,
+        errors: Any,
+        single: Any,
+        small: Any,
+    ) -> None:
+        len(digest)
+        for i in prange(len(slots)):
+            thread = numba.get_thread_id()
+            slot = slots[i]
+            world = worlds[slot]
+            first = ground_ends[i - 1] if i > 0 else 0
+            points = ground[first : ground_ends[i]]
+            first = obstacle_ends[i - 1] if i > 0 else 0
+            ends = corner_ends[first : obstacle_ends[i]]
+            corner = corner_ends[first - 1] if first > 0 else 0
+            error = set_segments(segments[slot], points)
+            if error == NO_ERROR:
+                error = set_obstacles(obstacles[slot], corners_x, corners_y, corner, ends)
+            if error != NO_ERROR:
+                errors[slot] = error
+                continue
+            spawn(
+                world, body[0], obstacles[slot], segments[slot], len(ends), len(points) - 1, forces[i]
+            )
+            act(world, body[0], no_actions)
+            collide(world, body[0], obstacles[slot], segments[slot], small[thread])
+            solve(single[thread], body[0], worlds, slots[i : i + 1])
+            finish_step(
+                world, body[0], obstacles[slot], segments[slot], single[thread], small[thread]
+            )
+            check_finite(world, body[0])
+            start_episode(world)
+            observe(world, body[0], obstacles[slot], segments[slot], observations[slot])
+            errors[slot] = world.error
+
+    return step, start
+
+
+step_worlds, start_worlds = _make_entry_points(_source_digest())

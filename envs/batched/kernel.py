@@ -1,0 +1,28 @@
+"""How the engine's functions are compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import numba
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+Record = Any
+"""A record of one of the dtypes in `layout`, which compiled code gets as a pointer."""
+
+Lane = Any
+"""A float32, or the float32 numbers of `LANES` worlds side by side."""
+
+Flag = Any
+"""What comparing lanes gives: a bool, or one bool per world."""
+
+
+def kernel(function: Function) -> Function:
+    """Compile a function that other compiled functions call.
+
+    Reference counting is left out (nothing here allocates), and so are checks for division by zero, which
+    follows IEEE 754 as it does in Box2D.
+    """
+    return cast(Function, numba.njit(_nrt=False, error_model="numpy")(function))
