@@ -74,8 +74,19 @@ class BatchedWalkers(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArray
         """The space of the worlds' tasks."""
         return self.world.task_space
 
-    def start(self, slots: Sequence[int], tracks: Sequence[Track], forces: Sequence[float]) -> None:
-        """Put the walkers of some slots on tracks, whatever they were made from."""
+    def start(
+        self, slots: Sequence[int], tracks: Sequence[Track], forces: Sequence[float]
+    ) -> NDArray[np.float32]:
+        """Put the walkers of some slots on tracks, whatever these were made from.
+
+        Args:
+            slots: Which slots, without repetition.
+            tracks: Ground and obstacles, one per slot.
+            forces: Horizontal force on the hull during the first step, newtons, one per slot.
+
+        Returns:
+            The observations of all slots.
+        """
         corners = [corner for track in tracks for corner in track.obstacles]
         points = np.concatenate(corners) if corners else np.zeros((0, 2), np.float32)
         self._grow(
@@ -101,6 +112,11 @@ class BatchedWalkers(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArray
             self._scratch.small,
         )
         self._started[list(slots)] = True
+        return self._observations.copy()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that changes, as arrays."""
+        return {"worlds": self._worlds.copy()}
 
     def _grow(self, obstacles: int, segments: int) -> None:
         for name, needed in (("_obstacles", obstacles), ("_segments", segments)):
