@@ -109,7 +109,7 @@ class WalkerEnv(gym.Env[NDArray[np.float32], NDArray[np.float32]]):
         super().reset(seed=seed)
         task = self.task_space.to_vector((options or {}).get("task"))
         track = self.make_track(self.np_random, **self.settings.values_in(task))
-        force = self.np_random.uniform(-INITIAL_FORCE, _INITIAL_FORCE)
+        force = self.np_random.uniform(-INITIAL_FORCE, INITIAL_FORCE)
         return self.start(track, force), {"task": task}
 
     def start(self, track: Track, initial_force: float) -> NDArray[np.float32]:

@@ -5,42 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
-from envs.batched.kernel import Record, kernel
-from envs.batched.lanes import sqrt
+from envs.batched.engine import set_body_part
 from envs.batched.layout import BODY, MAX_PARTS, MAX_RAYS, MAX_VERTICES
-from envs.batched.settings import ONE, ZERO
-from envs.batched.shapes import mass_of, set_box, set_polygon
 from envs.track import FINISH_X, GROUND_LEVEL, START_X
 from envs.walker_body import WalkerBody
 from envs.walker_world import GROUND_FRICTION, LIDAR_RAY_VECTORS
-
-
-@kernel
-def _set_part(
-    part: Record, xs: Record, ys: Record, is_box: bool, density: float, friction1: float, friction2: float
-) -> bool:
-    """Compute a part's shape and mass (b2Body::ResetMassData); False if the shape has no area."""
-    if is_box:
-        set_box(part.polygon, xs[2], ys[2])
-    elif not set_polygon(part.polygon, xs, ys, len(xs)):
-        return False
-    mass, c_x, c_y, inertia = mass_of(part.polygon, density)
-    part.inv_mass = ONE / mass
-    part.center_x, part.center_y = mass * c_x * part.inv_mass, mass * c_y * part.inv_mass
-    part.inv_i = ONE / (
-        inertia - mass * (part.center_x * part.center_x + part.center_y * part.center_y)
-    )
-    part.friction = sqrt(friction1 * friction2)
-    return bool(part.inv_mass > ZERO and part.inv_i > ZERO)
-
-
-@njit(error_model="numpy")  # type: ignore[untyped-decorator]  # numba is untyped
-def _set_part_of(
-    record: Any, b: int, xs: Any, ys: Any, is_box: bool, density: float, friction1: float, friction2: float
-) -> bool:
-    return _set_part(record[0].parts[b], xs, ys, is_box, density, friction1, friction2)
 
 
 def body_record(body: WalkerBody, time_limit: int) -> Any:
@@ -74,7 +44,7 @@ def body_record(body: WalkerBody, time_limit: int) -> Any:
             )
         xs, ys = np.array(part.vertices, dtype=np.float32).T.copy()
         friction = np.float32(GROUND_FRICTION), np.float32(part.friction)
-        if not _set_part_of(record, b, xs, ys, part.is_box, np.float32(part.density), *friction):
+        if not set_body_part(record, b, xs, ys, part.is_box, np.float32(part.density), *friction):
             raise ValueError(f"part {b} of body {body.name!r} has no area or no density")
         data = whole["parts"][b]
         data["spawn_x"] = START_X + part.position[0]

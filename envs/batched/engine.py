@@ -17,6 +17,7 @@ from numba import njit, prange
 
 from envs.batched.kernel import Record, kernel
 from envs.batched.layout import LANES, NO_ERROR, SCRATCH, solver_layout
+from envs.batched.shapes import set_part
 from envs.batched.solver import solve
 from envs.batched.terrain import set_obstacles, set_segments
 from envs.batched.walker import act, check_finite, judge, observe, start_episode
@@ -70,7 +71,21 @@ def _step_block(
         check_finite(world, body)
 
 
-def _make_entry_points(digest: str) -> tuple[Callable[..., None], Callable[..., None]]:
+def _make_entry_points(digest: str) -> tuple[Callable[..., Any], ...]:
+    @njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator]  # numba is untyped
+    def set_body_part(
+        body: Any,
+        b: int,
+        xs: Any,
+        ys: Any,
+        is_box: bool,
+        density: float,
+        friction1: float,
+        friction2: float,
+    ) -> Any:
+        len(digest)
+        return set_part(body[0].parts[b], xs, ys, is_box, density, friction1, friction2)
+
     @njit(parallel=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]  # numba is untyped
     def step(
         worlds: Any,
@@ -110,7 +125,7 @@ def _make_entry_points(digest: str) -> tuple[Callable[..., None], Callable[..., 
                 observe(world, body[0], obstacles[slot], segments[slot], observations[slot])
                 errors[slot] = world.error
 
-    @njit(parallel=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]  # numba is untyped
+    @njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator]  # numba is untyped
     def start(
         worlds: Any,
         body: Any,
@@ -131,8 +146,7 @@ def _make_entry_points(digest: str) -> tuple[Callable[..., None], Callable[..., 
         small: Any,
     ) -> None:
         len(digest)
-        for i in prange(len(slots)):
-            thread = numba.get_thread_id()
+        for i in range(len(slots)):
             slot = slots[i]
             world = worlds[slot]
             first = ground_ends[i - 1] if i > 0 else 0
@@ -150,17 +164,17 @@ def _make_entry_points(digest: str) -> tuple[Callable[..., None], Callable[..., 
                 world, body[0], obstacles[slot], segments[slot], len(ends), len(points) - 1, forces[i]
             )
             act(world, body[0], no_actions)
-            collide(world, body[0], obstacles[slot], segments[slot], small[thread])
-            solve(single[thread], body[0], worlds, slots[i : i + 1])
+            collide(world, body[0], obstacles[slot], segments[slot], small[0])
+            solve(single[0], body[0], worlds, slots[i : i + 1])
             finish_step(
-                world, body[0], obstacles[slot], segments[slot], single[thread], small[thread]
+                world, body[0], obstacles[slot], segments[slot], single[0], small[0]
             )
             check_finite(world, body[0])
             start_episode(world)
             observe(world, body[0], obstacles[slot], segments[slot], observations[slot])
             errors[slot] = world.error
 
-    return step, start
+    return set_body_part, step, start
 
 
-step_worlds, start_worlds = _make_entry_points(_source_digest())
+set_body_part, step_worlds, start_worlds = _make_entry_points(_source_digest())

@@ -17,7 +17,8 @@ from typing import Any
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic, models, overload, register_model
+from numba.core.typing.templates import AbstractTemplate, infer_global, signature
+from numba.extending import intrinsic, lower_builtin, models, register_model
 
 from envs.batched.kernel import Flag, Lane, kernel
 from envs.batched.layout import LANES
@@ -73,8 +74,8 @@ def _call_llvm(builder: Any, name: str, *arguments: Any) -> Any:
         suffix = f"v{LANES}f{32 if kind == _FLOATS else 64}"
     else:
         suffix = f"f{32 if kind == ir.FloatType() else 64}"
-    signature = ir.FunctionType(kind, [kind] * len(arguments))
-    function = cgutils.get_or_insert_function(builder.module, signature, f"{name}.{suffix}")
+    prototype = ir.FunctionType(kind, [kind] * len(arguments))
+    function = cgutils.get_or_insert_function(builder.module, prototype, f"{name}.{suffix}")
     return builder.call(function, arguments)
 
 
@@ -82,185 +83,134 @@ def _is_lane(kind: Any) -> bool:
     return isinstance(kind, _Lanes) or kind == types.float32
 
 
-def _overload_operator(op: Any, emit: Callable[[Any, Any, Any], Any], result: Any) -> None:
-    @intrinsic  # type: ignore[untyped-decorator]  # numba is untyped
-    def apply(typing_context: Any, left: Any, right: Any) -> Any:
-        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            first, second = (_splat(builder, value, _FLOATS) for value in arguments)
-            return emit(builder, first, second)
+def _define_operator(op: Any, result: Any, emit: Callable[[Any, Any, Any], Any]) -> None:
+    """Let compiled code use an operator between lanes, or lanes and a number."""
 
-        return result(left, right), generate
+    @infer_global(op)  # type: ignore[untyped-decorator]  # numba is untyped
+    class _Template(AbstractTemplate):  # type: ignore[misc]  # numba is untyped
+        def generic(self, arguments: Any, keywords: Any) -> Any:
+            left, right = arguments
+            if (isinstance(left, _Lanes) and _is_lane(right)) or (_is_lane(left) and right == _lanes):
+                return signature(result, left, right)
+            return None
 
-    @overload(op, strict=False)  # type: ignore[untyped-decorator]  # numba is untyped
-    def implement(left: Any, right: Any) -> Any:
-        if (isinstance(left, _Lanes) and _is_lane(right)) or (_is_lane(left) and isinstance(right, _Lanes)):
-            return lambda left, right: apply(left, right)
-        return None
+    def lower(context: Any, builder: Any, typed: Any, arguments: Any) -> Any:
+        return emit(builder, *(_splat(builder, value, _FLOATS) for value in arguments))
+
+    for left, right in ((_Lanes, _Lanes), (_Lanes, types.Float), (types.Float, _Lanes)):
+        lower_builtin(op, left, right)(lower)
 
 
-def _compare(symbol: str) -> Callable[[Any, Any, Any], Any]:
+def _define_flag_operator(op: Any, emit: Callable[[Any, Any, Any], Any]) -> None:
+    """Let compiled code use an operator between flags."""
+
+    @infer_global(op)  # type: ignore[untyped-decorator]  # numba is untyped
+    class _Template(AbstractTemplate):  # type: ignore[misc]  # numba is untyped
+        def generic(self, arguments: Any, keywords: Any) -> Any:
+            return signature(_flags, _flags, _flags) if tuple(arguments) == (_flags, _flags) else None
+
+    lower_builtin(op, _Flags, _Flags)(
+        lambda context, builder, typed, arguments: emit(builder, *arguments)
+    )
+
+
+def _comparison(symbol: str) -> Callable[[Any, Any, Any], Any]:
     return lambda builder, left, right: builder.fcmp_ordered(symbol, left, right)
 
 
-_overload_operator(operator.add, lambda builder, left, right: builder.fadd(left, right), _lanes)
-_overload_operator(operator.sub, lambda builder, left, right: builder.fsub(left, right), _lanes)
-_overload_operator(operator.mul, lambda builder, left, right: builder.fmul(left, right), _lanes)
-_overload_operator(operator.truediv, lambda builder, left, right: builder.fdiv(left, right), _lanes)
-_overload_operator(operator.lt, _compare("<"), _flags)
-_overload_operator(operator.le, _compare("<="), _flags)
-_overload_operator(operator.gt, _compare(">"), _flags)
-_overload_operator(operator.ge, _compare(">="), _flags)
-_overload_operator(operator.eq, _compare("=="), _flags)
-_overload_operator(operator.ne, _compare("!="), _flags)
+_define_operator(operator.add, _lanes, lambda builder, left, right: builder.fadd(left, right))
+_define_operator(operator.sub, _lanes, lambda builder, left, right: builder.fsub(left, right))
+_define_operator(operator.mul, _lanes, lambda builder, left, right: builder.fmul(left, right))
+_define_operator(operator.truediv, _lanes, lambda builder, left, right: builder.fdiv(left, right))
+_define_operator(operator.lt, _flags, _comparison("<"))
+_define_operator(operator.le, _flags, _comparison("<="))
+_define_operator(operator.gt, _flags, _comparison(">"))
+_define_operator(operator.ge, _flags, _comparison(">="))
+_define_operator(operator.eq, _flags, _comparison("=="))
+_define_operator(operator.ne, _flags, _comparison("!="))
+_define_flag_operator(operator.and_, lambda builder, left, right: builder.and_(left, right))
+_define_flag_operator(operator.or_, lambda builder, left, right: builder.or_(left, right))
 
 
-@intrinsic  # type: ignore[untyped-decorator]  # numba is untyped
-def _negate(typing_context: Any, value: Any) -> Any:
-    return _lanes(value), lambda context, builder, signature, arguments: builder.fneg(arguments[0])
+@infer_global(operator.neg)
+class _NegTemplate(AbstractTemplate):  # type: ignore[misc]  # numba is untyped
+    def generic(self, arguments: Any, keywords: Any) -> Any:
+        return signature(_lanes, _lanes) if tuple(arguments) == (_lanes,) else None
 
 
-@overload(operator.neg, strict=False)  # type: ignore[untyped-decorator]  # numba is untyped
-def _overload_neg(value: Any) -> Any:
-    return (lambda value: _negate(value)) if isinstance(value, _Lanes) else None
+@lower_builtin(operator.neg, _Lanes)  # type: ignore[untyped-decorator]  # numba is untyped
+def _lower_neg(context: Any, builder: Any, typed: Any, arguments: Any) -> Any:
+    return builder.fneg(arguments[0])
 
 
-def _overload_flags(op: Any, emit: Callable[[Any, Any, Any], Any]) -> None:
-    @intrinsic  # type: ignore[untyped-decorator]  # numba is untyped
-    def apply(typing_context: Any, left: Any, right: Any) -> Any:
-        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            return emit(builder, *arguments)
-
-        return _flags(left, right), generate
-
-    @overload(op, strict=False)  # type: ignore[untyped-decorator]  # numba is untyped
-    def implement(left: Any, right: Any) -> Any:
-        if isinstance(left, _Flags) and isinstance(right, _Flags):
-            return lambda left, right: apply(left, right)
-        return None
-
-
-_overload_flags(operator.and_, lambda builder, left, right: builder.and_(left, right))
-_overload_flags(operator.or_, lambda builder, left, right: builder.or_(left, right))
-
-
-def _row_pointer(context: Any, builder: Any, kind: Any, rows: Any, row: Any) -> Any:
+def _row(context: Any, builder: Any, kind: Any, rows: Any, row: Any) -> Any:
+    """A pointer to a row, which is a number or a vector."""
     array = context.make_array(kind)(context, builder, rows)
-    offset = builder.mul(row, ir.Constant(row.type, kind.shape[1] if hasattr(kind, "shape") else LANES))
-    pointer = builder.gep(array.data, [offset])
-    return builder.bitcast(pointer, _FLOATS.as_pointer())
+    width = kind.shape[1]
+    pointer = builder.gep(array.data, [builder.mul(row, ir.Constant(row.type, width))])
+    return pointer if width == 1 else builder.bitcast(pointer, _FLOATS.as_pointer())
 
 
 @intrinsic  # type: ignore[untyped-decorator]  # numba is untyped
-def _load(typing_context: Any, rows: Any, row: Any) -> Any:
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        pointer = _row_pointer(context, builder, signature.args[0], *arguments)
-        return builder.load(pointer, align=4)
+def load(typing_context: Any, rows: Any, row: Any) -> Any:
+    """`load(rows, row)`: one row of a solver layout."""
 
-    return _lanes(rows, types.intp), generate
+    def generate(context: Any, builder: Any, typed: Any, arguments: Any) -> Any:
+        return builder.load(_row(context, builder, typed.args[0], *arguments), align=4)
+
+    return (types.float32 if rows.shape[1] == 1 else _lanes)(rows, types.intp), generate
 
 
 @intrinsic  # type: ignore[untyped-decorator]  # numba is untyped
-def _store(typing_context: Any, rows: Any, row: Any, value: Any) -> Any:
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        pointer = _row_pointer(context, builder, signature.args[0], *arguments[:2])
-        builder.store(_splat(builder, arguments[2], _FLOATS), pointer, align=4)
+def store(typing_context: Any, rows: Any, row: Any, value: Any) -> Any:
+    """`store(rows, row, value)`: overwrite one row of a solver layout."""
+
+    def generate(context: Any, builder: Any, typed: Any, arguments: Any) -> Any:
+        value = arguments[2]
+        if typed.args[0].shape[1] > 1:
+            value = _splat(builder, value, _FLOATS)
+        builder.store(value, _row(context, builder, typed.args[0], *arguments[:2]), align=4)
         return context.get_dummy_value()
 
     return types.void(rows, types.intp, value), generate
 
 
-def _python_only(*arguments: Any) -> Any:
-    raise NotImplementedError("only compiled functions can use this")
-
-
-def load(rows: Any, row: int) -> Lane:
-    """One row of a solver layout."""
-    return _python_only()
-
-
-@overload(load, strict=False)  # type: ignore[untyped-decorator]  # numba is untyped
-def _overload_load(rows: Any, row: Any) -> Any:
-    if rows.shape[1] == 1:
-        return lambda rows, row: rows[row, 0]
-    return lambda rows, row: _load(rows, row)
-
-
-def store(rows: Any, row: int, value: Lane) -> None:
-    """Overwrite one row of a solver layout."""
-    _python_only()
-
-
-@overload(store, strict=False)  # type: ignore[untyped-decorator]  # numba is untyped
-def _overload_store(rows: Any, row: Any, value: Any) -> Any:
-    if rows.shape[1] == 1:
-
-        def store_one(rows: Any, row: Any, value: Any) -> None:
-            rows[row, 0] = value
-
-        return store_one
-
-    def store_lanes(rows: Any, row: Any, value: Any) -> None:
-        _store(rows, row, value)
-
-    return store_lanes
-
-
 @intrinsic  # type: ignore[untyped-decorator]  # numba is untyped
-def _select(typing_context: Any, condition: Any, yes: Any, no: Any) -> Any:
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        first, second = (_splat(builder, value, _FLOATS) for value in arguments[1:])
+def select(typing_context: Any, condition: Any, yes: Any, no: Any) -> Any:
+    """`select(condition, yes, no)`: `yes` where the condition holds, `no` elsewhere."""
+    is_vector = isinstance(condition, _Flags)
+
+    def generate(context: Any, builder: Any, typed: Any, arguments: Any) -> Any:
+        first, second = arguments[1:]
+        if is_vector:
+            first, second = _splat(builder, first, _FLOATS), _splat(builder, second, _FLOATS)
         return builder.select(arguments[0], first, second)
 
-    return _lanes(condition, yes, no), generate
-
-
-def select(condition: Flag, yes: Lane, no: Lane) -> Lane:
-    """`yes` where the condition holds, `no` elsewhere."""
-    return _python_only()
-
-
-@overload(select, strict=False)  # type: ignore[untyped-decorator]  # numba is untyped
-def _overload_select(condition: Any, yes: Any, no: Any) -> Any:
-    if isinstance(condition, _Flags):
-        return lambda condition, yes, no: _select(condition, yes, no)
-    return lambda condition, yes, no: yes if condition else no
+    result = _lanes if is_vector else types.float32
+    return result(condition if is_vector else types.boolean, yes, no), generate
 
 
 @intrinsic  # type: ignore[untyped-decorator]  # numba is untyped
-def _any_lane(typing_context: Any, condition: Any) -> Any:
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+def any_lane(typing_context: Any, condition: Any) -> Any:
+    """`any_lane(condition)`: whether the condition holds for any world."""
+
+    def generate(context: Any, builder: Any, typed: Any, arguments: Any) -> Any:
+        if not isinstance(typed.args[0], _Flags):
+            return arguments[0]
         bits = builder.bitcast(arguments[0], ir.IntType(LANES))
         return builder.icmp_unsigned("!=", bits, ir.Constant(ir.IntType(LANES), 0))
 
     return types.boolean(condition), generate
 
 
-def any_lane(condition: Flag) -> bool:
-    """Whether the condition holds for any world."""
-    return bool(_python_only())
-
-
-@overload(any_lane, strict=False)  # type: ignore[untyped-decorator]  # numba is untyped
-def _overload_any_lane(condition: Any) -> Any:
-    if isinstance(condition, _Flags):
-        return lambda condition: _any_lane(condition)
-    return lambda condition: condition
-
-
 @intrinsic  # type: ignore[untyped-decorator]  # numba is untyped
-def _sqrt(typing_context: Any, value: Any) -> Any:
-    kind = _lanes if isinstance(value, _Lanes) else types.float32
+def sqrt(typing_context: Any, value: Any) -> Any:
+    """`sqrt(value)`: the square root, correctly rounded."""
 
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    def generate(context: Any, builder: Any, typed: Any, arguments: Any) -> Any:
         return _call_llvm(builder, "llvm.sqrt", arguments[0])
 
-    return kind(value), generate
-
-
-@kernel
-def sqrt(value: Lane) -> Lane:
-    """The square root, correctly rounded."""
-    return _sqrt(value)
+    return value(value), generate
 
 
 @kernel
@@ -307,11 +257,12 @@ _SINE = [
 
 
 @intrinsic  # type: ignore[untyped-decorator]  # numba is untyped
-def _rotation(typing_context: Any, angle: Any) -> Any:
+def rotation(typing_context: Any, angle: Any) -> Any:
+    """`rotation(angle)`: sine and cosine of an angle below 120 rad, as the C library's sinf and cosf give."""
     is_vector = isinstance(angle, _Lanes)
     kind = _lanes if is_vector else types.float32
 
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    def generate(context: Any, builder: Any, typed: Any, arguments: Any) -> Any:
         floats, doubles, ints = (
             (_FLOATS, _DOUBLES, _INTS)
             if is_vector
@@ -347,12 +298,6 @@ def _rotation(typing_context: Any, angle: Any) -> Any:
         s = builder.select(low, builder.fneg(s), s)
         c = builder.select(builder.xor(odd, low), builder.fneg(c), c)
         rotation = [builder.fptrunc(s, floats), builder.fptrunc(c, floats)]
-        return context.make_tuple(builder, signature.return_type, rotation)
+        return context.make_tuple(builder, typed.return_type, rotation)
 
     return types.UniTuple(kind, 2)(angle), generate
-
-
-@kernel
-def rotation(angle: Lane) -> tuple[Lane, Lane]:
-    """Sine and cosine of an angle below 120 rad, as the C library's sinf and cosf give them."""
-    return _rotation(angle)  # type: ignore[no-any-return]

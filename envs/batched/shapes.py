@@ -171,3 +171,22 @@ def set_extended_box(box: Record, bounds: tuple[float, float, float, float]) -> 
     box.lower_y = bounds[1] - AABB_EXTENSION
     box.upper_x = bounds[2] + AABB_EXTENSION
     box.upper_y = bounds[3] + AABB_EXTENSION
+
+
+@kernel
+def set_part(
+    part: Record, xs: Record, ys: Record, is_box: bool, density: float, friction1: float, friction2: float
+) -> bool:
+    """Compute a part's shape and mass (b2Body::ResetMassData); False if the shape has no area."""
+    if is_box:
+        set_box(part.polygon, xs[2], ys[2])
+    elif not set_polygon(part.polygon, xs, ys, len(xs)):
+        return False
+    mass, c_x, c_y, inertia = mass_of(part.polygon, density)
+    part.inv_mass = ONE / mass
+    part.center_x, part.center_y = mass * c_x * part.inv_mass, mass * c_y * part.inv_mass
+    part.inv_i = ONE / (
+        inertia - mass * (part.center_x * part.center_x + part.center_y * part.center_y)
+    )
+    part.friction = sqrt(friction1 * friction2)
+    return bool(part.inv_mass > ZERO and part.inv_i > ZERO)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
 from gymnasium.utils import seeding
 from gymnasium.vector import AutoresetMode, VectorEnv
@@ -15,19 +14,31 @@ from numpy.typing import NDArray
 from envs.batched import layout
 from envs.batched.body import body_record
 from envs.batched.engine import Scratch, start_worlds, step_worlds
-from envs.task_space import TaskSpace
+from envs.task_space import Task, TaskSpace
 from envs.track import Track
 from envs.walker_env import INITIAL_FORCE, WalkerEnv
 
+_PROBLEMS = {
+    layout.TOO_MANY_CONTACTS: (
+        f"has more than {layout.MAX_CONTACTS} contacts (MAX_CONTACTS in envs/batched/layout.py)"
+    ),
+    layout.NOT_FINITE: "is not finite any more",
+    layout.BAD_OBSTACLE: (
+        f"has an obstacle that is no convex polygon of 3 to {layout.MAX_VERTICES} corners with an area"
+    ),
+    layout.BAD_GROUND: "has ground points that do not increase in x",
+}
+
 
 class EngineError(RuntimeError):
-    """A world has left what the engine can compute: its state is not finite, or it has too many contacts."""
+    """A world cannot be computed: its track or its state is not what the engine's arrays can hold."""
 
 
 class BatchedWalkers(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArray[Any]]):
     """The worlds of `VectorLoop`, bit for bit, at a fraction of the cost.
 
-    Slots are never reset on their own: whoever steps them resets those whose episode ended.
+    Slots are never reset on their own: whoever steps them resets those whose episode ended. The first use
+    on a machine compiles the engine, which takes most of a minute; later ones find it in Numba's cache.
 
     Args:
         world: A world of the kind wanted. It says what tasks, tracks, body and episodes are, and is not
@@ -36,6 +47,9 @@ class BatchedWalkers(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArray
 
     Raises:
         ValueError: If there are no slots, or the body is larger than the engine's arrays.
+
+    Attributes:
+        steps: How often all slots were stepped.
     """
 
     def __init__(self, world: WalkerEnv, num_envs: int) -> None:
@@ -52,6 +66,7 @@ class BatchedWalkers(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArray
         self.spec = world.spec
         self.steps = 0
 
+        joints = len(world.body.joints)
         self._body = body_record(world.body, world.time_limit)
         self._worlds = np.zeros(num_envs, layout.WORLD)
         self._obstacles = np.zeros((num_envs, 64), layout.OBSTACLE)
@@ -60,9 +75,9 @@ class BatchedWalkers(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArray
         self._generators: list[np.random.Generator | None] = [None] * num_envs
         self._started = np.zeros(num_envs, dtype=np.bool_)
 
-        self._observations = np.zeros((num_envs, *world.observation_space.shape), dtype=np.float32)
-        self._actions = np.zeros((num_envs, len(world.body.joints)), dtype=np.float32)
-        self._no_actions = np.zeros(len(world.body.joints), dtype=np.float32)
+        self._observations = np.zeros(self.observation_space.shape or (), dtype=np.float32)
+        self._actions = np.zeros((num_envs, joints), dtype=np.float32)
+        self._no_actions = np.zeros(joints, dtype=np.float32)
         self._rewards = np.zeros(num_envs, dtype=np.float64)
         self._terminated = np.zeros(num_envs, dtype=np.bool_)
         self._truncated = np.zeros(num_envs, dtype=np.bool_)
@@ -74,8 +89,103 @@ class BatchedWalkers(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArray
         """The space of the worlds' tasks."""
         return self.world.task_space
 
+    @property
+    def return_range(self) -> tuple[float, float]:
+        """Lowest and highest episode return."""
+        return self.world.return_range
+
+    @property
+    def mastered_return(self) -> float:
+        """A task is mastered in an episode whose return is above this."""
+        return self.world.mastered_return
+
+    def reset(
+        self,
+        *,
+        seed: int | Sequence[int | None] | None = None,
+        options: dict[str, Any] | None = None,
+    ) -> tuple[NDArray[np.float32], dict[str, Any]]:
+        """Reset some slots, each into its own task.
+
+        Args:
+            seed: None, an int for slot 0 (slot i gets seed + i), or a list of one per slot. A slot whose seed
+                is None goes on with its previous generator.
+            options: `task`: one task for all, a vector of shape (d,) or a dict, or one row per slot, float32
+                of shape (n, d); the default task where absent. `reset_mask`: bool of shape (n,), which slots
+                to reset; all of them if absent.
+
+        Returns:
+            The observations of all slots, and `task` of those that were reset, as Gymnasium's vector
+            environments give it.
+
+        Raises:
+            ValueError: If seeds, mask or tasks have the wrong shape, or a task is not in the task space.
+            EngineError: If the engine cannot hold a track.
+        """
+        options = options or {}
+        seeds = self._seeds(seed)
+        mask = self._mask(options.get("reset_mask"))
+        slots = np.flatnonzero(mask)
+        tasks = self._checked_tasks(options.get("task"), slots)
+        tracks, forces = [], []
+        for slot in slots.tolist():
+            generator = self._generator(slot, seeds[slot])
+            tracks.append(
+                self.world.make_track(generator, **self.world.settings.values_in(tasks[slot]))
+            )
+            forces.append(generator.uniform(-INITIAL_FORCE, INITIAL_FORCE))
+        self._tasks[slots] = tasks[slots]
+        observations = self.start(slots, tracks, forces)
+        return observations, {"task": np.where(mask[:, None], tasks, 0), "_task": mask}
+
+    def _seeds(self, seed: int | Sequence[int | None] | None) -> Sequence[int | None]:
+        if seed is None:
+            return [None] * self.num_envs
+        if isinstance(seed, int):
+            return range(seed, seed + self.num_envs)
+        if len(seed) != self.num_envs:
+            raise ValueError(f"seed must be one int or a list of num_envs={self.num_envs}, got {len(seed)}")
+        return seed
+
+    def _mask(self, mask: Any) -> NDArray[np.bool_]:
+        if mask is None:
+            return np.ones(self.num_envs, dtype=np.bool_)
+        chosen = np.array(mask)
+        if chosen.shape != (self.num_envs,) or chosen.dtype != np.bool_ or not chosen.any():
+            raise ValueError(
+                f"options['reset_mask'] must be a bool array of shape ({self.num_envs},) with at least one "
+                f"True, got {mask!r}"
+            )
+        return chosen
+
+    def _checked_tasks(self, task: Any, slots: NDArray[np.int64]) -> NDArray[np.float32]:
+        space = self.task_space
+        if task is None or isinstance(task, Mapping) or np.ndim(task) == 1:
+            return np.tile(space.to_vector(task), (self.num_envs, 1))
+        tasks = np.asarray(task, dtype=np.float32)
+        if tasks.shape != (self.num_envs, space.dim):
+            raise ValueError(
+                f"options['task'] must be one task or one per slot, of shape ({self.num_envs}, {space.dim}), "
+                f"got {tasks.shape}"
+            )
+        within = ((tasks[slots] >= space.low) & (tasks[slots] <= space.high)).all(axis=1)
+        if not within.all():
+            slot = int(slots[~within][0])
+            try:
+                space.to_vector(tasks[slot])
+            except ValueError as error:
+                raise ValueError(f"slot {slot}: {error}") from None
+        return tasks
+
+    def _generator(self, slot: int, seed: int | None) -> np.random.Generator:
+        generator = self._generators[slot]
+        if generator is None or seed is not None:
+            generator, _ = seeding.np_random(None if seed is None else int(seed))
+            self._generators[slot] = generator
+        return generator
+
     def start(
-        self, slots: Sequence[int], tracks: Sequence[Track], forces: Sequence[float]
+        self, slots: NDArray[np.int64] | Sequence[int], tracks: Sequence[Track], forces: Sequence[float]
     ) -> NDArray[np.float32]:
         """Put the walkers of some slots on tracks, whatever these were made from.
 
@@ -86,22 +196,35 @@ class BatchedWalkers(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArray
 
         Returns:
             The observations of all slots.
+
+        Raises:
+            IndexError: If there is no such slot.
+            ValueError: If slots, tracks and forces are not equally many, or slots repeat.
+            EngineError: If the engine cannot hold a track.
         """
+        chosen = np.asarray(slots, dtype=np.int64)
+        if not len(chosen) == len(tracks) == len(forces) == len(np.unique(chosen)):
+            raise ValueError(
+                f"start() takes one track and one force for each of {len(chosen)} different slots, got "
+                f"{len(tracks)} and {len(forces)} for slots {chosen.tolist()}"
+            )
+        if not ((chosen >= 0) & (chosen < self.num_envs)).all():
+            raise IndexError(f"slots {chosen.tolist()} must lie in [0, {self.num_envs})")
         corners = [corner for track in tracks for corner in track.obstacles]
         points = np.concatenate(corners) if corners else np.zeros((0, 2), np.float32)
-        self._grow(
-            max(len(track.obstacles) for track in tracks), max(len(track.ground) for track in tracks) - 1
-        )
+        grounds = [track.ground for track in tracks]
+        self._make_room(max(len(track.obstacles) for track in tracks), max(map(len, grounds)))
+        self._started[chosen] = False
         start_worlds(
             self._worlds,
             self._body,
             self._obstacles,
             self._segments,
-            np.asarray(slots, dtype=np.int64),
-            np.concatenate([track.ground for track in tracks]),
-            np.cumsum([len(track.ground) for track in tracks]),
-            np.ascontiguousarray(points[:, 0]),
-            np.ascontiguousarray(points[:, 1]),
+            chosen,
+            np.concatenate(grounds, dtype=np.float32),
+            np.cumsum([len(ground) for ground in grounds]),
+            np.ascontiguousarray(points[:, 0], dtype=np.float32),
+            np.ascontiguousarray(points[:, 1], dtype=np.float32),
             np.cumsum([len(corner) for corner in corners], dtype=np.int64),
             np.cumsum([len(track.obstacles) for track in tracks]),
             np.asarray(forces, dtype=np.float32),
@@ -111,14 +234,12 @@ class BatchedWalkers(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArray
             self._scratch.single,
             self._scratch.small,
         )
-        self._started[list(slots)] = True
+        self._started[chosen] = True
+        self._report_problems()
         return self._observations.copy()
 
-    def state_dict(self) -> dict[str, Any]:
-        """Everything that changes, as arrays."""
-        return {"worlds": self._worlds.copy()}
-
-    def _grow(self, obstacles: int, segments: int) -> None:
+    def _make_room(self, obstacles: int, segments: int) -> None:
+        """Let the arrays grow with the tracks; twice over, so that it happens rarely."""
         for name, needed in (("_obstacles", obstacles), ("_segments", segments)):
             array = getattr(self, name)
             if needed > array.shape[1]:
@@ -126,8 +247,27 @@ class BatchedWalkers(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArray
                 grown[:, : array.shape[1]] = array
                 setattr(self, name, grown)
 
-    def step(self, actions: Any) -> Any:
-        """Step every slot."""
+    def step(
+        self, actions: Any
+    ) -> tuple[
+        NDArray[np.float32], NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]
+    ]:
+        """Advance every slot by one fiftieth of a second.
+
+        Args:
+            actions: float32 of shape (n, joints).
+
+        Returns:
+            Observations, rewards, terminated, truncated, and infos that hold `is_success` of the slots whose
+            episode ended.
+
+        Raises:
+            RuntimeError: If a slot has not been reset yet.
+            EngineError: If a state is not finite any more.
+        """
+        if not self._started.all():
+            slot = int(np.flatnonzero(~self._started)[0])
+            raise RuntimeError(f"call reset() before step(): slot {slot} has no episode")
         self._actions[:] = actions
         step_worlds(
             self._worlds,
@@ -145,10 +285,71 @@ class BatchedWalkers(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArray
             self._scratch.small,
         )
         self.steps += 1
+        self._report_problems()
+        infos: dict[str, Any] = {}
+        ended = self._terminated | self._truncated
+        if ended.any():
+            mastered = self._worlds["episode_return"] > self.mastered_return
+            infos = {"is_success": mastered & ended, "_is_success": ended}
         return (
             self._observations.copy(),
             self._rewards.copy(),
             self._terminated.copy(),
             self._truncated.copy(),
-            {},
+            infos,
         )
+
+    def _report_problems(self) -> None:
+        if not self._errors.any():
+            return
+        slot = int(np.flatnonzero(self._errors)[0])
+        problem = _PROBLEMS[int(self._errors[slot])]
+        self._errors[:] = 0
+        self._started[slot] = False
+        task = self.task_space.to_dict(self._tasks[slot])
+        count = int(self._worlds["steps"][slot])
+        raise EngineError(
+            f"the world of slot {slot} {problem}, at step {count} of its episode in task {task}"
+        )
+
+    def task_of(self, slot: int) -> Task:
+        """The task that a slot plays, float32 of shape (d,)."""
+        return self._tasks[slot].copy()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that a later step depends on: arrays, and the states of the generators."""
+        return {
+            "worlds": self._worlds.copy(),
+            "obstacles": self._obstacles.copy(),
+            "segments": self._segments.copy(),
+            "tasks": self._tasks.copy(),
+            "started": self._started.copy(),
+            "observations": self._observations.copy(),
+            "generators": [g.bit_generator.state if g is not None else None for g in self._generators],
+            "steps": self.steps,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go back to a state that `state_dict` gave, in worlds of the same kind and as many slots.
+
+        Raises:
+            ValueError: If the state has another layout or another number of slots.
+        """
+        worlds = state["worlds"]
+        if worlds.dtype != layout.WORLD or worlds.shape != (self.num_envs,):
+            raise ValueError(
+                f"the state has {len(worlds)} slots of layout {worlds.dtype.itemsize}, these worlds "
+                f"{self.num_envs} of {layout.WORLD.itemsize}"
+            )
+        self._worlds = worlds.copy()
+        self._obstacles = state["obstacles"].copy()
+        self._segments = state["segments"].copy()
+        self._tasks = state["tasks"].copy()
+        self._started = state["started"].copy()
+        self._observations = state["observations"].copy()
+        self.steps = state["steps"]
+        for slot, saved in enumerate(state["generators"]):
+            self._generators[slot] = None
+            if saved is not None:
+                generator = self._generator(slot, 0)
+                generator.bit_generator.state = saved
