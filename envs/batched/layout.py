@@ -15,7 +15,7 @@ MAX_PARTS = 16
 """Parts and joints that a body may have."""
 MAX_VERTICES = 8
 """Corners that a part or an obstacle may have."""
-MAX_CONTACTS = 64
+MAX_CONTACTS = 128
 """Pairs of part and obstacle that may be near each other at one time, in one world."""
 MAX_RAYS = 10
 """Lidar rays of a walker."""
