@@ -8,6 +8,7 @@ import numpy as np
 
 from envs.batched.engine import set_body_part
 from envs.batched.layout import BODY, MAX_PARTS, MAX_RAYS, MAX_VERTICES
+from envs.batched.settings import ANGULAR_SLOP, ONE, TWO
 from envs.track import FINISH_X, GROUND_LEVEL, START_X
 from envs.walker_body import WalkerBody
 from envs.walker_world import GROUND_FRICTION, LIDAR_RAY_VECTORS
@@ -65,6 +66,9 @@ def body_record(body: WalkerBody, time_limit: int) -> Any:
         # pybox2d takes the pose at creation as a joint's zero.
         data["reference_angle"] = parts["spawn_a"][child] - parts["spawn_a"][parent]
         data["lower_angle"], data["upper_angle"] = joint.lower, joint.upper
+        data["motor_mass"] = ONE / (parts["inv_i"][parent] + parts["inv_i"][child])
+        limits = data["upper_angle"] - data["lower_angle"]
+        data["equal_limits"] = abs(limits) < TWO * ANGULAR_SLOP
         data["max_speed"], data["observed_offset"] = joint.max_speed, joint.observed_offset
     _set_island_order(whole, body)
     return record

@@ -35,6 +35,8 @@ def synchronize_fixture(state: Record, part: Record) -> None:
     at_last = bounds_of(part.polygon, now[0], now[1], now[2], now[3])
     lower_x, lower_y = minimum(at_first[0], at_last[0]), minimum(at_first[1], at_last[1])
     upper_x, upper_y = maximum(at_first[2], at_last[2]), maximum(at_first[3], at_last[3])
+    swept = state.swept
+    swept.lower_x, swept.lower_y, swept.upper_x, swept.upper_y = lower_x, lower_y, upper_x, upper_y
     box = state.box
     if (
         box.lower_x <= lower_x

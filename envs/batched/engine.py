@@ -17,14 +17,20 @@ from numba import njit, prange
 
 from envs.batched.kernel import Record, kernel
 from envs.batched.layout import LANES, NO_ERROR, SCRATCH, solver_layout
+from envs.batched.settings import POSITION_ITERATIONS
 from envs.batched.shapes import set_part
-from envs.batched.solver import solve
+from envs.batched.solver import solve, solve_positions_further
 from envs.batched.terrain import set_obstacles, set_segments
 from envs.batched.walker import act, check_finite, judge, observe, start_episode
 from envs.batched.world import collide, finish_step, spawn
 
+_CACHE_LINE = 64
 _FEWEST_LANES = 3
 """From how many worlds on lanes are faster than one world after another."""
+_CHUNK_BLOCKS = 4
+"""How many blocks of lanes one thread takes at a time: enough to gather stragglers from."""
+_FIRST_POSITION_ITERATIONS = 4
+"""After how many position iterations stragglers are gathered."""
 
 
 def _source_digest() -> str:
@@ -35,18 +41,26 @@ def _source_digest() -> str:
     return digest.hexdigest()
 
 
+def _aligned_zeros(count: int, dtype: Any) -> Any:
+    """An array that begins on a cache line."""
+    size = count * dtype.itemsize
+    memory = np.zeros(size + _CACHE_LINE, np.uint8)
+    start = -memory.ctypes.data % _CACHE_LINE
+    return memory[start : start + size].view(dtype)
+
+
 class Scratch:
     """Memory for what the threads compute: one element per thread."""
 
     def __init__(self) -> None:
         threads = numba.config.NUMBA_NUM_THREADS
-        self.lanes = np.zeros(threads, solver_layout(LANES))
-        self.single = np.zeros(threads, solver_layout(1))
-        self.small = np.zeros(threads, SCRATCH)
+        self.lanes = _aligned_zeros(threads, solver_layout(LANES))
+        self.single = _aligned_zeros(threads, solver_layout(1))
+        self.small = _aligned_zeros(threads, SCRATCH)
 
 
 @kernel
-def _step_block(
+def _step_chunk(
     worlds: Record,
     slots: Record,
     body: Record,
@@ -57,14 +71,32 @@ def _step_block(
     single: Record,
     small: Record,
 ) -> None:
-    """Step a few worlds, side by side where that is faster."""
+    """Step a few blocks of worlds, side by side where that is faster."""
+    count = len(slots)
     for slot in slots:
-        world = worlds[slot]
-        act(world, body, actions[slot])
-        collide(world, body, obstacles[slot], segments[slot], small)
-    if len(slots) < _FEWEST_LANES or not solve(lanes, body, worlds, slots):
-        for i in range(len(slots)):
-            solve(single, body, worlds, slots[i : i + 1])
+        act(worlds[slot], body, actions[slot])
+        collide(worlds[slot], body, obstacles[slot], segments[slot], small)
+    for first in range(0, count, LANES):
+        block = slots[first : min(count, first + LANES)]
+        few = len(block) < _FEWEST_LANES
+        if few or not solve(lanes, body, worlds, block, _FIRST_POSITION_ITERATIONS):
+            for i in range(len(block)):
+                solve(single, body, worlds, block[i : i + 1], _FIRST_POSITION_ITERATIONS)
+
+    # Gather those that need more position iterations.
+    waiting = 0
+    for i in range(count):
+        if not worlds[slots[i]].position_solved:
+            small.waiting[waiting] = slots[i]
+            waiting += 1
+        if waiting > 0 and (waiting == LANES or i == count - 1):
+            rest = POSITION_ITERATIONS - _FIRST_POSITION_ITERATIONS
+            few = waiting < _FEWEST_LANES
+            if few or not solve_positions_further(lanes, body, worlds, small.waiting[:waiting], rest):
+                for k in range(waiting):
+                    solve_positions_further(single, body, worlds, small.waiting[k : k + 1], rest)
+            waiting = 0
+
     for slot in slots:
         world = worlds[slot]
         finish_step(world, body, obstacles[slot], segments[slot], single, small)
@@ -101,14 +133,17 @@ def _make_entry_points(digest: str) -> tuple[Callable[..., Any], ...]:
         lanes: Any,
         single: Any,
         small: Any,
+        threads: int,
     ) -> None:
         len(digest)
         count = len(worlds)
         everyone = np.arange(count)
-        for block in prange((count + LANES - 1) // LANES):
+        blocks = (count + LANES - 1) // LANES
+        size = LANES * max(1, min(_CHUNK_BLOCKS, blocks // threads))
+        for chunk in prange((count + size - 1) // size):
             thread = numba.get_thread_id()
-            slots = everyone[block * LANES : min(count, (block + 1) * LANES)]
-            _step_block(
+            slots = everyone[chunk * size : min(count, (chunk + 1) * size)]
+            _step_chunk(
                 worlds,
                 slots,
                 body[0],
@@ -165,7 +200,7 @@ def _make_entry_points(digest: str) -> tuple[Callable[..., Any], ...]:
             )
             act(world, body[0], no_actions)
             collide(world, body[0], obstacles[slot], segments[slot], small[0])
-            solve(single[0], body[0], worlds, slots[i : i + 1])
+            solve(single[0], body[0], worlds, slots[i : i + 1], POSITION_ITERATIONS)
             finish_step(
                 world, body[0], obstacles[slot], segments[slot], single[0], small[0]
             )

@@ -15,17 +15,10 @@ from envs.batched.settings import (
     LINEAR_SLOP,
     MAX_ANGULAR_CORRECTION,
     ONE,
-    TWO,
     ZERO,
 )
 
 INACTIVE_LIMIT, AT_LOWER_LIMIT, AT_UPPER_LIMIT, EQUAL_LIMITS = (float32(i) for i in range(4))
-
-
-@kernel
-def limits_are_equal(joint: Record) -> bool:
-    """Whether the joint can hardly move at all, and is held like a rod."""
-    return bool(absolute(joint.upper_angle - joint.lower_angle) < TWO * ANGULAR_SLOP)
 
 
 @kernel
@@ -73,7 +66,7 @@ def init_joint(solver: Record, body: Record, j: int) -> None:
     store(solver.ez_y, j, ez_y)
 
     impulse_z = load(solver.impulse_z, j)
-    if limits_are_equal(joint):
+    if joint.equal_limits:
         store(solver.limit_state, j, EQUAL_LIMITS)
         solver.limited[j] = 1
     else:
@@ -114,8 +107,8 @@ def solve_joint_velocity(solver: Record, body: Record, j: int) -> None:
     v_a_x, v_a_y, w_a = load(solver.v_x, parent), load(solver.v_y, parent), load(solver.w, parent)
     v_b_x, v_b_y, w_b = load(solver.v_x, child), load(solver.v_y, child), load(solver.w, child)
 
-    if not limits_are_equal(joint):
-        motor_mass = ONE / (i_a + i_b)
+    if not joint.equal_limits:
+        motor_mass = joint.motor_mass
         old = load(solver.motor_impulse, j)
         most = load(solver.max_motor_impulse, j)
         new = clamp(old + -motor_mass * (w_b - w_a - load(solver.motor_speed, j)), -most, most)
@@ -204,7 +197,7 @@ def solve_joint_position(solver: Record, body: Record, j: int, active: Flag) -> 
 
     if solver.limited[j]:
         state = load(solver.limit_state, j)
-        motor_mass = ONE / (i_a + i_b)
+        motor_mass = joint.motor_mass
         angle = a_b - a_a - joint.reference_angle
         below, above = angle - joint.lower_angle, angle - joint.upper_angle
         at_lower, at_upper, equal = (

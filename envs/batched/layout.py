@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from envs.batched.settings import MAX_TOI_CONTACTS
+
 MAX_PARTS = 16
 """Parts and joints that a body may have."""
 MAX_VERTICES = 8
@@ -71,6 +73,7 @@ PART: Any = np.dtype(
         ("center_x", "f4"),  # centre of mass, in the part's frame
         ("center_y", "f4"),
         ("friction", "f4"),  # of a contact between the part and the track
+        ("reach", "f4"),  # from the centre of mass to the farthest corner
         ("spawn_x", "f4"),
         ("spawn_y", "f4"),
         ("spawn_a", "f4"),
@@ -92,6 +95,8 @@ JOINT: Any = np.dtype(
         ("reference_angle", "f4"),
         ("lower_angle", "f4"),
         ("upper_angle", "f4"),
+        ("motor_mass", "f4"),
+        ("equal_limits", "i4"),  # whether the joint can hardly move at all, and is held like a rod
         ("max_speed", "f8"),
         ("observed_offset", "f8"),
     ],
@@ -136,6 +141,7 @@ PART_STATE: Any = np.dtype(
         ("q_s", "f4"),
         ("q_c", "f4"),
         ("box", BOX),  # in the broad phase: larger than the part
+        ("swept", BOX),  # around the part, skin included, at both ends of its motion
         ("moved", "i4"),
         ("awake", "i4"),
         ("sleep_time", "f4"),
@@ -206,6 +212,7 @@ WORLD: Any = np.dtype(
         ("n_obstacles", "i4"),
         ("n_segments", "i4"),
         ("hull_touched", "i4"),
+        ("position_solved", "i4"),  # whether the last position iterations left small errors
         ("steps", "i4"),
         ("error", "i4"),
         ("force_x", "f4"),  # on the hull, during the next step
@@ -222,7 +229,10 @@ NO_ERROR, TOO_MANY_CONTACTS, NOT_FINITE, BAD_OBSTACLE, BAD_GROUND = range(5)
 
 
 def solver_layout(lanes: int) -> Any:
-    """Where constraints of `lanes` worlds are solved side by side; scratch memory of one thread."""
+    """Where constraints of `lanes` worlds are solved side by side; scratch memory of one thread.
+
+    Rows come first and have 64 bytes, so that with `LANES` lanes none lies across two cache lines.
+    """
 
     def rows(names: str, count: int) -> list[tuple[str, str, tuple[int, int]]]:
         return [(name, "f4", (count, lanes)) for name in names.split()]
@@ -235,20 +245,20 @@ def solver_layout(lanes: int) -> Any:
             *rows("impulse_x impulse_y impulse_z motor_impulse motor_speed max_motor_impulse", MAX_PARTS),
             *rows("limit_state", MAX_PARTS),
             *rows("dt_ratio force_x solved", 1),
-            ("limited", "i4", (MAX_PARTS,)),  # whether the joint is at a limit in any lane
-            ("n_rows", "i4"),
-            ("part_row", "i4", (MAX_PARTS,)),  # the first row of a part
-            ("part_count", "i4", (MAX_PARTS, lanes)),
-            ("row_part", "i4", (MAX_ROWS,)),
-            ("row_points", "i4", (MAX_ROWS,)),  # most points that any lane has there
-            ("row_contact", "i4", (MAX_ROWS, lanes)),  # the contact's place, -1 for none
             *rows("face points solved_points normal_x normal_y local_normal_x local_normal_y", MAX_ROWS),
             *rows("local_point_x local_point_y point1_x point1_y point2_x point2_y", MAX_ROWS),
             *rows("r1_x r1_y r2_x r2_y normal_mass1 normal_mass2 tangent_mass1 tangent_mass2", MAX_ROWS),
             *rows("normal_impulse1 normal_impulse2 tangent_impulse1 tangent_impulse2", MAX_ROWS),
             *rows("k11 k12 k22 inv11 inv12 inv22", MAX_ROWS),
-        ],
-        align=True,
+            ("row_contact", "i4", (MAX_ROWS, lanes)),  # the contact's place, -1 for none
+            ("row_part", "i4", (MAX_ROWS,)),
+            ("row_points", "i4", (MAX_ROWS,)),  # most points that any lane has there
+            ("part_row", "i4", (MAX_PARTS,)),  # the first row of a part
+            ("part_count", "i4", (MAX_PARTS, lanes)),
+            ("limited", "i4", (MAX_PARTS,)),  # whether the joint is at a limit in any lane
+            ("n_rows", "i4"),
+            ("padding", "i4", (LANES - 1,)),
+        ]
     )
 
 
@@ -268,6 +278,8 @@ SCRATCH: Any = np.dtype(
         ("simplex_weight", "f4", (3,)),
         ("simplex_a", "i4", (3,)),
         ("simplex_b", "i4", (3,)),
+        ("saved", "f4", (3 + 4 * MAX_TOI_CONTACTS,)),  # velocities and impulses of an earlier iteration
+        ("waiting", "i8", (LANES,)),  # slots that need more position iterations
         ("cache_count", "i4"),
         ("cache_metric", "f4"),
         ("cache_a", "i4", (3,)),

@@ -189,4 +189,8 @@ def set_part(
         inertia - mass * (part.center_x * part.center_x + part.center_y * part.center_y)
     )
     part.friction = sqrt(friction1 * friction2)
+    part.reach = ZERO
+    for i in range(part.polygon.count):
+        x, y = part.polygon.x[i] - part.center_x, part.polygon.y[i] - part.center_y
+        part.reach = maximum(part.reach, sqrt(x * x + y * y))
     return bool(part.inv_mass > ZERO and part.inv_i > ZERO)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numba
 import numpy as np
 from gymnasium.utils import seeding
 from gymnasium.vector import AutoresetMode, VectorEnv
@@ -283,6 +284,7 @@ class BatchedWalkers(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArray
             self._scratch.lanes,
             self._scratch.single,
             self._scratch.small,
+            numba.get_num_threads(),
         )
         self.steps += 1
         self._report_problems()

@@ -10,6 +10,7 @@ from envs.batched.lanes import rotation
 from envs.batched.layout import MAX_CONTACTS, NO_ERROR
 from envs.batched.settings import ONE, TIME_STEP, ZERO
 from envs.batched.shapes import bounds_of, set_extended_box
+from envs.batched.solver import fall_asleep
 from envs.batched.transform import transform_of, transform_point
 
 _INV_DT = ONE / TIME_STEP
@@ -81,7 +82,8 @@ def collide(world: Record, body: Record, obstacles: Record, segments: Record, sc
 def finish_step(
     world: Record, body: Record, obstacles: Record, segments: Record, solver: Record, scratch: Record
 ) -> None:
-    """What follows the discrete solution: new contacts, and impacts within the step."""
+    """What follows the discrete solution: sleep, new contacts, and impacts within the step."""
+    fall_asleep(world, body)
     for b in range(body.n_parts):
         synchronize_fixture(world.parts[b], body.parts[b])
     find_new_contacts(world, body, obstacles, segments)
