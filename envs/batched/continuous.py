@@ -159,9 +159,7 @@ def _same_velocities(solver: Record, b: int, scratch: Record) -> bool:
 
 
 @kernel
-def _sub_step(
-    solver: Record, body: Record, state: Record, b: int, h: float, scratch: Record
-) -> None:
+def _sub_step(solver: Record, body: Record, state: Record, b: int, h: float, scratch: Record) -> None:
     """Push a part out of the track, and move it on for the rest of the step (b2Island::SolveTOI)."""
     solver.dt_ratio[0, 0] = ONE
     solver.c_x[b, 0], solver.c_y[b, 0], solver.a[b, 0] = state.c_x, state.c_y, state.a
@@ -221,9 +219,7 @@ def solve_toi(
                     continue
                 if track_alpha0 < state.alpha0:
                     track_alpha0 = state.alpha0
-                contact.toi = _contact_toi(
-                    world, body, contact, obstacles, segments, track_alpha0, scratch
-                )
+                contact.toi = _contact_toi(world, body, contact, obstacles, segments, track_alpha0, scratch)
                 contact.has_toi = 1
             if contact.toi < min_alpha:
                 first, min_alpha = i, contact.toi

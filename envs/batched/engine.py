@@ -60,7 +60,7 @@ class Scratch:
 
 
 @kernel
-def _step_chunk(
+def _advance(
     worlds: Record,
     slots: Record,
     body: Record,
@@ -71,7 +71,7 @@ def _step_chunk(
     single: Record,
     small: Record,
 ) -> None:
-    """Step a few blocks of worlds, side by side where that is faster."""
+    """Advance a few blocks of worlds by one physics step, side by side where that is faster."""
     count = len(slots)
     for slot in slots:
         act(worlds[slot], body, actions[slot])
@@ -98,9 +98,38 @@ def _step_chunk(
             waiting = 0
 
     for slot in slots:
+        finish_step(worlds[slot], body, obstacles[slot], segments[slot], single, small)
+        check_finite(worlds[slot], body)
+
+
+@kernel
+def _step_chunk(
+    worlds: Record,
+    slots: Record,
+    body: Record,
+    obstacles: Record,
+    segments: Record,
+    actions: Record,
+    starting: bool,
+    observations: Record,
+    rewards: Record,
+    terminated: Record,
+    truncated: Record,
+    errors: Record,
+    lanes: Record,
+    single: Record,
+    small: Record,
+) -> None:
+    """Advance a few blocks of worlds, and tell how that went."""
+    _advance(worlds, slots, body, obstacles, segments, actions, lanes, single, small)
+    for slot in slots:
         world = worlds[slot]
-        finish_step(world, body, obstacles[slot], segments[slot], single, small)
-        check_finite(world, body)
+        if starting:
+            start_episode(world)
+        else:
+            rewards[slot], terminated[slot], truncated[slot] = judge(world, body)
+        observe(world, body, obstacles[slot], segments[slot], observations[slot])
+        errors[slot] = world.error
 
 
 def _make_entry_points(digest: str) -> tuple[Callable[..., Any], ...]:
@@ -118,13 +147,55 @@ def _make_entry_points(digest: str) -> tuple[Callable[..., Any], ...]:
         len(digest)
         return set_part(body[0].parts[b], xs, ys, is_box, density, friction1, friction2)
 
-    @njit(parallel=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]  # numba is untyped
-    def step(
+    @njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator]  # numba is untyped
+    def build_worlds(
         worlds: Any,
         body: Any,
         obstacles: Any,
         segments: Any,
+        slots: Any,
+        ground: Any,
+        ground_ends: Any,
+        corners: Any,
+        corner_ends: Any,
+        obstacle_ends: Any,
+        forces: Any,
+        errors: Any,
+    ) -> None:
+        """Lay out tracks, and put walkers at their start."""
+        len(digest)
+        point, obstacle, corner = 0, 0, 0
+        for i in range(len(slots)):
+            slot = slots[i]
+            points = ground[point : ground_ends[i]]
+            ends = corner_ends[obstacle : obstacle_ends[i]]
+            point, obstacle = ground_ends[i], obstacle_ends[i]
+            error = set_segments(segments[slot], points)
+            if error == NO_ERROR:
+                error = set_obstacles(obstacles[slot], corners, corner, ends)
+            if len(ends) > 0:
+                corner = ends[-1]
+            if error == NO_ERROR:
+                spawn(
+                    worlds[slot],
+                    body[0],
+                    obstacles[slot],
+                    segments[slot],
+                    len(ends),
+                    len(points) - 1,
+                    forces[i],
+                )
+            errors[slot] = error
+
+    @njit(parallel=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]  # numba is untyped
+    def step_worlds(
+        worlds: Any,
+        slots: Any,
+        body: Any,
+        obstacles: Any,
+        segments: Any,
         actions: Any,
+        starting: bool,
         observations: Any,
         rewards: Any,
         terminated: Any,
@@ -135,14 +206,13 @@ def _make_entry_points(digest: str) -> tuple[Callable[..., Any], ...]:
         small: Any,
         threads: int,
     ) -> None:
+        """Advance the worlds of some slots, in the first step of their episodes or a later one."""
         len(digest)
-        count = len(worlds)
-        everyone = np.arange(count)
+        count = len(slots)
         blocks = (count + LANES - 1) // LANES
         size = LANES * max(1, min(_CHUNK_BLOCKS, blocks // threads))
-        for chunk in prange((count + size - 1) // size):
-            thread = numba.get_thread_id()
-            slots = everyone[chunk * size : min(count, (chunk + 1) * size)]
+        # Entering a parallel region costs more than stepping one walker does.
+        if count <= size:
             _step_chunk(
                 worlds,
                 slots,
@@ -150,66 +220,38 @@ def _make_entry_points(digest: str) -> tuple[Callable[..., Any], ...]:
                 obstacles,
                 segments,
                 actions,
+                starting,
+                observations,
+                rewards,
+                terminated,
+                truncated,
+                errors,
+                lanes[0],
+                single[0],
+                small[0],
+            )
+            return
+        for chunk in prange((count + size - 1) // size):
+            thread = numba.get_thread_id()
+            _step_chunk(
+                worlds,
+                slots[chunk * size : min(count, (chunk + 1) * size)],
+                body[0],
+                obstacles,
+                segments,
+                actions,
+                starting,
+                observations,
+                rewards,
+                terminated,
+                truncated,
+                errors,
                 lanes[thread],
                 single[thread],
                 small[thread],
             )
-            for slot in slots:
-                world = worlds[slot]
-                rewards[slot], terminated[slot], truncated[slot] = judge(world, body[0])
-                observe(world, body[0], obstacles[slot], segments[slot], observations[slot])
-                errors[slot] = world.error
 
-    @njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator]  # numba is untyped
-    def start(
-        worlds: Any,
-        body: Any,
-        obstacles: Any,
-        segments: Any,
-        slots: Any,
-        ground: Any,
-        ground_ends: Any,
-        corners_x: Any,
-        corners_y: Any,
-        corner_ends: Any,
-        obstacle_ends: Any,
-        forces: Any,
-        no_actions: Any,
-        observations: Any,
-        errors: Any,
-        single: Any,
-        small: Any,
-    ) -> None:
-        len(digest)
-        for i in range(len(slots)):
-            slot = slots[i]
-            world = worlds[slot]
-            first = ground_ends[i - 1] if i > 0 else 0
-            points = ground[first : ground_ends[i]]
-            first = obstacle_ends[i - 1] if i > 0 else 0
-            ends = corner_ends[first : obstacle_ends[i]]
-            corner = corner_ends[first - 1] if first > 0 else 0
-            error = set_segments(segments[slot], points)
-            if error == NO_ERROR:
-                error = set_obstacles(obstacles[slot], corners_x, corners_y, corner, ends)
-            if error != NO_ERROR:
-                errors[slot] = error
-                continue
-            spawn(
-                world, body[0], obstacles[slot], segments[slot], len(ends), len(points) - 1, forces[i]
-            )
-            act(world, body[0], no_actions)
-            collide(world, body[0], obstacles[slot], segments[slot], small[0])
-            solve(single[0], body[0], worlds, slots[i : i + 1], POSITION_ITERATIONS)
-            finish_step(
-                world, body[0], obstacles[slot], segments[slot], single[0], small[0]
-            )
-            check_finite(world, body[0])
-            start_episode(world)
-            observe(world, body[0], obstacles[slot], segments[slot], observations[slot])
-            errors[slot] = world.error
-
-    return set_body_part, step, start
+    return set_body_part, build_worlds, step_worlds
 
 
-set_body_part, step_worlds, start_worlds = _make_entry_points(_source_digest())
+set_body_part, build_worlds, step_worlds = _make_entry_points(_source_digest())

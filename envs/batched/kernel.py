@@ -25,7 +25,7 @@ def kernel(function: Function) -> Function:
     Reference counting is left out (nothing here allocates), and so are checks for division by zero, which
     follows IEEE 754 as it does in Box2D.
     """
-    compiled = numba.njit(
-        _nrt=False, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True
-    )(function)
+    compiled = numba.njit(_nrt=False, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)(
+        function
+    )
     return cast(Function, compiled)

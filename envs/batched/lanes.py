@@ -109,9 +109,7 @@ def _define_flag_operator(op: Any, emit: Callable[[Any, Any, Any], Any]) -> None
         def generic(self, arguments: Any, keywords: Any) -> Any:
             return signature(_flags, _flags, _flags) if tuple(arguments) == (_flags, _flags) else None
 
-    lower_builtin(op, _Flags, _Flags)(
-        lambda context, builder, typed, arguments: emit(builder, *arguments)
-    )
+    lower_builtin(op, _Flags, _Flags)(lambda context, builder, typed, arguments: emit(builder, *arguments))
 
 
 def _comparison(symbol: str) -> Callable[[Any, Any, Any], Any]:
@@ -264,9 +262,7 @@ def rotation(typing_context: Any, angle: Any) -> Any:
 
     def generate(context: Any, builder: Any, typed: Any, arguments: Any) -> Any:
         floats, doubles, ints = (
-            (_FLOATS, _DOUBLES, _INTS)
-            if is_vector
-            else (ir.FloatType(), ir.DoubleType(), ir.IntType(32))
+            (_FLOATS, _DOUBLES, _INTS) if is_vector else (ir.FloatType(), ir.DoubleType(), ir.IntType(32))
         )
 
         def constant(value: float, of: Any = doubles) -> Any:

@@ -185,9 +185,7 @@ def set_part(
     mass, c_x, c_y, inertia = mass_of(part.polygon, density)
     part.inv_mass = ONE / mass
     part.center_x, part.center_y = mass * c_x * part.inv_mass, mass * c_y * part.inv_mass
-    part.inv_i = ONE / (
-        inertia - mass * (part.center_x * part.center_x + part.center_y * part.center_y)
-    )
+    part.inv_i = ONE / (inertia - mass * (part.center_x * part.center_x + part.center_y * part.center_y))
     part.friction = sqrt(friction1 * friction2)
     part.reach = ZERO
     for i in range(part.polygon.count):

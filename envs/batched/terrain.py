@@ -23,8 +23,9 @@ def _set_reaches(fixtures: Record, count: int) -> None:
 
 
 @kernel
-def set_obstacles(obstacles: Record, xs: Record, ys: Record, start: int, ends: Record) -> int:
+def set_obstacles(obstacles: Record, corners: Record, start: int, ends: Record) -> int:
     """Lay out obstacles, whose corners stand one after another from `start` on; those of k end at `ends[k]`."""
+    xs, ys = corners[:, 0], corners[:, 1]
     for k in range(len(ends)):
         obstacle = obstacles[k]
         if not set_polygon(obstacle.polygon, xs[start : ends[k]], ys[start : ends[k]], ends[k] - start):

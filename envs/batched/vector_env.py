@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from envs.batched import layout
 from envs.batched.body import body_record
-from envs.batched.engine import Scratch, start_worlds, step_worlds
+from envs.batched.engine import Scratch, build_worlds, step_worlds
 from envs.task_space import Task, TaskSpace
 from envs.track import Track
 from envs.walker_env import INITIAL_FORCE, WalkerEnv
@@ -78,7 +78,8 @@ class BatchedWalkers(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArray
 
         self._observations = np.zeros(self.observation_space.shape or (), dtype=np.float32)
         self._actions = np.zeros((num_envs, joints), dtype=np.float32)
-        self._no_actions = np.zeros(joints, dtype=np.float32)
+        self._no_actions = np.zeros((num_envs, joints), dtype=np.float32)
+        self._everyone = np.arange(num_envs)
         self._rewards = np.zeros(num_envs, dtype=np.float64)
         self._terminated = np.zeros(num_envs, dtype=np.bool_)
         self._truncated = np.zeros(num_envs, dtype=np.bool_)
@@ -131,9 +132,7 @@ class BatchedWalkers(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArray
         tracks, forces = [], []
         for slot in slots.tolist():
             generator = self._generator(slot, seeds[slot])
-            tracks.append(
-                self.world.make_track(generator, **self.world.settings.values_in(tasks[slot]))
-            )
+            tracks.append(self.world.make_track(generator, **self.world.settings.values_in(tasks[slot])))
             forces.append(generator.uniform(-INITIAL_FORCE, INITIAL_FORCE))
         self._tasks[slots] = tasks[slots]
         observations = self.start(slots, tracks, forces)
@@ -212,11 +211,11 @@ class BatchedWalkers(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArray
         if not ((chosen >= 0) & (chosen < self.num_envs)).all():
             raise IndexError(f"slots {chosen.tolist()} must lie in [0, {self.num_envs})")
         corners = [corner for track in tracks for corner in track.obstacles]
-        points = np.concatenate(corners) if corners else np.zeros((0, 2), np.float32)
+        points = np.concatenate(corners, dtype=np.float32) if corners else np.zeros((0, 2), np.float32)
         grounds = [track.ground for track in tracks]
         self._make_room(max(len(track.obstacles) for track in tracks), max(map(len, grounds)))
         self._started[chosen] = False
-        start_worlds(
+        build_worlds(
             self._worlds,
             self._body,
             self._obstacles,
@@ -224,20 +223,37 @@ class BatchedWalkers(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArray
             chosen,
             np.concatenate(grounds, dtype=np.float32),
             np.cumsum([len(ground) for ground in grounds]),
-            np.ascontiguousarray(points[:, 0], dtype=np.float32),
-            np.ascontiguousarray(points[:, 1], dtype=np.float32),
+            points,
             np.cumsum([len(corner) for corner in corners], dtype=np.int64),
             np.cumsum([len(track.obstacles) for track in tracks]),
             np.asarray(forces, dtype=np.float32),
-            self._no_actions,
-            self._observations,
             self._errors,
+        )
+        self._report_problems()
+        self._advance(chosen, self._no_actions, starting=True)
+        self._started[chosen] = True
+        return self._observations.copy()
+
+    def _advance(self, slots: NDArray[np.int64], actions: NDArray[np.float32], starting: bool) -> None:
+        step_worlds(
+            self._worlds,
+            slots,
+            self._body,
+            self._obstacles,
+            self._segments,
+            actions,
+            starting,
+            self._observations,
+            self._rewards,
+            self._terminated,
+            self._truncated,
+            self._errors,
+            self._scratch.lanes,
             self._scratch.single,
             self._scratch.small,
+            numba.get_num_threads(),
         )
-        self._started[chosen] = True
         self._report_problems()
-        return self._observations.copy()
 
     def _make_room(self, obstacles: int, segments: int) -> None:
         """Let the arrays grow with the tracks; twice over, so that it happens rarely."""
@@ -270,24 +286,8 @@ class BatchedWalkers(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArray
             slot = int(np.flatnonzero(~self._started)[0])
             raise RuntimeError(f"call reset() before step(): slot {slot} has no episode")
         self._actions[:] = actions
-        step_worlds(
-            self._worlds,
-            self._body,
-            self._obstacles,
-            self._segments,
-            self._actions,
-            self._observations,
-            self._rewards,
-            self._terminated,
-            self._truncated,
-            self._errors,
-            self._scratch.lanes,
-            self._scratch.single,
-            self._scratch.small,
-            numba.get_num_threads(),
-        )
+        self._advance(self._everyone, self._actions, starting=False)
         self.steps += 1
-        self._report_problems()
         infos: dict[str, Any] = {}
         ended = self._terminated | self._truncated
         if ended.any():

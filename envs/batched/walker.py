@@ -69,7 +69,9 @@ def _cast_ray(
         if t < ZERO or nearest < t:
             continue
         r_x, r_y = segment.x2 - segment.x1, segment.y2 - segment.y1
-        s = (((x + t * d_x) - segment.x1) * r_x + ((y + t * d_y) - segment.y1) * r_y) / (r_x * r_x + r_y * r_y)
+        s = (((x + t * d_x) - segment.x1) * r_x + ((y + t * d_y) - segment.y1) * r_y) / (
+            r_x * r_x + r_y * r_y
+        )
         if ZERO <= s <= ONE:
             nearest = t
     for k in range(first_reaching(obstacles, world.n_obstacles, lower_x), world.n_obstacles):

@@ -41,9 +41,7 @@ class TestContract:
         batch, loop = new_batch(slots), VectorLoop([StumpTracks] * slots)
         space = StumpTracks.task_space()
         tasks = space.sample(rng, slots)
-        assert_same(
-            batch.reset(seed=5, options={"task": tasks}), loop.reset(seed=5, options={"task": tasks})
-        )
+        assert_same(batch.reset(seed=5, options={"task": tasks}), loop.reset(seed=5, options={"task": tasks}))
         mask = np.zeros(slots, np.bool_)
         for step in range(400):
             actions = random_actions(rng, slots)
