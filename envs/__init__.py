@@ -9,4 +9,8 @@ from envs.vector_workers import VectorWorkers, WorkerError
 
 __all__ = ["StumpTracks", "TaskParameter", "TaskSpace", "VectorLoop", "VectorWorkers", "WorkerError"]
 
-gymnasium.register("chiron/StumpTracks-v0", "envs.stump_tracks:StumpTracks")
+gymnasium.register(
+    "chiron/StumpTracks-v0",
+    "envs.stump_tracks:StumpTracks",
+    vector_entry_point="envs.stump_tracks:batched",
+)

@@ -86,3 +86,6 @@ class StumpTracks(WalkerEnv):
 
     def make_track(self, rng: np.random.Generator, **parameters: float) -> Track:
         return stump_track(rng, **parameters)
+
+
+batched = StumpTracks.batched

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, overload
 
 import gymnasium as gym
 import numpy as np
@@ -16,7 +16,11 @@ from envs.track import FINISH_X, Track
 from envs.walker_body import WalkerBody, find_body
 from envs.walker_world import LIDAR_RAYS, WalkerWorld
 
+if TYPE_CHECKING:
+    from envs.batched.vector_env import BatchedWalkers
+
 INITIAL_FORCE = 5.0
+"""Largest horizontal force on the hull during the first step of an episode, newtons."""
 _FALL_REWARD = -100.0
 
 
@@ -68,6 +72,18 @@ class WalkerEnv(gym.Env[NDArray[np.float32], NDArray[np.float32]]):
         self.action_space = actions
         self.observation_space = self._make_observation_space()
         self._world: WalkerWorld | None = None
+
+    @classmethod
+    def batched(cls, num_envs: int, **settings: Any) -> BatchedWalkers:
+        """Many of these worlds, stepped by one compiled call: what `gymnasium.make_vec` gives.
+
+        Args:
+            num_envs: How many slots.
+            settings: Arguments of the world.
+        """
+        from envs.batched.vector_env import BatchedWalkers
+
+        return BatchedWalkers(cls(**settings), num_envs)
 
     def _make_observation_space(self) -> spaces.Box[Any]:
         # The bounds of Gymnasium's walker: speeds are given in rated speeds, of which impacts add a few.

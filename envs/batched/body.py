@@ -58,7 +58,8 @@ def body_record(body: WalkerBody, time_limit: int) -> Any:
         data = whole["joints"][j]
         parent, child = joint.parent, joint.child
         data["parent"], data["child"] = parent, child
-        anchor_a, anchor_b = np.float32(joint.parent_anchor), np.float32(joint.child_anchor)
+        anchor_a = np.array(joint.parent_anchor, dtype=np.float32)
+        anchor_b = np.array(joint.child_anchor, dtype=np.float32)
         data["anchor_a_x"] = anchor_a[0] - parts["center_x"][parent]
         data["anchor_a_y"] = anchor_a[1] - parts["center_y"][parent]
         data["anchor_b_x"] = anchor_b[0] - parts["center_x"][child]

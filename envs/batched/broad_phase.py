@@ -8,10 +8,8 @@ fixtures are found by x.
 
 from __future__ import annotations
 
-from numpy import int32
-
 from envs.batched.contacts import add_contact
-from envs.batched.kernel import Record, kernel
+from envs.batched.kernel import Number, Record, kernel
 from envs.batched.lanes import maximum, minimum
 from envs.batched.settings import AABB_MULTIPLIER, ZERO
 from envs.batched.shapes import bounds_of, set_extended_box
@@ -59,7 +57,7 @@ def synchronize_fixture(state: Record, part: Record) -> None:
 
 
 @kernel
-def first_reaching(fixtures: Record, count: int, x: float) -> int:
+def first_reaching(fixtures: Record, count: int, x: Number) -> int:
     """The first fixture that, itself or one before it, reaches as far as x."""
     low, high = 0, count
     while low < high:
@@ -89,7 +87,7 @@ def _add_pairs(world: Record, body: Record, fixtures: Record, count: int, offset
         for b in range(body.n_parts):
             state = world.parts[b]
             if state.moved and boxes_overlap(fixture.box, state.box):
-                add_contact(world, int32(offset + k), int32(b))
+                add_contact(world, offset + k, b)
 
 
 @kernel

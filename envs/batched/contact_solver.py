@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from numpy import float32
 
-from envs.batched.kernel import Flag, Lane, Record, kernel
-from envs.batched.lanes import clamp, load, maximum, minimum, rotation, select, store
+from envs.batched.kernel import Flag, Lane, Number, Record, kernel
+from envs.batched.lanes import clamp, load, maximum, minimum, select, store
 from envs.batched.layout import FACE_A
 from envs.batched.settings import (
     HALF,
@@ -221,7 +221,7 @@ def solve_contact_velocity(solver: Record, body: Record, row: int) -> None:
 
 @kernel
 def solve_contact_position(
-    solver: Record, body: Record, row: int, baumgarte: float, active: Flag, separation: Lane
+    solver: Record, body: Record, row: int, baumgarte: Number, active: Flag, separation: Lane
 ) -> Lane:
     """One position iteration of a row, in the worlds that are still active.
 

@@ -12,7 +12,7 @@ from numpy import float32
 from envs.batched.broad_phase import find_new_contacts, synchronize_fixture
 from envs.batched.contact_solver import init_contact, solve_contact_position, solve_contact_velocity
 from envs.batched.contacts import update_contact, wake
-from envs.batched.kernel import Record, kernel
+from envs.batched.kernel import Number, Record, kernel
 from envs.batched.settings import (
     AABB_EXTENSION,
     EPSILON,
@@ -58,7 +58,7 @@ def _set_proxy(scratch: Record, world: Record, fixture: int, obstacles: Record, 
 
 
 @kernel
-def _advance_sweep(state: Record, alpha: float) -> None:
+def _advance_sweep(state: Record, alpha: Number) -> None:
     """Let the part's motion begin at a later fraction of the step (b2Sweep::Advance)."""
     beta = (alpha - state.alpha0) / (ONE - state.alpha0)
     rest = ONE - beta
@@ -94,9 +94,9 @@ def _contact_toi(
     contact: Record,
     obstacles: Record,
     segments: Record,
-    track_alpha0: float,
+    track_alpha0: Number,
     scratch: Record,
-) -> float:
+) -> Number:
     """The fraction of the step at which a contact's part meets its fixture, 1 if it does not."""
     state = world.parts[contact.part]
     if state.alpha0 < track_alpha0:
@@ -159,7 +159,7 @@ def _same_velocities(solver: Record, b: int, scratch: Record) -> bool:
 
 
 @kernel
-def _sub_step(solver: Record, body: Record, state: Record, b: int, h: float, scratch: Record) -> None:
+def _sub_step(solver: Record, body: Record, state: Record, b: int, h: Number, scratch: Record) -> None:
     """Push a part out of the track, and move it on for the rest of the step (b2Island::SolveTOI)."""
     solver.dt_ratio[0, 0] = ONE
     solver.c_x[b, 0], solver.c_y[b, 0], solver.a[b, 0] = state.c_x, state.c_y, state.a

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from numpy import float32
 
-from envs.batched.kernel import Record, kernel
+from envs.batched.kernel import Number, Record, kernel
 from envs.batched.lanes import sqrt
 from envs.batched.settings import EPSILON, HALF, ONE, TWO, ZERO
 from envs.batched.transform import Transform, transform_point, unrotate
@@ -18,7 +18,7 @@ _MAX_ITERATIONS = 20
 
 
 @kernel
-def support_of(shape: Record, x: float, y: float) -> int:
+def support_of(shape: Record, x: Number, y: Number) -> int:
     """The corner that lies farthest in a direction."""
     best, best_value = 0, shape.x[0] * x + shape.y[0] * y
     for i in range(1, shape.count):
@@ -48,7 +48,7 @@ def _copy_vertex(scratch: Record, to: int, of: int) -> None:
 
 
 @kernel
-def _metric(scratch: Record, count: int) -> float:
+def _metric(scratch: Record, count: int) -> Number:
     """A measure of the simplex: length of a segment, area of a triangle."""
     if count == 1:
         return ZERO
@@ -60,7 +60,7 @@ def _metric(scratch: Record, count: int) -> float:
 
 
 @kernel
-def _read_cache(scratch: Record, polygon: Record, xf: Transform) -> int:
+def _read_cache(scratch: Record, polygon: Record, xf: Transform) -> Number:
     """Start from the last simplex, if it has not changed much; returns its count."""
     count = scratch.cache_count
     for i in range(count):
@@ -143,7 +143,7 @@ def _solve3(scratch: Record) -> int:
 
 
 @kernel
-def distance(scratch: Record, polygon: Record, xf: Transform) -> float:
+def distance(scratch: Record, polygon: Record, xf: Transform) -> Number:
     """How far the fixture in `scratch.proxy` and a part are apart, 0 if they overlap.
 
     The simplex found is left in the cache: its count tells corners from edges, and the next call starts

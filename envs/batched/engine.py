@@ -1,21 +1,22 @@
-"""The compiled entry points: step all worlds, and start episodes in some, in parallel threads.
+"""The compiled entry points: build worlds, and step them in parallel threads.
 
-Only these two functions are kept in Numba's cache, with all that they call. What they were compiled from is
-part of their key (`_source_digest`), since Numba by itself notices changes in a function's own file alone.
+Only these functions are kept in Numba's cache, with all that they call.
 """
 
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numba
 import numpy as np
-from numba import njit, prange
+from numba import prange
+from numba.core.event import Listener, register
 
-from envs.batched.kernel import Record, kernel
+from envs.batched.kernel import Record, entry_point, kernel
 from envs.batched.layout import LANES, NO_ERROR, SCRATCH, solver_layout
 from envs.batched.settings import POSITION_ITERATIONS
 from envs.batched.shapes import set_part
@@ -23,6 +24,8 @@ from envs.batched.solver import solve, solve_positions_further
 from envs.batched.terrain import set_obstacles, set_segments
 from envs.batched.walker import act, check_finite, judge, observe, start_episode
 from envs.batched.world import collide, finish_step, spawn
+
+_log = logging.getLogger(__name__)
 
 _CACHE_LINE = 64
 _FEWEST_LANES = 3
@@ -133,7 +136,7 @@ def _step_chunk(
 
 
 def _make_entry_points(digest: str) -> tuple[Callable[..., Any], ...]:
-    @njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator]  # numba is untyped
+    @entry_point()
     def set_body_part(
         body: Any,
         b: int,
@@ -147,7 +150,7 @@ def _make_entry_points(digest: str) -> tuple[Callable[..., Any], ...]:
         len(digest)
         return set_part(body[0].parts[b], xs, ys, is_box, density, friction1, friction2)
 
-    @njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator]  # numba is untyped
+    @entry_point()
     def build_worlds(
         worlds: Any,
         body: Any,
@@ -187,7 +190,7 @@ def _make_entry_points(digest: str) -> tuple[Callable[..., Any], ...]:
                 )
             errors[slot] = error
 
-    @njit(parallel=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]  # numba is untyped
+    @entry_point(parallel=True)
     def step_worlds(
         worlds: Any,
         slots: Any,
@@ -255,3 +258,17 @@ def _make_entry_points(digest: str) -> tuple[Callable[..., Any], ...]:
 
 
 set_body_part, build_worlds, step_worlds = _make_entry_points(_source_digest())
+
+
+class _Announcement(Listener):  # type: ignore[misc]  # numba is untyped
+    """Says why nothing seems to happen while the engine is compiled."""
+
+    def on_start(self, event: Any) -> None:
+        if event.data["dispatcher"] is step_worlds:
+            _log.warning("compiling the batched engine: most of a minute, once on this machine")
+
+    def on_end(self, event: Any) -> None:
+        pass
+
+
+register("numba:compile", _Announcement())

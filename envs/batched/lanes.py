@@ -20,7 +20,7 @@ from numba.core import cgutils
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic, lower_builtin, models, register_model
 
-from envs.batched.kernel import Flag, Lane, kernel
+from envs.batched.kernel import Lane, kernel
 from envs.batched.layout import LANES
 from envs.batched.settings import ZERO
 
@@ -59,6 +59,11 @@ class _FlagsModel(models.PrimitiveModel):  # type: ignore[misc]  # numba is unty
         super().__init__(manager, kind, _BOOLS)
 
 
+def _intrinsic(function: Callable[..., Any]) -> Any:
+    """Let compiled code call what the function generates."""
+    return intrinsic(function)
+
+
 def _splat(builder: Any, value: Any, kind: Any) -> Any:
     """The same number in every lane, if it is not a vector already."""
     if isinstance(value.type, ir.VectorType):
@@ -86,7 +91,7 @@ def _is_lane(kind: Any) -> bool:
 def _define_operator(op: Any, result: Any, emit: Callable[[Any, Any, Any], Any]) -> None:
     """Let compiled code use an operator between lanes, or lanes and a number."""
 
-    @infer_global(op)  # type: ignore[untyped-decorator]  # numba is untyped
+    @infer_global(op)
     class _Template(AbstractTemplate):  # type: ignore[misc]  # numba is untyped
         def generic(self, arguments: Any, keywords: Any) -> Any:
             left, right = arguments
@@ -104,7 +109,7 @@ def _define_operator(op: Any, result: Any, emit: Callable[[Any, Any, Any], Any])
 def _define_flag_operator(op: Any, emit: Callable[[Any, Any, Any], Any]) -> None:
     """Let compiled code use an operator between flags."""
 
-    @infer_global(op)  # type: ignore[untyped-decorator]  # numba is untyped
+    @infer_global(op)
     class _Template(AbstractTemplate):  # type: ignore[misc]  # numba is untyped
         def generic(self, arguments: Any, keywords: Any) -> Any:
             return signature(_flags, _flags, _flags) if tuple(arguments) == (_flags, _flags) else None
@@ -149,7 +154,7 @@ def _row(context: Any, builder: Any, kind: Any, rows: Any, row: Any) -> Any:
     return pointer if width == 1 else builder.bitcast(pointer, _FLOATS.as_pointer())
 
 
-@intrinsic  # type: ignore[untyped-decorator]  # numba is untyped
+@_intrinsic
 def load(typing_context: Any, rows: Any, row: Any) -> Any:
     """`load(rows, row)`: one row of a solver layout."""
 
@@ -159,7 +164,7 @@ def load(typing_context: Any, rows: Any, row: Any) -> Any:
     return (types.float32 if rows.shape[1] == 1 else _lanes)(rows, types.intp), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]  # numba is untyped
+@_intrinsic
 def store(typing_context: Any, rows: Any, row: Any, value: Any) -> Any:
     """`store(rows, row, value)`: overwrite one row of a solver layout."""
 
@@ -173,7 +178,7 @@ def store(typing_context: Any, rows: Any, row: Any, value: Any) -> Any:
     return types.void(rows, types.intp, value), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]  # numba is untyped
+@_intrinsic
 def select(typing_context: Any, condition: Any, yes: Any, no: Any) -> Any:
     """`select(condition, yes, no)`: `yes` where the condition holds, `no` elsewhere."""
     is_vector = isinstance(condition, _Flags)
@@ -188,7 +193,7 @@ def select(typing_context: Any, condition: Any, yes: Any, no: Any) -> Any:
     return result(condition if is_vector else types.boolean, yes, no), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]  # numba is untyped
+@_intrinsic
 def any_lane(typing_context: Any, condition: Any) -> Any:
     """`any_lane(condition)`: whether the condition holds for any world."""
 
@@ -201,7 +206,7 @@ def any_lane(typing_context: Any, condition: Any) -> Any:
     return types.boolean(condition), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]  # numba is untyped
+@_intrinsic
 def sqrt(typing_context: Any, value: Any) -> Any:
     """`sqrt(value)`: the square root, correctly rounded."""
 
@@ -254,7 +259,7 @@ _SINE = [
 ]
 
 
-@intrinsic  # type: ignore[untyped-decorator]  # numba is untyped
+@_intrinsic
 def rotation(typing_context: Any, angle: Any) -> Any:
     """`rotation(angle)`: sine and cosine of an angle below 120 rad, as the C library's sinf and cosf give."""
     is_vector = isinstance(angle, _Lanes)

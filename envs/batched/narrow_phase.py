@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from numpy import float32, int32
 
-from envs.batched.kernel import Record, kernel
+from envs.batched.kernel import Number, Record, kernel
 from envs.batched.layout import FACE_A, FACE_B
 from envs.batched.settings import ANGULAR_SLOP, HALF, MAX_FLOAT, POLYGON_RADIUS, TWO, ZERO
 from envs.batched.shapes import normalize
@@ -25,13 +25,13 @@ _VERTEX, _FACE = 0, 1
 
 
 @kernel
-def _feature_key(index_a: int, index_b: int, type_a: int, type_b: int) -> int:
+def _feature_key(index_a: int, index_b: int, type_a: int, type_b: int) -> Number:
     """What identifies a contact point from one step to the next (b2ContactID)."""
     return int32(index_a | (index_b << 8) | (type_a << 16) | (type_b << 24))
 
 
 @kernel
-def _swapped_key(key: int) -> int:
+def _swapped_key(key: Number) -> Number:
     return int32(
         ((key & 0xFF) << 8)
         | ((key >> 8) & 0xFF)
@@ -42,7 +42,7 @@ def _swapped_key(key: int) -> int:
 
 @kernel
 def _clip_segment_to_line(
-    scratch: Record, stage: int, normal_x: float, normal_y: float, offset: float, index_a: int
+    scratch: Record, stage: int, normal_x: Number, normal_y: Number, offset: Number, index_a: int
 ) -> bool:
     """Cut what of the segment in `stage` lies beyond a line off, into the next stage.
 
@@ -169,7 +169,7 @@ def collide_edge_and_polygon(
 
 
 @kernel
-def _edge_separation(poly1: Record, xf1: Transform, edge: int, poly2: Record, xf2: Transform) -> float:
+def _edge_separation(poly1: Record, xf1: Transform, edge: int, poly2: Record, xf2: Transform) -> Number:
     """How far the second polygon is in front of an edge of the first."""
     world_x, world_y = rotate(xf1, poly1.normal_x[edge], poly1.normal_y[edge])
     n_x, n_y = unrotate(xf2, world_x, world_y)
@@ -184,7 +184,7 @@ def _edge_separation(poly1: Record, xf1: Transform, edge: int, poly2: Record, xf
 
 
 @kernel
-def _find_max_separation(poly1: Record, xf1: Transform, poly2: Record, xf2: Transform) -> tuple[int, float]:
+def _find_max_separation(poly1: Record, xf1: Transform, poly2: Record, xf2: Transform) -> tuple[int, Number]:
     """The edge of the first polygon that the second is farthest in front of, and how far."""
     count = poly1.count
     b_x, b_y = transform_point(xf2, poly2.centroid_x, poly2.centroid_y)
@@ -209,10 +209,7 @@ def _find_max_separation(poly1: Record, xf1: Transform, poly2: Record, xf2: Tran
         return edge, s
 
     while True:
-        if forward:
-            edge = best + 1 if best + 1 < count else 0
-        else:
-            edge = best - 1 if best >= 1 else count - 1
+        edge = (best + 1 if best + 1 < count else 0) if forward else best - 1 if best >= 1 else count - 1
         s = _edge_separation(poly1, xf1, edge, poly2, xf2)
         if not s > best_s:
             return best, best_s

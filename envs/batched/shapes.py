@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from numpy import float32
 
-from envs.batched.kernel import Record, kernel
+from envs.batched.kernel import Number, Record, kernel
 from envs.batched.lanes import maximum, minimum, sqrt
 from envs.batched.layout import MAX_VERTICES
 from envs.batched.settings import (
@@ -21,7 +21,7 @@ _QUARTER = float32(0.25)
 
 
 @kernel
-def normalize(x: float, y: float) -> tuple[float, float, float]:
+def normalize(x: Number, y: Number) -> tuple[Number, Number, Number]:
     """A vector of length 1 in the same direction, and the old length; very short vectors stay as they are."""
     length = sqrt(x * x + y * y)
     if length < EPSILON:
@@ -31,7 +31,7 @@ def normalize(x: float, y: float) -> tuple[float, float, float]:
 
 
 @kernel
-def set_box(polygon: Record, half_width: float, half_height: float) -> None:
+def set_box(polygon: Record, half_width: Number, half_height: Number) -> None:
     """Make a centred rectangle, corners from the lower left on."""
     polygon.count = 4
     for i in range(4):
@@ -109,7 +109,7 @@ def _set_centroid(polygon: Record) -> bool:
 
 
 @kernel
-def mass_of(polygon: Record, density: float) -> tuple[float, float, float, float]:
+def mass_of(polygon: Record, density: Number) -> tuple[Number, Number, Number, Number]:
     """Mass, centre of mass (x, y), and moment of inertia about the origin."""
     s_x, s_y = ZERO, ZERO
     for i in range(polygon.count):
@@ -144,8 +144,8 @@ def mass_of(polygon: Record, density: float) -> tuple[float, float, float, float
 
 @kernel
 def bounds_of(
-    polygon: Record, p_x: float, p_y: float, q_s: float, q_c: float
-) -> tuple[float, float, float, float]:
+    polygon: Record, p_x: Number, p_y: Number, q_s: Number, q_c: Number
+) -> tuple[Number, Number, Number, Number]:
     """The box around a polygon and its skin, at a place and rotation: lower x, lower y, upper x, upper y."""
     x, y = polygon.x[0], polygon.y[0]
     lower_x = upper_x = (q_c * x - q_s * y) + p_x
@@ -165,7 +165,7 @@ def bounds_of(
 
 
 @kernel
-def set_extended_box(box: Record, bounds: tuple[float, float, float, float]) -> None:
+def set_extended_box(box: Record, bounds: tuple[Number, Number, Number, Number]) -> None:
     """Write a box a little larger than the bounds, as the broad phase keeps it."""
     box.lower_x = bounds[0] - AABB_EXTENSION
     box.lower_y = bounds[1] - AABB_EXTENSION
@@ -175,7 +175,7 @@ def set_extended_box(box: Record, bounds: tuple[float, float, float, float]) -> 
 
 @kernel
 def set_part(
-    part: Record, xs: Record, ys: Record, is_box: bool, density: float, friction1: float, friction2: float
+    part: Record, xs: Record, ys: Record, is_box: bool, density: Number, friction1: Number, friction2: Number
 ) -> bool:
     """Compute a part's shape and mass (b2Body::ResetMassData); False if the shape has no area."""
     if is_box:

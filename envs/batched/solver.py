@@ -21,7 +21,7 @@ from envs.batched.joints import (
     solve_joint_position,
     solve_joint_velocity,
 )
-from envs.batched.kernel import Record, kernel
+from envs.batched.kernel import Number, Record, kernel
 from envs.batched.lanes import absolute, any_lane, load, select, sqrt, store
 from envs.batched.layout import MAX_ROWS
 from envs.batched.settings import (
@@ -174,7 +174,7 @@ def _integrate_velocities(solver: Record, body: Record) -> None:
 
 
 @kernel
-def integrate_position(solver: Record, b: int, h: float) -> None:
+def integrate_position(solver: Record, b: int, h: Number) -> None:
     """Move a part by its velocity, which is cut where it is beyond reason."""
     v_x, v_y, w = load(solver.v_x, b), load(solver.v_y, b), load(solver.w, b)
     move_x, move_y, turn = h * v_x, h * v_y, h * w

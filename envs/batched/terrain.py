@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from envs.batched.kernel import Record, kernel
-from envs.batched.layout import BAD_GROUND, BAD_OBSTACLE, NO_ERROR
 from envs.batched.lanes import maximum, minimum
+from envs.batched.layout import BAD_GROUND, BAD_OBSTACLE, NO_ERROR
 from envs.batched.settings import EPSILON, MAX_FLOAT, ONE, POLYGON_RADIUS, ZERO
 from envs.batched.shapes import bounds_of, normalize, set_extended_box, set_polygon
 
@@ -24,7 +24,7 @@ def _set_reaches(fixtures: Record, count: int) -> None:
 
 @kernel
 def set_obstacles(obstacles: Record, corners: Record, start: int, ends: Record) -> int:
-    """Lay out obstacles, whose corners stand one after another from `start` on; those of k end at `ends[k]`."""
+    """Lay out obstacles, whose corners follow one another from `start` on; those of k end at `ends[k]`."""
     xs, ys = corners[:, 0], corners[:, 1]
     for k in range(len(ends)):
         obstacle = obstacles[k]

@@ -7,7 +7,7 @@ import math
 from numpy import float32
 
 from envs.batched.distance import distance, support_of
-from envs.batched.kernel import Record, kernel
+from envs.batched.kernel import Number, Record, kernel
 from envs.batched.layout import MAX_VERTICES
 from envs.batched.settings import HALF, LINEAR_SLOP, ONE, PI, POLYGON_RADIUS, TWO, ZERO
 from envs.batched.shapes import normalize
@@ -26,7 +26,7 @@ assert MAX_VERTICES <= _MAX_PUSH_BACKS
 
 
 @kernel
-def _transform_in_sweep(state: Record, part: Record, a0: float, a: float, t: float) -> Transform:
+def _transform_in_sweep(state: Record, part: Record, a0: Number, a: Number, t: Number) -> Transform:
     """Where a part is at a fraction of its motion; the angles have been normalised."""
     rest = ONE - t
     c_x, c_y = rest * state.c0_x + t * state.c_x, rest * state.c0_y + t * state.c_y
@@ -36,7 +36,7 @@ def _transform_in_sweep(state: Record, part: Record, a0: float, a: float, t: flo
 @kernel
 def _separating_axis(
     scratch: Record, polygon: Record, xf: Transform
-) -> tuple[int, float, float, float, float]:
+) -> tuple[int, Number, Number, Number, Number]:
     """The axis that separated fixture and part last: its kind, direction, and a point that it goes through.
 
     For `_POINTS` the direction is in the world's frame, for a face in the frame of the shape that has it.
@@ -68,7 +68,7 @@ def _separating_axis(
 
 @kernel
 def _deepest(
-    scratch: Record, polygon: Record, xf: Transform, kind: int, axis_x: float, axis_y: float
+    scratch: Record, polygon: Record, xf: Transform, kind: int, axis_x: Number, axis_y: Number
 ) -> tuple[int, int]:
     """The corners of fixture and part that are nearest to each other along the axis."""
     if kind == _POINTS:
@@ -87,10 +87,10 @@ def _separation(
     polygon: Record,
     xf: Transform,
     kind: int,
-    axis: tuple[float, float, float, float],
+    axis: tuple[Number, Number, Number, Number],
     a: int,
     b: int,
-) -> float:
+) -> Number:
     """How far two corners, or a corner and a face, are apart along the axis."""
     proxy = scratch.proxy
     if kind == _POINTS:
@@ -105,7 +105,7 @@ def _separation(
 
 
 @kernel
-def time_of_impact(scratch: Record, state: Record, part: Record) -> tuple[bool, float]:
+def time_of_impact(scratch: Record, state: Record, part: Record) -> tuple[bool, Number]:
     """When the fixture in `scratch.proxy` and a part touch, by conservative advancement.
 
     Returns:
@@ -146,10 +146,7 @@ def time_of_impact(scratch: Record, state: Record, part: Record) -> tuple[bool, 
             # The root of separation - target, by secants and bisection in turn.
             low, high = t1, t2
             for k in range(_MAX_ROOT_ITERATIONS):
-                if k & 1:
-                    t = low + (_TARGET - s1) * (high - low) / (s2 - s1)
-                else:
-                    t = HALF * (low + high)
+                t = low + (_TARGET - s1) * (high - low) / (s2 - s1) if k & 1 else HALF * (low + high)
                 xf = _transform_in_sweep(state, part, a0, a, t)
                 s = _separation(scratch, polygon, xf, kind, axis, i, j)
                 error = s - _TARGET

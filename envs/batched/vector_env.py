@@ -202,7 +202,7 @@ class BatchedWalkers(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArray
             ValueError: If slots, tracks and forces are not equally many, or slots repeat.
             EngineError: If the engine cannot hold a track.
         """
-        chosen = np.asarray(slots, dtype=np.int64)
+        chosen = np.array(slots, dtype=np.int64)
         if not len(chosen) == len(tracks) == len(forces) == len(np.unique(chosen)):
             raise ValueError(
                 f"start() takes one track and one force for each of {len(chosen)} different slots, got "
@@ -226,7 +226,7 @@ class BatchedWalkers(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArray
             points,
             np.cumsum([len(corner) for corner in corners], dtype=np.int64),
             np.cumsum([len(track.obstacles) for track in tracks]),
-            np.asarray(forces, dtype=np.float32),
+            np.array(forces, dtype=np.float32),
             self._errors,
         )
         self._report_problems()
@@ -316,7 +316,8 @@ class BatchedWalkers(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArray
 
     def task_of(self, slot: int) -> Task:
         """The task that a slot plays, float32 of shape (d,)."""
-        return self._tasks[slot].copy()
+        task: Task = self._tasks[slot].copy()
+        return task
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that a later step depends on: arrays, and the states of the generators."""

@@ -12,7 +12,7 @@ from numpy import float32, float64
 
 from envs.batched.broad_phase import first_reaching
 from envs.batched.contacts import wake
-from envs.batched.kernel import Record, kernel
+from envs.batched.kernel import Number, Record, kernel
 from envs.batched.lanes import maximum, minimum
 from envs.batched.layout import NOT_FINITE
 from envs.batched.settings import ONE, ZERO
@@ -28,9 +28,7 @@ def act(world: Record, body: Record, action: Record) -> None:
     for j in range(body.n_joints):
         joint = world.joints[j]
         value = float64(action[j])
-        share = abs(value)
-        if share > 1.0:
-            share = 1.0
+        share = float64(1.0) if abs(value) > 1.0 else abs(value)
         speed = 0.0
         if value > 0.0:
             speed = body.joints[j].max_speed
@@ -46,8 +44,8 @@ def act(world: Record, body: Record, action: Record) -> None:
 
 @kernel
 def _cast_ray(
-    obstacles: Record, segments: Record, world: Record, x: float, y: float, to_x: float, to_y: float
-) -> float:
+    obstacles: Record, segments: Record, world: Record, x: Number, y: Number, to_x: Number, to_y: Number
+) -> Number:
     """The fraction of a ray at which it first hits the track, 1 if it does not."""
     lower_x, upper_x = minimum(x, to_x), maximum(x, to_x)
     lower_y, upper_y = minimum(y, to_y), maximum(y, to_y)
@@ -150,11 +148,11 @@ def judge(world: Record, body: Record) -> tuple[float, bool, bool]:
     shaping = _potential(world)
     reward = shaping - world.shaping - body.torque_penalty * world.effort
     world.shaping = shaping
-    fallen = world.hull_touched != 0 or x < 0
+    fallen = bool(world.hull_touched) or bool(x < 0)
     if fallen:
         reward = _FALL_REWARD
-    terminated = fallen or x > body.finish_x
-    truncated = not terminated and world.steps >= body.time_limit
+    terminated = fallen or bool(x > body.finish_x)
+    truncated = not terminated and bool(world.steps >= body.time_limit)
     world.episode_return += reward
     return reward, terminated, truncated
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from envs.batched.broad_phase import boxes_overlap, find_new_contacts, synchronize_fixture
 from envs.batched.contacts import remove_contact, update_contact
 from envs.batched.continuous import solve_toi
-from envs.batched.kernel import Record, kernel
+from envs.batched.kernel import Number, Record, kernel
 from envs.batched.lanes import rotation
 from envs.batched.layout import MAX_CONTACTS, NO_ERROR
 from envs.batched.settings import ONE, TIME_STEP, ZERO
@@ -24,7 +24,7 @@ def spawn(
     segments: Record,
     n_obstacles: int,
     n_segments: int,
-    force_x: float,
+    force_x: Number,
 ) -> None:
     """Put the walker at the start of the world's track, at rest, a force on its hull."""
     world.n_obstacles = n_obstacles

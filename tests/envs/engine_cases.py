@@ -91,8 +91,7 @@ def hardcore_track(rng: np.random.Generator) -> Track:
         kind = rng.integers(3)
         if kind == 0:  # a pit between two blocks
             width = float(rng.integers(3, 5)) * STEP
-            for left in (x, x + width):
-                obstacles.append(_box(left, y - 4 * STEP, left + STEP, y))
+            obstacles += [_box(left, y - 4 * STEP, left + STEP, y) for left in (x, x + width)]
             ground[k + 1 : k + 1 + round(width / STEP), 1] -= 4 * STEP
         elif kind == 1:
             size = float(rng.integers(1, 3)) * STEP

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,11 +19,9 @@ SLOTS = 18
 
 def box2d_state(world: StumpTracks) -> NDArray[np.float64]:
     assert world._world is not None
+    parts: list[Any] = world._world._parts
     return np.array(
-        [
-            [*part.position, part.angle, *part.linearVelocity, part.angularVelocity]
-            for part in world._world._parts
-        ]
+        [[*part.position, part.angle, *part.linearVelocity, part.angularVelocity] for part in parts]
     )
 
 
@@ -40,7 +39,7 @@ def compare(body_name: str, steps: int, seed: int) -> int:
     references = [StumpTracks(body=body) for _ in range(SLOTS)]
     rngs = [np.random.default_rng([seed, slot]) for slot in range(SLOTS)]
     policies = [POLICIES[cases[slot % len(cases)][1]](joints) for slot in range(SLOTS)]
-    observations = np.zeros((SLOTS, *batch.single_observation_space.shape), np.float32)
+    observations = np.zeros(batch.observation_space.shape or (), np.float32)
     finished = np.ones(SLOTS, np.bool_)
     compared = 0
     while compared < steps:
@@ -67,13 +66,13 @@ def compare(body_name: str, steps: int, seed: int) -> int:
     return compared
 
 
-@pytest.mark.parametrize("body_name", WALKERS)
+@pytest.mark.parametrize("body_name", list(WALKERS))
 def test_every_number_is_box2ds(body_name: str) -> None:
     compare(body_name, steps=7000, seed=0)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("body_name", WALKERS)
+@pytest.mark.parametrize("body_name", list(WALKERS))
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_every_number_is_box2ds_for_long(body_name: str, seed: int) -> None:
     compare(body_name, steps=30_000, seed=seed)

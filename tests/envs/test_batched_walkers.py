@@ -3,16 +3,21 @@ from __future__ import annotations
 import pickle
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 import pytest
 from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
+import envs  # noqa: F401 (registers the worlds)
 from envs.batched.vector_env import BatchedWalkers, EngineError
 from envs.stump_tracks import StumpTracks
 from envs.track import GROUND_LEVEL, Track
 from envs.vector_loop import VectorLoop
 from envs.walker_body import BodyPart, WalkerBody, legged_body
+from students.curriculum_vec_env import CurriculumVecEnv
+from teachers.curriculum import Curriculum
+from teachers.random import Random
 from tests.envs.engine_cases import flat_track
 
 
@@ -64,6 +69,30 @@ class TestContract:
         assert batch.observation_space.shape == (2, 24)
         assert batch.task_space.columns == ["stump_height", "obstacle_spacing"]
         assert batch.mastered_return == 230.0
+
+    def test_is_registered(self) -> None:
+        made = gym.make_vec(
+            "chiron/StumpTracks-v0", 2, vectorization_mode="vector_entry_point", stump_height=(0, 1)
+        )
+        assert isinstance(made.unwrapped, BatchedWalkers)
+        assert made.unwrapped.task_space.high.tolist() == [1, 6]
+        assert gym.make("chiron/StumpTracks-v0").spec.to_json()  # type: ignore[union-attr]
+
+    def test_a_curriculum_drives_it_as_it_drives_the_loop(self) -> None:
+        def play(worlds: Any) -> list[tuple[Any, ...]]:
+            space, rng = StumpTracks.task_space(), np.random.default_rng(0)
+            curriculum = Curriculum(Random(space, seed=0), space, seed=1)
+            vector = CurriculumVecEnv(worlds, curriculum)
+            steps: list[tuple[Any, ...]] = [(vector.reset(),)]
+            for _ in range(150):
+                observations, rewards, dones, infos = vector.step(random_actions(rng, 3))
+                ends = [info.get("episode", {}).get("r") for info in infos]
+                steps.append((observations, rewards, dones, ends))
+            assert curriculum.mastered_return == 230.0
+            return steps
+
+        for given, expected in zip(play(new_batch(3)), play([StumpTracks] * 3), strict=True):
+            assert_same(given, expected)
 
     def test_one_task_serves_all_slots(self) -> None:
         task = {"stump_height": 0.5, "obstacle_spacing": 4.0}
