@@ -61,7 +61,8 @@ class StumpTracks(WalkerEnv):
 
     ## Arguments
     `stump_height`, `obstacle_spacing`: a pair of bounds makes the parameter a dimension of the task, a
-    number fixes it. `body`: name of a walker or a `WalkerBody`.
+    number fixes it. `body`: name of a walker or a `WalkerBody`. `engine`: what steps many of these worlds
+    together, `box2d` or `batched`; results are the same.
 
     ```python
     env = gymnasium.make("chiron/StumpTracks-v0", body="default")
@@ -81,8 +82,9 @@ class StumpTracks(WalkerEnv):
         stump_height: Setting = (0.0, 3.0),
         obstacle_spacing: Setting = (0.0, 6.0),
         body: str | WalkerBody = "default",
+        engine: str = "box2d",
     ) -> None:
-        super().__init__({"stump_height": stump_height, "obstacle_spacing": obstacle_spacing}, body)
+        super().__init__({"stump_height": stump_height, "obstacle_spacing": obstacle_spacing}, body, engine)
 
     def make_track(self, rng: np.random.Generator, **parameters: float) -> Track:
         return stump_track(rng, **parameters)

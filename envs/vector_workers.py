@@ -351,5 +351,15 @@ def _work(pipe: Connection, batch: _SharedBatch, slots: list[int], makers: bytes
 
 
 def make_vector(env_fns: Sequence[EnvFn], n_workers: int) -> VectorEnv[Any, Any, Any]:
-    """Worlds stepped in this process if `n_workers` is 0, and by that many worker processes otherwise."""
+    """Step several worlds together, in the way that they and the caller choose.
+
+    Args:
+        env_fns: One function per slot, each making a new environment.
+        n_workers: How many processes step the worlds; 0 steps them in this one. Worlds whose `engine` is
+            "batched" are stepped by one compiled call in this process, whatever this says.
+    """
+    if env_fns and getattr((world := env_fns[0]()).unwrapped, "engine", None) == "batched":
+        from envs.batched.vector_env import batched
+
+        return batched(world, len(env_fns))
     return VectorWorkers(env_fns, n_workers) if n_workers else VectorLoop(env_fns)

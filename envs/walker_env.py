@@ -19,6 +19,7 @@ from envs.walker_world import LIDAR_RAYS, WalkerWorld
 if TYPE_CHECKING:
     from envs.batched.vector_env import BatchedWalkers
 
+ENGINES = ("box2d", "batched")
 INITIAL_FORCE = 5.0
 """Largest horizontal force on the hull during the first step of an episode, newtons."""
 _FALL_REWARD = -100.0
@@ -44,9 +45,11 @@ class WalkerEnv(gym.Env[NDArray[np.float32], NDArray[np.float32]]):
         settings: For each parameter of the track a pair of bounds, which makes it a dimension of the
             task, or a number, which fixes it.
         body: The walker, by name or as data.
+        engine: What steps many of these worlds together: "box2d" in a loop or in worker processes, "batched"
+            all in one compiled call (`envs.batched`). It does not change what happens in them.
 
     Raises:
-        ValueError: If no parameter is left to the task, bounds are reversed, or the body is unknown.
+        ValueError: If no parameter is left to the task, bounds are reversed, or body or engine is unknown.
 
     Attributes:
         task_space: The space of this world's tasks.
@@ -65,7 +68,12 @@ class WalkerEnv(gym.Env[NDArray[np.float32], NDArray[np.float32]]):
     return_range: ClassVar[tuple[float, float]] = (-150.0, 350.0)
     mastered_return: ClassVar[float] = 230.0
 
-    def __init__(self, settings: Mapping[str, Setting], body: str | WalkerBody) -> None:
+    def __init__(
+        self, settings: Mapping[str, Setting], body: str | WalkerBody, engine: str = "box2d"
+    ) -> None:
+        if engine not in ENGINES:
+            raise ValueError(f"engine={engine!r} must be one of {list(ENGINES)}")
+        self.engine = engine
         self.settings = TaskSettings(settings, self.units, self.easy_high)
         self.body = find_body(body)
         actions: spaces.Box[Any] = spaces.Box(-1.0, 1.0, (len(self.body.joints),), np.float32)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import gymnasium as gym
 import numba
 import numpy as np
 from gymnasium.utils import seeding
@@ -12,6 +13,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
+from envs.action_repeat import ActionRepeat
 from envs.batched import layout
 from envs.batched.body import body_record
 from envs.batched.engine import Scratch, build_worlds, step_worlds
@@ -45,17 +47,23 @@ class BatchedWalkers(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArray
         world: A world of the kind wanted. It says what tasks, tracks, body and episodes are, and is not
             stepped itself.
         num_envs: How many slots.
+        action_repeat: How often each action is played in a row, as one step whose reward is the sum; in a
+            slot whose episode ends, no further.
 
     Raises:
-        ValueError: If there are no slots, or the body is larger than the engine's arrays.
+        ValueError: If there are no slots, an action would not be played, or the body is larger than the
+            engine's arrays.
 
     Attributes:
         steps: How often all slots were stepped.
     """
 
-    def __init__(self, world: WalkerEnv, num_envs: int) -> None:
+    def __init__(self, world: WalkerEnv, num_envs: int, action_repeat: int = 1) -> None:
         if num_envs < 1:
             raise ValueError(f"num_envs={num_envs} must be at least 1")
+        if action_repeat < 1:
+            raise ValueError(f"action_repeat={action_repeat} must be at least 1")
+        self.action_repeat = action_repeat
         self.num_envs = num_envs
         self.world = world
         self.single_observation_space = world.observation_space
@@ -269,7 +277,7 @@ class BatchedWalkers(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArray
     ) -> tuple[
         NDArray[np.float32], NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]
     ]:
-        """Advance every slot by one fiftieth of a second.
+        """Advance every slot by one fiftieth of a second, or as many as actions are repeated.
 
         Args:
             actions: float32 of shape (n, joints).
@@ -286,7 +294,14 @@ class BatchedWalkers(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArray
             slot = int(np.flatnonzero(~self._started)[0])
             raise RuntimeError(f"call reset() before step(): slot {slot} has no episode")
         self._actions[:] = actions
-        self._advance(self._everyone, self._actions, starting=False)
+        slots = self._everyone
+        rewards = np.zeros(self.num_envs)
+        for _ in range(self.action_repeat):
+            self._advance(slots, self._actions, starting=False)
+            rewards[slots] += self._rewards[slots]
+            slots = slots[~(self._terminated | self._truncated)[slots]]
+            if not len(slots):
+                break
         self.steps += 1
         infos: dict[str, Any] = {}
         ended = self._terminated | self._truncated
@@ -295,7 +310,7 @@ class BatchedWalkers(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArray
             infos = {"is_success": mastered & ended, "_is_success": ended}
         return (
             self._observations.copy(),
-            self._rewards.copy(),
+            rewards,
             self._terminated.copy(),
             self._truncated.copy(),
             infos,
@@ -356,3 +371,15 @@ class BatchedWalkers(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArray
             if saved is not None:
                 generator = self._generator(slot, 0)
                 generator.bit_generator.state = saved
+
+
+def batched(world: gym.Env[Any, Any], num_envs: int) -> BatchedWalkers:
+    """Many worlds like the given one: a walker, or one that is acted upon more slowly.
+
+    Raises:
+        ValueError: If the world is something else.
+    """
+    inner = world.env if isinstance(world, ActionRepeat) else world
+    if not isinstance(inner, WalkerEnv):
+        raise ValueError(f"the batched engine steps walkers, alone or in ActionRepeat, not {world}")
+    return BatchedWalkers(inner, num_envs, world.times if isinstance(world, ActionRepeat) else 1)

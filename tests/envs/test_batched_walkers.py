@@ -10,10 +10,12 @@ from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
 import envs  # noqa: F401 (registers the worlds)
-from envs.batched.vector_env import BatchedWalkers, EngineError
+from envs.action_repeat import ActionRepeat
+from envs.batched.vector_env import BatchedWalkers, EngineError, batched
 from envs.stump_tracks import StumpTracks
 from envs.track import GROUND_LEVEL, Track
 from envs.vector_loop import VectorLoop
+from envs.vector_workers import make_vector
 from envs.walker_body import BodyPart, WalkerBody, legged_body
 from students.curriculum_vec_env import CurriculumVecEnv
 from teachers.curriculum import Curriculum
@@ -93,6 +95,28 @@ class TestContract:
 
         for given, expected in zip(play(new_batch(3)), play([StumpTracks] * 3), strict=True):
             assert_same(given, expected)
+
+    def test_repeats_actions_as_the_wrapper_does(self) -> None:
+        def slow_world() -> gym.Env[Any, Any]:
+            return ActionRepeat(StumpTracks(engine="batched"), 4)
+
+        batch, loop = make_vector([slow_world] * 4, n_workers=2), VectorLoop([slow_world] * 4)
+        assert isinstance(batch, BatchedWalkers)
+        assert_same(batch.reset(seed=0), loop.reset(seed=0))
+        rng = np.random.default_rng(1)
+        for _ in range(60):
+            actions = random_actions(rng, 4)
+            given, expected = batch.step(actions), loop.step(actions)
+            assert_same(given, expected)
+            if (ended := given[2] | given[3]).any():
+                options = {"reset_mask": ended}
+                assert_same(batch.reset(seed=7, options=options), loop.reset(seed=7, options=options))
+
+    def test_only_walkers_are_batched(self) -> None:
+        with pytest.raises(ValueError, match="steps walkers, alone or in ActionRepeat, not"):
+            batched(gym.make("CartPole-v1"), 2)
+        with pytest.raises(ValueError, match=r"engine='bullet' must be one of \['box2d', 'batched'\]"):
+            StumpTracks(engine="bullet")
 
     def test_one_task_serves_all_slots(self) -> None:
         task = {"stump_height": 0.5, "obstacle_spacing": 4.0}
