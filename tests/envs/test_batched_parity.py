@@ -76,3 +76,23 @@ def test_every_number_is_box2ds(body_name: str) -> None:
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_every_number_is_box2ds_for_long(body_name: str, seed: int) -> None:
     compare(body_name, steps=30_000, seed=seed)
+
+
+@pytest.mark.parametrize("body_name", ["default", "quadruped"])
+def test_fallen_walkers_fall_asleep_and_wake_as_in_box2d(body_name: str) -> None:
+    body, rng = WALKERS[body_name], np.random.default_rng(0)
+    batch, reference = BatchedWalkers(StumpTracks(body=body), 1), StumpTracks(body=body)
+    track = TRACKS["rough"](rng)
+    batch.start([0], [track], [3.0])
+    reference.start(track, 3.0)
+    slept = 0
+    for step in range(500):
+        # A push at the start to fall by, and one later to wake up by.
+        pushed = step < 20 or 400 <= step < 410
+        actions = rng.uniform(-1, 1, (1, len(body.joints))).astype(np.float32) * pushed
+        observed, *_ = batch.step(actions)
+        expected, *_ = reference.step(actions[0])
+        np.testing.assert_array_equal(observed[0], expected, f"step {step}")
+        np.testing.assert_array_equal(engine_state(batch, 0), box2d_state(reference), f"step {step}")
+        slept += not batch.state_dict()["worlds"]["parts"]["awake"][0, 0]
+    assert slept > 0
