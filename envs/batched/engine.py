@@ -27,6 +27,12 @@ from envs.batched.world import collide, finish_step, spawn
 
 _log = logging.getLogger(__name__)
 
+# Numba's OpenMP threads share torch's settings: a student with one thread would get as many as the engine,
+# which made training twenty times slower. Its own pool leaves torch alone; one Python thread at a time may
+# use it.
+if numba.config.THREADING_LAYER == "default":
+    numba.config.THREADING_LAYER = "workqueue"
+
 _CACHE_LINE = 64
 _FEWEST_LANES = 3
 """From how many worlds on lanes are faster than one world after another."""

@@ -6,11 +6,13 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import pytest
+import torch
 from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
 import envs  # noqa: F401 (registers the worlds)
 from envs.action_repeat import ActionRepeat
+from envs.batched.layout import LANES
 from envs.batched.vector_env import BatchedWalkers, EngineError, batched
 from envs.stump_tracks import StumpTracks
 from envs.track import GROUND_LEVEL, Track
@@ -139,6 +141,16 @@ class TestContract:
         copy = first.copy()
         batch.step(np.zeros((3, 4)))
         np.testing.assert_array_equal(first, copy)
+
+    def test_leaves_torchs_threads_alone(self) -> None:
+        before = torch.get_num_threads()
+        torch.set_num_threads(1)
+        slots = 8 * LANES
+        batch = new_batch(slots)
+        batch.reset(seed=0)
+        batch.step(np.zeros((slots, 4)))
+        assert torch.get_num_threads() == 1
+        torch.set_num_threads(before)
 
 
 class TestState:
