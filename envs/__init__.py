@@ -27,4 +27,8 @@ __all__ = [
 ]
 
 for world in (StumpTracks, HexagonTracks, StumpSequence, ObstacleTracks, OpenEndedTracks):
-    gymnasium.register(f"chiron/{world.__name__}-v0", f"{world.__module__}:{world.__name__}")
+    gymnasium.register(
+        f"chiron/{world.__name__}-v0",
+        f"{world.__module__}:{world.__name__}",
+        vector_entry_point=f"{world.__module__}:batched",
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import gymnasium as gym
+from gymnasium.vector import VectorEnv
 
 
 class ActionRepeat(gym.Wrapper[Any, Any, Any, Any]):
@@ -36,3 +37,11 @@ class ActionRepeat(gym.Wrapper[Any, Any, Any, Any]):
             if terminated or truncated:
                 break
         return observation, total, terminated, truncated, info
+
+    def make_batch(self, num_envs: int, n_threads: int) -> VectorEnv[Any, Any, Any] | None:
+        """Many worlds like this one, stepped in one call, if the world inside can be; None otherwise."""
+        make_batch = getattr(self.env, "make_batch", None)
+        if make_batch is None:
+            return None
+        batch: VectorEnv[Any, Any, Any] | None = make_batch(num_envs, n_threads, self.times)
+        return batch

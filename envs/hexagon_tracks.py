@@ -48,6 +48,7 @@ class HexagonTracks(ObstacleTracks):
         roughness: Setting = 0.0,
         body: str | WalkerBody = "default",
         render_mode: str | None = None,
+        engine: str = "batched",
     ) -> None:
         super().__init__(
             stump_height=None,
@@ -56,4 +57,8 @@ class HexagonTracks(ObstacleTracks):
             roughness=roughness,
             body=body,
             render_mode=render_mode,
+            engine=engine,
         )
+
+
+batched = HexagonTracks.batched

@@ -64,6 +64,7 @@ class ObstacleTracks(WalkerEnv):
         roughness: Setting = 0.0,
         body: str | WalkerBody = "default",
         render_mode: str | None = None,
+        engine: str = "batched",
     ) -> None:
         settings = {
             "stump_height": stump_height,
@@ -80,7 +81,7 @@ class ObstacleTracks(WalkerEnv):
             raise ValueError("one of stump_height, hexagon and stump_sizes must be given")
         if obstacle_spacing is None or roughness is None:
             raise ValueError("obstacle_spacing and roughness must be a number or [low, high]")
-        super().__init__(settings, body, render_mode)
+        super().__init__(settings, body, render_mode, engine)
 
     def make_track(self, rng: np.random.Generator, **parameters: Any) -> Track:
         kinds: list[Obstacle] = []
@@ -92,3 +93,6 @@ class ObstacleTracks(WalkerEnv):
         if "stump_sizes" in parameters:
             kinds.append(StumpRow(parameters["stump_sizes"]))
         return obstacle_track(rng, kinds, parameters["obstacle_spacing"], parameters["roughness"])
+
+
+batched = ObstacleTracks.batched

@@ -113,6 +113,7 @@ high, up or down, and four steps long; none if high < 0.2 |
         body: str | WalkerBody = "default",
         test_world: str | None = None,
         render_mode: str | None = None,
+        engine: str = "batched",
     ) -> None:
         if test_world is not None and test_world not in TEST_WORLDS:
             raise ValueError(f"test_world={test_world!r} must be one of {list(TEST_WORLDS)}")
@@ -129,7 +130,7 @@ high, up or down, and four steps long; none if high < 0.2 |
         missing = [name for name, setting in settings.items() if setting is None]
         if missing:
             raise ValueError(f"{missing[0]}=None must be a number or [low, high]")
-        super().__init__(settings, body, render_mode)
+        super().__init__(settings, body, render_mode, engine)
         self.test_world = test_world
 
     def make_track(self, rng: np.random.Generator, **parameters: float) -> Track:
@@ -139,6 +140,9 @@ high, up or down, and four steps long; none if high < 0.2 |
                 return course_track(rng, 1.0, hardcore_kinds())
             parameters = {**_EASIEST, **test}
         return course_track(rng, parameters["roughness"], _kinds(parameters))
+
+
+batched = OpenEndedTracks.batched
 
 
 def _kinds(parameters: Mapping[str, float]) -> list[FeatureKind]:

@@ -41,6 +41,7 @@ class StumpSequence(ObstacleTracks):
         roughness: Setting = 0.0,
         body: str | WalkerBody = "default",
         render_mode: str | None = None,
+        engine: str = "batched",
     ) -> None:
         super().__init__(
             stump_height=None,
@@ -49,4 +50,8 @@ class StumpSequence(ObstacleTracks):
             roughness=roughness,
             body=body,
             render_mode=render_mode,
+            engine=engine,
         )
+
+
+batched = StumpSequence.batched

@@ -351,5 +351,19 @@ def _work(pipe: Connection, batch: _SharedBatch, slots: list[int], makers: bytes
 
 
 def make_vector(env_fns: Sequence[EnvFn], n_workers: int) -> VectorEnv[Any, Any, Any]:
-    """Worlds stepped in this process if `n_workers` is 0, and by that many worker processes otherwise."""
+    """Many worlds as one vector env without autoreset.
+
+    Worlds that can be stepped in one compiled call have a method `make_batch`, and are, if one function makes
+    them all. Others are stepped one by one.
+
+    Args:
+        env_fns: One function per slot, each making a new world.
+        n_workers: How many processes step the worlds, 0 for this one; for worlds that are stepped in one
+            call, in how many threads.
+    """
+    if all(env_fn is env_fns[0] for env_fn in env_fns):
+        make_batch = getattr(env_fns[0](), "make_batch", None)
+        batch: VectorEnv[Any, Any, Any] | None = make_batch and make_batch(len(env_fns), max(1, n_workers))
+        if batch is not None:
+            return batch
     return VectorWorkers(env_fns, n_workers) if n_workers else VectorLoop(env_fns)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, overload
 
 import gymnasium as gym
 import numpy as np
@@ -17,7 +17,12 @@ from envs.walker_body import WalkerBody, find_body
 from envs.walker_drawing import WalkerDrawing
 from envs.walker_world import LIDAR_RAYS, STEPS_PER_SECOND, WalkerWorld
 
-_INITIAL_FORCE = 5.0
+if TYPE_CHECKING:
+    from envs.batched.vector_env import BatchedWalkers
+
+ENGINES = ("batched", "box2d")
+INITIAL_FORCE = 5.0
+"""Largest horizontal force on the hull during the first step of an episode, newtons."""
 _FALL_REWARD = -100.0
 
 
@@ -42,10 +47,13 @@ class WalkerEnv(gym.Env[NDArray[np.float32], NDArray[np.float32]]):
             task, a fixed value, or None, which leaves it out.
         body: The walker, by name or as data.
         render_mode: None, "human" for a window that shows every step, or "rgb_array".
+        engine: What steps many of these worlds together: "batched" all in one compiled call
+            (`envs.batched`), "box2d" in a loop or in worker processes. It does not change what happens in
+            them.
 
     Raises:
-        ValueError: If no parameter is left to the task, bounds are reversed, or the body or the render mode
-            is unknown.
+        ValueError: If no parameter is left to the task, bounds are reversed, or the body, the render mode or
+            the engine is unknown.
 
     Attributes:
         task_space: The space of this world's tasks.
@@ -70,11 +78,18 @@ class WalkerEnv(gym.Env[NDArray[np.float32], NDArray[np.float32]]):
     draw_lidar: bool = False
 
     def __init__(
-        self, settings: Mapping[str, Setting], body: str | WalkerBody, render_mode: str | None = None
+        self,
+        settings: Mapping[str, Setting],
+        body: str | WalkerBody,
+        render_mode: str | None = None,
+        engine: str = "batched",
     ) -> None:
         if render_mode not in (None, *self.metadata["render_modes"]):
             raise ValueError(f"render_mode={render_mode!r} must be one of {self.metadata['render_modes']}")
+        if engine not in ENGINES:
+            raise ValueError(f"engine={engine!r} must be one of {list(ENGINES)}")
         self.render_mode = render_mode
+        self.engine = engine
         self.settings = TaskSettings(settings, self.quantities)
         self.body = find_body(body)
         actions: spaces.Box[Any] = spaces.Box(-1.0, 1.0, (len(self.body.joints),), np.float32)
@@ -82,6 +97,34 @@ class WalkerEnv(gym.Env[NDArray[np.float32], NDArray[np.float32]]):
         self.observation_space = self._make_observation_space()
         self._world: WalkerWorld | None = None
         self._drawing: WalkerDrawing | None = None
+
+    def make_batch(self, num_envs: int, n_threads: int, action_repeat: int = 1) -> BatchedWalkers | None:
+        """Many worlds like this one, stepped in one compiled call; None if its engine is another one.
+
+        Args:
+            num_envs: How many.
+            n_threads: In how many threads they are stepped.
+            action_repeat: How often each action is played, as by `ActionRepeat`.
+        """
+        if self.engine != "batched":
+            return None
+        # Only now: importing the engine takes longer than everything else.
+        from envs.batched.vector_env import BatchedWalkers
+
+        return BatchedWalkers(self, num_envs, n_threads, action_repeat)
+
+    @classmethod
+    def batched(cls, num_envs: int, n_threads: int = 1, **settings: Any) -> BatchedWalkers:
+        """Many of these worlds, stepped in one compiled call: what `gymnasium.make_vec` gives.
+
+        Args:
+            num_envs: How many.
+            n_threads: In how many threads they are stepped.
+            settings: Arguments of the world.
+        """
+        from envs.batched.vector_env import BatchedWalkers
+
+        return BatchedWalkers(cls(**settings), num_envs, n_threads)
 
     def _make_observation_space(self) -> spaces.Box[Any]:
         # The bounds of Gymnasium's walker: speeds are given in rated speeds, of which impacts add a few.
@@ -123,7 +166,7 @@ class WalkerEnv(gym.Env[NDArray[np.float32], NDArray[np.float32]]):
         super().reset(seed=seed)
         task = self.task_space.to_vector((options or {}).get("task"))
         track = self.make_track(self.np_random, **self.settings.values_in(task))
-        force = self.np_random.uniform(-_INITIAL_FORCE, _INITIAL_FORCE)
+        force = self.np_random.uniform(-INITIAL_FORCE, INITIAL_FORCE)
         try:
             return self.start(track, force), {"task": task}
         except ValueError as error:

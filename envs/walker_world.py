@@ -20,9 +20,9 @@ LIDAR_RAYS = 10
 
 _VELOCITY_ITERATIONS = 180
 _POSITION_ITERATIONS = 60
-_GROUND_FRICTION = 2.5
+GROUND_FRICTION = 2.5
 _GROUND_CATEGORY, _WALKER_CATEGORY = 0x0001, 0x0020
-_RAYS = [
+LIDAR_RAY_VECTORS = [
     (LIDAR_RANGE * math.sin(1.5 * k / LIDAR_RAYS), -LIDAR_RANGE * math.cos(1.5 * k / LIDAR_RAYS))
     for k in range(LIDAR_RAYS)
 ]
@@ -55,8 +55,8 @@ class _FixtureStamp:
         body.CreateFixture(self._definition)
 
 
-_GROUND = _FixtureStamp(Box2D.b2EdgeShape(), friction=_GROUND_FRICTION, categoryBits=_GROUND_CATEGORY)
-_OBSTACLE = _FixtureStamp(Box2D.b2PolygonShape(), friction=_GROUND_FRICTION, categoryBits=_GROUND_CATEGORY)
+_GROUND = _FixtureStamp(Box2D.b2EdgeShape(), friction=GROUND_FRICTION, categoryBits=_GROUND_CATEGORY)
+_OBSTACLE = _FixtureStamp(Box2D.b2PolygonShape(), friction=GROUND_FRICTION, categoryBits=_GROUND_CATEGORY)
 _PART = _FixtureStamp(Box2D.b2PolygonShape(), categoryBits=_WALKER_CATEGORY, maskBits=_GROUND_CATEGORY)
 
 
@@ -162,7 +162,7 @@ class WalkerWorld:
     def lidar_ends(self) -> NDArray[np.float64]:
         """Where the rays of the last observation end, metres, shape (10, 2); all start at the hull."""
         lengths = np.array(self._lidar.fractions)[:, None]
-        ends: NDArray[np.float64] = np.array(self._hull.position) + np.array(_RAYS) * lengths
+        ends: NDArray[np.float64] = np.array(self._hull.position) + np.array(LIDAR_RAY_VECTORS) * lengths
         return ends
 
     def pose(self) -> tuple[float, float]:
@@ -227,7 +227,7 @@ class _Lidar(Box2D.b2RayCastCallback):  # type: ignore[misc]  # Box2D is untyped
     def scan(self, world: Box2D.b2World, origin: Box2D.b2Vec2) -> list[float]:
         x, y = origin
         fractions = []
-        for dx, dy in _RAYS:
+        for dx, dy in LIDAR_RAY_VECTORS:
             self._fraction = 1.0
             world.RayCast(self, origin, (x + dx, y + dy))
             fractions.append(self._fraction)

@@ -1,0 +1,47 @@
+"""How the engine's functions are compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import numba
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+Record = Any
+"""A record of one of the dtypes in `layout`, which compiled code gets as a pointer."""
+
+Number = Any
+"""A float32; static types for it would only get in the way of code that is typed when it is compiled."""
+
+Lane = Any
+"""A float32, or the float32 numbers of `LANES` worlds side by side."""
+
+Flag = Any
+"""What comparing lanes gives: a bool, or one bool per world."""
+
+
+def kernel(function: Function) -> Function:
+    """Compile a function that other compiled functions call.
+
+    Reference counting is left out (nothing here allocates), and so are checks for division by zero, which
+    follows IEEE 754 as it does in Box2D.
+    """
+    compiled = numba.njit(_nrt=False, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)(
+        function
+    )
+    return cast(Function, compiled)
+
+
+def entry_point(parallel: bool = False) -> Callable[[Function], Function]:
+    """Compile a function that Python calls, and keep the result in Numba's cache.
+
+    Numba notices changes of a function's own file alone, and of what its closure holds. So a function must
+    hold a fingerprint of the package's sources in its closure.
+    """
+
+    def compile_later(function: Function) -> Function:
+        return cast(Function, numba.njit(parallel=parallel, cache=True, error_model="numpy")(function))
+
+    return compile_later

@@ -1,0 +1,97 @@
+"""The batched engine against Box2D: every number of every step, to the last bit."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from envs.batched.vector_env import BatchedWalkers
+from envs.stump_tracks import StumpTracks
+from tests.envs.engine_cases import POLICIES, TRACKS, WALKERS
+
+SLOTS = 18
+"""One block of lanes, and a few worlds that are solved one by one."""
+
+
+def box2d_state(world: StumpTracks) -> NDArray[np.float64]:
+    assert world._world is not None
+    parts: list[Any] = world._world._parts
+    return np.array(
+        [[*part.position, part.angle, *part.linearVelocity, part.angularVelocity] for part in parts]
+    )
+
+
+def engine_state(batch: BatchedWalkers, slot: int) -> NDArray[np.float64]:
+    parts = batch.state_dict()["worlds"]["parts"][slot][: len(batch.world.body.parts)]
+    return np.stack([parts[name] for name in ("p_x", "p_y", "a", "v_x", "v_y", "w")], axis=1)
+
+
+def compare(body_name: str, steps: int, seed: int) -> int:
+    """Play episodes in both engines on all kinds of tracks and with all policies; returns steps compared."""
+    body = WALKERS[body_name]
+    joints = len(body.joints)
+    cases = list(product(TRACKS, POLICIES))
+    batch = BatchedWalkers(StumpTracks(body=body), SLOTS)
+    references = [StumpTracks(body=body) for _ in range(SLOTS)]
+    rngs = [np.random.default_rng([seed, slot]) for slot in range(SLOTS)]
+    policies = [POLICIES[cases[slot % len(cases)][1]](joints) for slot in range(SLOTS)]
+    observations = np.zeros(batch.observation_space.shape or (), np.float32)
+    finished = np.ones(SLOTS, np.bool_)
+    compared = 0
+    while compared < steps:
+        slots = np.flatnonzero(finished).tolist()
+        if slots:
+            tracks = [TRACKS[cases[slot % len(cases)][0]](rngs[slot]) for slot in slots]
+            forces = [float(rngs[slot].uniform(-5, 5)) for slot in slots]
+            observed = batch.start(slots, tracks, forces)
+            for i, slot in enumerate(slots):
+                policies[slot] = POLICIES[cases[slot % len(cases)][1]](joints)
+                observations[slot] = references[slot].start(tracks[i], forces[i])
+                np.testing.assert_array_equal(observed[slot], observations[slot])
+        actions = np.stack([policies[slot](rngs[slot], observations[slot]) for slot in range(SLOTS)])
+        observed, rewards, terminated, truncated, _ = batch.step(actions)
+        for slot, reference in enumerate(references):
+            expected = reference.step(actions[slot])
+            where = f"{cases[slot % len(cases)]} with {body_name}, slot {slot}"
+            np.testing.assert_array_equal(engine_state(batch, slot), box2d_state(reference), where)
+            np.testing.assert_array_equal(observed[slot], expected[0], where)
+            assert (rewards[slot], terminated[slot], truncated[slot]) == expected[1:4], where
+            observations[slot] = expected[0]
+            finished[slot] = expected[2] or expected[3]
+        compared += SLOTS
+    return compared
+
+
+@pytest.mark.parametrize("body_name", list(WALKERS))
+def test_every_number_is_box2ds(body_name: str) -> None:
+    compare(body_name, steps=7000, seed=0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("body_name", list(WALKERS))
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_every_number_is_box2ds_for_long(body_name: str, seed: int) -> None:
+    compare(body_name, steps=30_000, seed=seed)
+
+
+def test_a_fallen_walker_falls_asleep_and_wakes_as_in_box2d() -> None:
+    body, rng = WALKERS["default"], np.random.default_rng(0)
+    batch, reference = BatchedWalkers(StumpTracks(body=body), 1), StumpTracks(body=body)
+    track = TRACKS["rough"](rng)
+    batch.start([0], [track], [3.0])
+    reference.start(track, 3.0)
+    slept = 0
+    for step in range(500):
+        # A push at the start to fall by, and one later to wake up by.
+        pushed = step < 20 or 400 <= step < 410
+        actions = rng.uniform(-1, 1, (1, len(body.joints))).astype(np.float32) * pushed
+        observed, *_ = batch.step(actions)
+        expected, *_ = reference.step(actions[0])
+        np.testing.assert_array_equal(observed[0], expected, f"step {step}")
+        np.testing.assert_array_equal(engine_state(batch, 0), box2d_state(reference), f"step {step}")
+        slept += not batch.state_dict()["worlds"]["parts"]["awake"][0, 0]
+    assert slept > 0
