@@ -173,7 +173,7 @@ def _sub_step(solver: Record, body: Record, state: Record, b: int, h: Number, sc
     state.c0_x, state.c0_y, state.a0 = solver.c_x[b, 0], solver.c_y[b, 0], solver.a[b, 0]
     for row in range(solver.n_rows):
         init_contact(solver, body, row)
-    # The iterations soon repeat themselves, mostly with period 1 or 2; then only the phase counts.
+    # Most iterations come to repeat earlier ones exactly; then only the phase counts.
     left = VELOCITY_ITERATIONS
     while left > 0:
         for row in range(solver.n_rows):
