@@ -21,7 +21,7 @@ from envs.walker_env import INITIAL_FORCE, WalkerEnv
 
 _PROBLEMS = {
     layout.TOO_MANY_CONTACTS: (
-        f"has more than {layout.MAX_CONTACTS} contacts (MAX_CONTACTS in envs/batched/layout.py)"
+        f"has more than {layout.MAX_CONTACTS} contacts, which is all the engine takes: use engine=box2d"
     ),
     layout.NOT_FINITE: "is not finite any more",
     layout.BAD_OBSTACLE: (

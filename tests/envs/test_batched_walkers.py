@@ -18,7 +18,7 @@ from envs.stump_tracks import StumpTracks
 from envs.track import GROUND_LEVEL, Track
 from envs.vector_loop import VectorLoop
 from envs.vector_workers import make_vector
-from envs.walker_body import BodyPart, WalkerBody, legged_body
+from envs.walker_body import legged_body
 from students.curriculum_vec_env import CurriculumVecEnv
 from teachers.curriculum import Curriculum
 from teachers.random import Random
@@ -263,10 +263,6 @@ class TestBadInput:
         centipede = legged_body("centipede", ((-9, -9), (9, -9), (0, 9)), 9, 3, 9, (0.0,) * 5, 80.0, 0.0)
         with pytest.raises(ValueError, match="'centipede' has 21 parts"):
             BatchedWalkers(StumpTracks(body=centipede), 1)
-        part = BodyPart(((0, 0), (1, 0), (0, 1)), (0, 0), 0.0, 1.0, 0.2, is_hull=True)
-        loose = WalkerBody("loose", (part, part), (), 1.0, 80.0, 0.0)
-        with pytest.raises(ValueError, match=r"parts \[0\] of body 'loose' are not joined"):
-            BatchedWalkers(StumpTracks(body=loose), 1)
 
     def test_tracks_longer_than_the_arrays_make_them_grow(self) -> None:
         rng = np.random.default_rng(0)
