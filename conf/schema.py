@@ -34,7 +34,8 @@ class RunConfig:
         student: Who learns: a Stable-Baselines3 algorithm, by `_target_`.
         total_steps: Environment steps of training.
         n_envs: Worlds played side by side.
-        n_workers: Processes that step the worlds; 0 steps them in the run's own. Results do not depend on it.
+        n_workers: Processes that step the worlds, 0 for the run's own; threads, where one compiled call steps
+            them all. Results do not depend on it.
         seed: Seeds everything the run draws.
         device: Where the student's networks live: auto, cpu, cuda or cuda:N.
         threads: CPU threads for the student's networks.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ _SPREAD = 0.1
 _SMALLEST_SIZE = 0.05
 _SMALLEST_GAP = 0.01
 _PIXEL = 1 / 30
+_PAD = STEP * np.arange(START_PAD_STEPS + 1)
+"""Points of the start pad's ground."""
 
 
 class Obstacle(ABC):
@@ -79,7 +82,9 @@ class Stump(Obstacle):
         rotation = np.zeros(n)
         if self.rotation is not None:
             rotation = np.clip(rng.normal(self.rotation, _SPREAD, n), 0, 2 * np.pi)
-        return np.stack([height, width, rotation], axis=1)
+        numbers = np.empty((n, 3))
+        numbers[:, 0], numbers[:, 1], numbers[:, 2] = height, width, rotation
+        return numbers
 
     def lengths(self, numbers: Numbers) -> Numbers:
         return STEP * numbers[:, 1]
@@ -164,7 +169,7 @@ def obstacle_track(
     """
     start = START_PAD_STEPS * STEP
     gap = max(_SMALLEST_GAP, spacing)
-    most = int(np.ceil((LENGTH - start) / (min(kind.shortest for kind in kinds) + gap)))
+    most = math.ceil((LENGTH - start) / (min(kind.shortest for kind in kinds) + gap))
     kind_of = rng.integers(len(kinds), size=most) if len(kinds) > 1 else np.zeros(most, dtype=np.int64)
     drawn = [kind.draw(rng, most) for kind in kinds]
     lengths = np.choose(kind_of, [kind.lengths(numbers) for kind, numbers in zip(kinds, drawn, strict=True)])
@@ -172,15 +177,17 @@ def obstacle_track(
     count = int(np.searchsorted(left, LENGTH))
     left, lengths, kind_of = left[:count], lengths[:count], kind_of[:count]
 
-    gap_ends = STEP * np.arange(1, np.ceil(gap / STEP) if roughness else 1)
+    gap_ends = STEP * np.arange(1, math.ceil(gap / STEP) if roughness else 1)
     gap_ends = np.concatenate([[0.0], gap_ends, [gap]])
     level = _levels(rng, count, len(gap_ends), roughness)
     x = (left + lengths)[:, None] + gap_ends
-    pad = np.full((START_PAD_STEPS + 1, 2), GROUND_LEVEL)
-    pad[:, 0] = STEP * np.arange(START_PAD_STEPS + 1)
-    ground = np.concatenate([pad, np.stack([x.ravel(), level.ravel()], axis=1)])
+    ground = np.full((len(_PAD) + x.size, 2), GROUND_LEVEL, dtype=np.float32)
+    ground[: len(_PAD), 0] = _PAD
+    ground[len(_PAD) :, 0] = x.ravel()
+    ground[len(_PAD) :, 1] = level.ravel()
 
-    foot = np.stack([left, level[:, 0]], axis=1)[:, None, None]
+    foot = np.empty((count, 1, 1, 2))
+    foot[:, 0, 0, 0], foot[:, 0, 0, 1] = left, level[:, 0]
     polygons: list[Sequence[NDArray[np.float32]]] = [()] * count
     for index, (kind, numbers) in enumerate(zip(kinds, drawn, strict=True)):
         mine = np.flatnonzero(kind_of == index)
@@ -191,7 +198,7 @@ def obstacle_track(
             corners = [[convex_hull(p).astype(np.float32) for p in specimen] for specimen in points]
         for slot, specimen in zip(mine.tolist(), corners, strict=True):
             polygons[slot] = specimen
-    return Track(ground.astype(np.float32), tuple(chain.from_iterable(polygons)))
+    return Track(ground, tuple(chain.from_iterable(polygons)))
 
 
 def _levels(rng: np.random.Generator, count: int, points: int, roughness: float) -> Numbers:
@@ -217,6 +224,8 @@ def _size(
 
 def _rectangles(left: Numbers, width: Numbers, height: Numbers) -> Numbers:
     """Corners of rectangles on the ground, shape (…, 4, 2), from arrays of shape (…)."""
-    bottom = np.zeros_like(height)
-    corners = [(left, bottom), (left + width, bottom), (left + width, height), (left, height)]
-    return np.stack([np.stack(corner, axis=-1) for corner in corners], axis=-2)
+    corners = np.zeros((*height.shape, 4, 2))
+    corners[..., 0, 0] = corners[..., 3, 0] = left
+    corners[..., 1, 0] = corners[..., 2, 0] = left + width
+    corners[..., 2, 1] = corners[..., 3, 1] = height
+    return corners

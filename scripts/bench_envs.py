@@ -9,10 +9,12 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
 import envs  # noqa: F401 (registers the worlds)
+from envs.batched.vector_env import BatchedWalkers
 from envs.stump_tracks import StumpTracks
 from scripts.bench_timing import Timing, time_in_turns
 
@@ -25,6 +27,11 @@ _WORLDS: dict[str, dict[str, Any]] = {
     "StumpSequence": {},
     "OpenEndedTracks": {},
 }
+_BATCHES: dict[str, dict[str, Any]] = {
+    "16 StumpTracks at once": {"num_envs": 16},
+    "256 StumpTracks at once": {"num_envs": 256},
+    "256 quadrupeds at once": {"num_envs": 256, "body": "quadruped"},
+}
 _EPISODE_STEPS = 100
 _STEPS = 1000
 """Steps of one turn."""
@@ -32,7 +39,7 @@ _RESETS = 20
 
 
 def benchmark(console: Console, options: argparse.Namespace) -> dict[str, Any]:
-    """Time all walker worlds and Gymnasium's in turns, print the tables, and return what was measured.
+    """Time all walker worlds, one by one and batched, and Gymnasium's; print the tables; return the figures.
 
     Args:
         console: Where to print.
@@ -41,13 +48,16 @@ def benchmark(console: Console, options: argparse.Namespace) -> dict[str, Any]:
     worlds = {_PEER: gym.make("BipedalWalker-v3").unwrapped}
     for name, arguments in _WORLDS.items():
         worlds[name] = gym.make(f"chiron/{name.partition(',')[0]}-v0", **arguments).unwrapped
+    batches = {name: StumpTracks.batched(**arguments) for name, arguments in _BATCHES.items()}
     console.print("Timing worlds…")
-    steps = time_in_turns(
-        {name: _player(world) for name, world in worlds.items()}, options.rounds, process_time
-    )
-    resets = time_in_turns(
-        {name: _resetter(world) for name, world in worlds.items()}, options.rounds, process_time
-    )
+    players = {name: _player(world) for name, world in worlds.items()}
+    players |= {name: _batch_player(batch) for name, batch in batches.items()}
+    steps = time_in_turns(players, options.rounds, process_time)
+    resetters = {name: _resetter(world) for name, world in worlds.items()}
+    resetters |= {name: _batch_resetter(batch) for name, batch in batches.items()}
+    resets = time_in_turns(resetters, options.rounds, process_time)
+    threads = {f"{n} threads": _batch_player(StumpTracks.batched(256, n_threads=n)) for n in (1, 2)}
+    wall = time_in_turns(threads, options.rounds)
     crowded = StumpTracks(obstacle_spacing=(0, 1e-6))
     densest = time_in_turns({"densest": _resetter(crowded)}, options.rounds, process_time)["densest"]
     shares = _shares(StumpTracks())
@@ -55,11 +65,16 @@ def benchmark(console: Console, options: argparse.Namespace) -> dict[str, Any]:
     spent = ", ".join(f"{part} {share:.0%}" for part, share in shares.items())
     console.print(f"A reset at obstacle_spacing 0 takes {1e3 * densest.median:.2f} ms.", highlight=False)
     console.print(f"Where a step of StumpTracks spends its time: {spent}.", highlight=False)
+    gain = wall["2 threads"].times_faster_than(wall["1 threads"])
+    console.print(
+        f"256 StumpTracks at once run {gain} times as fast in two threads (wall clock).", highlight=False
+    )
     peer = steps[_PEER]
     return {
         "episode_steps": _EPISODE_STEPS,
         "densest_reset_ms": 1e3 * densest.median,
         "step_shares": shares,
+        "two_threads": gain.median,
         "worlds": [
             {
                 "world": name,
@@ -67,7 +82,7 @@ def benchmark(console: Console, options: argparse.Namespace) -> dict[str, Any]:
                 "reset_ms": 1e3 * resets[name].median,
                 "times_gymnasium": steps[name].times_faster_than(peer).median,
             }
-            for name in worlds
+            for name in steps
         ],
     }
 
@@ -88,6 +103,44 @@ def _player(world: gym.Env[Any, Any]) -> Callable[[], int]:
         return _STEPS
 
     return play
+
+
+def _batch_player(batch: BatchedWalkers) -> Callable[[], int]:
+    """Plays as `_player` does, in all slots of a batch at once."""
+    rng = np.random.default_rng(0)
+    slots, steps = batch.num_envs, max(1, _STEPS // batch.num_envs)
+    left = rng.integers(1, _EPISODE_STEPS + 1, slots)
+    _reset_batch(batch, rng, np.ones(slots, np.bool_))
+
+    def play() -> int:
+        actions = rng.uniform(-1, 1, (steps, *(batch.action_space.shape or ()))).astype(np.float32)
+        for action in actions:
+            _, _, terminated, _, _ = batch.step(action)
+            left[:] -= 1
+            over = terminated | (left == 0)
+            if over.any():
+                _reset_batch(batch, rng, over)
+                left[over] = _EPISODE_STEPS
+        return steps * slots
+
+    return play
+
+
+def _batch_resetter(batch: BatchedWalkers) -> Callable[[], int]:
+    rng = np.random.default_rng(0)
+    everyone = np.ones(batch.num_envs, np.bool_)
+
+    def reset_all() -> int:
+        _reset_batch(batch, rng, everyone)
+        return batch.num_envs
+
+    return reset_all
+
+
+def _reset_batch(batch: BatchedWalkers, rng: np.random.Generator, mask: NDArray[np.bool_]) -> None:
+    seeds = rng.integers(2**31, size=batch.num_envs).tolist()
+    tasks = batch.task_space.sample(rng, batch.num_envs)
+    batch.reset(seed=seeds, options={"reset_mask": mask, "task": tasks})
 
 
 def _resetter(world: gym.Env[Any, Any]) -> Callable[[], int]:
