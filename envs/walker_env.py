@@ -24,6 +24,8 @@ ENGINES = ("batched", "box2d")
 INITIAL_FORCE = 5.0
 """Largest horizontal force on the hull during the first step of an episode, newtons."""
 _FALL_REWARD = -100.0
+_EPISODE = ("reset", "start", "step")
+"""The methods that play an episode."""
 
 
 class _TaskSpaceAttribute:
@@ -99,14 +101,18 @@ class WalkerEnv(gym.Env[NDArray[np.float32], NDArray[np.float32]]):
         self._drawing: WalkerDrawing | None = None
 
     def make_batch(self, num_envs: int, n_threads: int, action_repeat: int = 1) -> BatchedWalkers | None:
-        """Many worlds like this one, stepped in one compiled call; None if its engine is another one.
+        """Many worlds like this one, stepped in one compiled call.
+
+        None if its engine is another one, or if its class plays episodes in a way of its own, which the
+        compiled call knows nothing of.
 
         Args:
             num_envs: How many.
             n_threads: In how many threads they are stepped.
             action_repeat: How often each action is played, as by `ActionRepeat`.
         """
-        if self.engine != "batched":
+        is_ours = all(getattr(type(self), name) is getattr(WalkerEnv, name) for name in _EPISODE)
+        if self.engine != "batched" or not is_ours:
             return None
         # Only now: importing the engine takes longer than everything else.
         from envs.batched.vector_env import BatchedWalkers

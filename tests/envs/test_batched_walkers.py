@@ -44,6 +44,14 @@ def assert_same(first: Any, second: Any) -> None:
             np.testing.assert_array_equal(left, right)
 
 
+class Generous(StumpTracks):
+    """A world with a reward of its own."""
+
+    def step(self, action: Any) -> Any:
+        observation, reward, *rest = super().step(action)
+        return observation, reward + 1.0, *rest
+
+
 class TestContract:
     def test_gives_what_the_loop_gives(self) -> None:
         slots, rng = 4, np.random.default_rng(0)
@@ -128,8 +136,9 @@ class TestContract:
 
         assert stepped_by(StumpTracks, StumpTracks) == "BatchedWalkers"
         assert stepped_by(box2d, box2d) == stepped_by(StumpTracks, box2d) == "VectorLoop"
-        # What a wrapper does, only the world itself in that wrapper knows.
+        # What wrappers and subclasses do is known to themselves alone.
         assert stepped_by(cut_short, cut_short) == "VectorLoop"
+        assert stepped_by(Generous, Generous) == "VectorLoop"
         with pytest.raises(ValueError, match=r"engine='bullet' must be one of \['batched', 'box2d'\]"):
             StumpTracks(engine="bullet")
 

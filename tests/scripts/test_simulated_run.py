@@ -77,7 +77,7 @@ class TestToyGrid:
 @pytest.mark.parametrize(
     ("overrides", "sentence"),
     [
-        (["env=simulated"], "stable_baselines3.PPO is no simulated student"),
+        (["env=simulated"], "FastPPO is no simulated student"),
         (["student=toy_grid"], "students.toy_grid.ToyGrid is no algorithm of Stable-Baselines3"),
         ([*GRID, "student.dims=0"], "dims=0 must be at least 1"),
         ([*GRID, "student.return_noise=-1"], "return_noise=-1 must be at least 0"),

@@ -262,7 +262,7 @@ class TestBadInput:
             ("student._target_=nowhere.PPO", "_target_=nowhere.PPO cannot be imported"),
             (
                 "+student.wings=2",
-                "student=ppo: unknown key 'wings': stable_baselines3.PPO takes policy, ",
+                "student=ppo: unknown key 'wings': students.fast_ppo.FastPPO takes policy, ",
             ),
             ("device=cuda:99", "device=cuda:99 needs a GPU"),
             ("device=tpu", "device=tpu must be auto, cpu, cuda or cuda:N"),

@@ -230,7 +230,7 @@ class TestAWorld:
         OmegaConf.save(node, tmp_path / "conf" / "env" / "unseen.yaml")
         assert chiron_watch("--config-dir", "conf", "env=unseen", "out=film.mp4") == BAD_INPUT
         error = capsys.readouterr().err
-        assert error.startswith("chiron-watch: env: ")
+        assert error.startswith("chiron-watch: env=unseen: ")
         assert "render_mode" in error
 
 
@@ -266,7 +266,7 @@ class TestBadInput:
             (["task={stump_height:tall}", "out=a.gif"], "task: could not convert string to float: 'tall'"),
             (["env=foo", "out=a.gif"], "env=foo must be one of "),
             (["env=simulated", "out=a.gif"], "env=simulated is no world that can be watched"),
-            (["env.body=worm", "out=a.gif"], "env: body='worm' must be one of"),
+            (["env.body=worm", "out=a.gif"], "env=stump_tracks: body='worm' must be one of"),
             (["run=.", "out=a.gif"], "run=. is no run's directory: it holds no config.yaml"),
             (["run=.", "env.body=default", "out=a.gif"], "env.body=default and run= exclude each other"),
             (["sheet=true"], "sheet=true needs out= with a file that ends in one of .png, .pdf, .svg"),
