@@ -109,12 +109,19 @@ def shipped_task_set(name: str, space: TaskSpace) -> tuple[str, TaskSet]:
     return name, TaskSet(space.denormalize(points), table["seed"].tolist())
 
 
+def open_ended_task_set() -> TaskSet:
+    """The six test worlds, as tasks of `envs.open_ended_test_worlds.OpenEndedTestWorlds`."""
+    table = shipped_table(OPEN_ENDED)
+    places = [[list(TEST_WORLDS).index(name)] for name in table["test_world"]]
+    return TaskSet(np.array(places, np.float32), table["seed"].tolist())
+
+
 def read_task_set(path: Path, space: TaskSpace) -> TaskSet:
     """A test set of the user's own.
 
     Args:
-        path: A CSV file with a column for each of `space.columns`, in any order, and maybe `seed`, the seed of
-            each task's first episode: 0, 1, 2, … from row to row if it is absent.
+        path: A CSV file with a column for each of `space.columns`, in any order, and maybe `seed`, the seed
+            of each task's first episode: 0, 1, 2, … from row to row if it is absent.
         space: Where the tasks lie.
 
     Raises:

@@ -17,16 +17,18 @@ from rich.table import Table
 
 from conf.build import build
 from envs.action_repeat import ActionRepeat
-from envs.open_ended_tracks import OpenEndedTracks
+from envs.open_ended_test_worlds import OpenEndedTestWorlds
+from envs.open_ended_tracks import TEST_WORLDS
 from envs.task_space import TaskSpace
 from envs.vector_workers import WorkerError, make_vector
 from envs.walker_env import WalkerEnv
-from evaluation.comparison import WORST_SHARE, worst_return_of
+from evaluation.comparison import worst_return_of
 from evaluation.evaluate import EVALUATION_SLOTS, evaluate
 from evaluation.named_test_sets import (
     OPEN_ENDED,
+    RECIPES,
+    open_ended_task_set,
     read_task_set,
-    shipped_table,
     shipped_task_set,
     with_episodes,
 )
@@ -50,16 +52,16 @@ def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(
         prog=COMMAND,
-        description="Let the student of a run play a test set with its deterministic policy. The episodes go to "
-        "evaluations/<test set>.csv in the run's directory.",
+        description="Let the student of a run play a test set with its deterministic policy. The episodes go "
+        "to evaluations/<test set>.csv in the run's directory.",
     )
     parser.add_argument("run", nargs="+", type=Path, help="a run's directory")
     parser.add_argument(
         "--on",
         default="uniform",
         metavar="SET",
-        help="uniform (50 tasks), grid (a regular one), open_ended (six test worlds for walkers), or a CSV file "
-        "with a column for each number of a task and maybe one for seeds (default: uniform)",
+        help="uniform (50 tasks), grid (a regular one), open_ended (six test worlds for walkers), or a CSV "
+        "file with a column for each number of a task and maybe one for seeds (default: uniform)",
     )
     parser.add_argument("--episodes", type=int, default=1, help="seeded episodes of each task (default: 1)")
     parser.add_argument(
@@ -87,16 +89,20 @@ def _evaluate(directory: RunDirectory, wanted: str, episodes: int, workers: int,
         make_world = build(student.env)
         world = make_world()
     if wanted == "open_ended":
-        name, rows = OPEN_ENDED, _play_test_worlds(student, world, episodes, workers)
+        if not isinstance(world.unwrapped, WalkerEnv):
+            raise ValueError(f"--on open_ended is for walkers, and this student plays {world.unwrapped}")
+        make_world = partial(OpenEndedTestWorlds, body=world.unwrapped.body)
+        name, tasks = OPEN_ENDED, open_ended_task_set()
     else:
-        space = world.get_wrapper_attr("task_space")
-        name, tasks = _task_set(wanted, space)
-        rows = _play(student, make_world, space, with_episodes(tasks, episodes), episodes, workers)
+        name, tasks = _task_set(wanted, world.get_wrapper_attr("task_space"))
+    rows = _play(student, make_world, with_episodes(tasks, episodes), episodes, workers)
+    if wanted == "open_ended":
+        rows["test_world"] = rows["test_world"].map(lambda index: list(TEST_WORLDS)[int(index)])
     rows.insert(0, "step", student.steps)
     path = directory.test_set_rows(name)
     path.parent.mkdir(exist_ok=True)
     rows.to_csv(path, index=False)
-    console.print(_table(rows, f"{directory.path} on {name}"))
+    console.print(_table(rows, name))
     console.print(f"Episodes:  {path}", soft_wrap=True, highlight=False, markup=False)
 
 
@@ -106,31 +112,14 @@ def _task_set(wanted: str, space: TaskSpace) -> tuple[str, TaskSet]:
         return shipped_task_set(wanted, space)
     if path.suffix != ".csv":
         raise ValueError(f"--on {wanted} must be one of {', '.join(_SHIPPED)} or a file that ends in .csv")
+    if path.stem in RECIPES:
+        raise ValueError(f"--on {wanted} has the name of one of Chiron's own test sets: rename the file")
     return path.stem, read_task_set(path, space)
-
-
-def _play_test_worlds(
-    student: TrainedStudent, world: gym.Env[Any, Any], episodes: int, workers: int
-) -> pd.DataFrame:
-    """Play the six test worlds with the body that the student was trained in."""
-    if not isinstance(world.unwrapped, WalkerEnv):
-        raise ValueError(f"--on open_ended needs a student that walks, and this one plays {world.unwrapped}")
-    tables = []
-    for index, (test_world, seed) in enumerate(shipped_table(OPEN_ENDED).itertuples(index=False)):
-        make_world = partial(OpenEndedTracks, body=world.unwrapped.body, test_world=test_world)
-        space = make_world().task_space
-        tasks = TaskSet(space.default[None], [seed])
-        rows = _play(student, make_world, space, with_episodes(tasks, episodes), episodes, workers)
-        rows = rows.drop(columns=space.columns).assign(task_index=index)
-        rows.insert(1, "test_world", test_world)
-        tables.append(rows)
-    return pd.concat(tables, ignore_index=True)
 
 
 def _play(
     student: TrainedStudent,
     make_world: MakeWorld,
-    space: TaskSpace,
     tasks: TaskSet,
     episodes: int,
     workers: int,
@@ -138,9 +127,11 @@ def _play(
     """One row per episode; `tasks` has `episodes` of each task, one after another."""
     slots = min(EVALUATION_SLOTS, len(tasks))
     make_slow = partial(_slowed_down, make_world, student.action_repeat)
+    world = make_slow()
+    columns = world.get_wrapper_attr("task_space").columns
     worlds = make_vector([make_slow] * slots, min(workers, slots))
     try:
-        results = evaluate(student.policy(make_slow()), worlds, tasks.tasks, tasks.seeds)
+        results = evaluate(student.policy(world), worlds, tasks.tasks, tasks.seeds)
     finally:
         worlds.close()
     return pd.DataFrame(
@@ -148,7 +139,7 @@ def _play(
             {
                 "task_index": row.task_index // episodes,
                 "episode": row.task_index % episodes,
-                **dict(zip(space.columns, row.task.tolist(), strict=True)),
+                **dict(zip(columns, row.task.tolist(), strict=True)),
                 "seed": seed,
                 "return": row.episode_return,
                 "length": row.length,
@@ -165,23 +156,22 @@ def _slowed_down(make_world: MakeWorld, times: int) -> gym.Env[Any, Any]:
 
 def _table(rows: pd.DataFrame, title: str) -> Table:
     """Of test worlds one line each, of tasks one for all of them."""
-    table = Table(title=title)
-    for heading in ("tasks", "episodes", "mastered %", "return", "length", "worst 10% return"):
-        table.add_column(heading, justify="left" if heading == "tasks" else "right")
+    headings = ["tasks", "episodes", "mastered %", "return", "length"]
     parts = [(f"{rows['task_index'].nunique()}", rows)]
     if "test_world" in rows:
         parts = [(str(name), part) for name, part in rows.groupby("test_world", sort=False)]
+    elif rows["episode"].max() > 0:
+        headings.append("worst 10% return")
+    table = Table(title=title)
+    for heading in headings:
+        table.add_column(heading, justify="left" if heading == "tasks" else "right", no_wrap=True)
     for name, part in parts:
         mean, sd = mean_and_sd(part["return"])
-        has_worst = part["episode"].max() > 0 and part["task_index"].nunique() >= 1 / WORST_SHARE
-        table.add_row(
-            name,
-            f"{len(part):,}",
-            f"{100 * part['mastered'].mean():.1f}",
-            f"{mean:.1f} ± {sd:.1f}",
-            f"{part['length'].mean():.0f}",
-            f"{worst_return_of(part):.1f}" if has_worst else "–",
-        )
+        cells = [name, f"{len(part):,}", f"{100 * part['mastered'].mean():.1f}", f"{mean:.1f} ± {sd:.1f}"]
+        cells.append(f"{part['length'].mean():.0f}")
+        if len(headings) > len(cells):
+            cells.append(f"{worst_return_of(part):.1f}")
+        table.add_row(*cells)
     return table
 
 
