@@ -32,6 +32,8 @@ WORST_SHARE = 0.1
 """Of the test tasks; what conditional value at risk looks at."""
 
 _USUAL_BASELINE = "random"
+_FEWEST_SEEDS = 5
+"""From which on a bootstrap interval is what it says, within two percent."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,11 @@ def _doubts(counted: Sequence[Condition]) -> list[str]:
         for condition in counted
         if len(condition.counted) == 1
     ]
+    few = [condition.label for condition in counted if 1 < len(condition.counted) < _FEWEST_SEEDS]
+    if few:
+        sentences.append(
+            f"Fewer than {_FEWEST_SEEDS} seeds: {', '.join(few)}; bootstrap intervals of so few are too narrow"
+        )
     sizes = {len(condition.counted) for condition in counted}
     if len(sizes) > 1:
         sentences.append(f"The conditions have unequal numbers of seeds, from {min(sizes)} to {max(sizes)}")

@@ -67,6 +67,7 @@ def write_report(
         headline=_headline(comparison),
         facts=_facts(comparison),
         table=result_cells(comparison),
+        judged_on=_judged_on(comparison),
         over_time=over_time_cells(comparison),
         figures=_draw(comparison, folder, rng),
         curricula=[_curriculum(condition) for condition in comparison.counted],
@@ -174,6 +175,13 @@ def _headline(comparison: Comparison) -> str:
     else:
         verdict = f"which is {'' if p < SIGNIFICANCE_LEVEL else 'not '}significant (p {_compared(p)}, Holm)"
     return f"{sentence}. That is {row['difference']:+.1f} points against {row['baseline']}, {verdict}."
+
+
+def _judged_on(comparison: Comparison) -> str | None:
+    """What the worst tasks were judged on; None where there are no tasks."""
+    if "worst_judged_on" not in comparison.table:
+        return None
+    return str(comparison.table["worst_judged_on"].iloc[0])
 
 
 def _compared(p: float) -> str:
