@@ -126,11 +126,17 @@ def over_time_cells(comparison: Comparison) -> list[dict[str, str]]:
     for condition in comparison.counted:
         own = curves[curves["condition"] == condition.label].set_index("step")
         at = {
-            f"{step:,}": _plus_minus(own["mean"][step], own["sd"][step], 1) if step in own.index else "–"
+            f"{step:,}": plus_minus(own["mean"][step], own["sd"][step], 1) if step in own.index else "–"
             for step in shown
         }
         rows.append({"condition": condition.label, **at})
     return rows
+
+
+def plus_minus(mean: float, sd: float | None, digits: int) -> str:
+    """`mean ± sd` as text, or the mean alone where there is no spread to speak of (None or NaN)."""
+    spread = "" if sd is None or math.isnan(sd) else f" ± {sd:.{digits}f}"
+    return f"{mean:.{digits}f}{spread}"
 
 
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -143,14 +149,9 @@ def _text(value: float | None, form: str) -> str:
     return "–" if value is None else form.format(value)
 
 
-def _plus_minus(mean: float, sd: float | None, digits: int) -> str:
-    spread = "" if sd is None or math.isnan(sd) else f" ± {sd:.{digits}f}"
-    return f"{mean:.{digits}f}{spread}"
-
-
 def _with_sd(row: Mapping[str, Any], name: str, digits: int) -> str:
     mean = row.get(f"{name}_mean")
-    return "–" if mean is None else _plus_minus(mean, row.get(f"{name}_sd"), digits)
+    return "–" if mean is None else plus_minus(mean, row.get(f"{name}_sd"), digits)
 
 
 def _with_interval(row: Mapping[str, Any], value: str, ends: str, digits: int) -> str:

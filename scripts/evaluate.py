@@ -23,6 +23,7 @@ from envs.task_space import TaskSpace
 from envs.vector_workers import WorkerError, make_vector
 from envs.walker_env import WalkerEnv
 from evaluation.comparison import worst_return_of
+from evaluation.comparison_report import plus_minus
 from evaluation.evaluate import EVALUATION_SLOTS, evaluate
 from evaluation.named_test_sets import (
     OPEN_ENDED,
@@ -167,7 +168,7 @@ def _table(rows: pd.DataFrame, title: str) -> Table:
         table.add_column(heading, justify="left" if heading == "tasks" else "right", no_wrap=True)
     for name, part in parts:
         mean, sd = mean_and_sd(part["return"])
-        cells = [name, f"{len(part):,}", f"{100 * part['mastered'].mean():.1f}", f"{mean:.1f} ± {sd:.1f}"]
+        cells = [name, f"{len(part):,}", f"{100 * part['mastered'].mean():.1f}", plus_minus(mean, sd, 1)]
         cells.append(f"{part['length'].mean():.0f}")
         if len(headings) > len(cells):
             cells.append(f"{worst_return_of(part):.1f}")

@@ -15,11 +15,10 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 import conf.schema  # noqa: F401 (the schema and its resolvers)
-from evaluation.run_directory import RunDirectory
 from evaluation.study import COMPONENTS, StudyRun
 
-_PLACE = "results"
-"""Where results lie is no part of what ran."""
+_NOT_SAID = ("seed", "results")
+"""The seed is said for all runs at once; where results lie is no part of what ran."""
 
 
 def command_of(runs: Sequence[StudyRun]) -> str:
@@ -35,12 +34,12 @@ def command_of(runs: Sequence[StudyRun]) -> str:
     first = runs[0]
     choices = [f"{group}={first.names[group]}" for group in COMPONENTS]
     seeds = ",".join(str(run.seed) for run in runs)
-    wanted = _flat(RunDirectory.read_config(first.directory) or {})
+    wanted = first.directory.read_config() or {}
     try:
         overrides = _overrides(wanted, tuple(choices))
         start = []
     except (HydraException, OmegaConfBaseException):
-        overrides = [_override(key, wanted[key]) for key in ("total_steps", "study") if key in wanted]
+        overrides = [f"{key}={_written(wanted[key])}" for key in ("total_steps", "study") if key in wanted]
         start = ["--config-dir", "…"]
     words = [
         "chiron-train",
@@ -56,28 +55,25 @@ def command_of(runs: Sequence[StudyRun]) -> str:
 def _overrides(wanted: Mapping[str, Any], choices: tuple[str, ...]) -> list[str]:
     """What has to be said beside the choices to arrive at a configuration."""
     # Settings of components may follow from run-level keys, so those come first.
-    general = _difference(
-        {key: value for key, value in wanted.items() if not _is_component(key)},
-        {key: value for key, value in _composed(choices).items() if not _is_component(key)},
-    )
+    general = _difference(_without(wanted, COMPONENTS), _without(_composed(choices), COMPONENTS))
     base = _composed((*choices, *general))
-    return general + _difference(
-        {key: value for key, value in wanted.items() if _is_component(key)},
-        {key: value for key, value in base.items() if _is_component(key)},
-    )
-
-
-def _difference(wanted: Mapping[str, Any], base: Mapping[str, Any]) -> list[str]:
-    changed = [
-        ("" if key in base else "+") + _override(key, value)
-        for key, value in wanted.items()
-        if key not in ("seed", _PLACE) and (key not in base or base[key] != value)
+    return general + [
+        override for group in COMPONENTS for override in _difference(wanted[group], base[group], f"{group}.")
     ]
-    return changed + [f"~{key}" for key in base if key not in wanted and key != _PLACE]
 
 
-def _is_component(key: str) -> bool:
-    return key.partition(".")[0] in COMPONENTS
+def _without(config: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
+    return {key: value for key, value in config.items() if key not in (*keys, *_NOT_SAID)}
+
+
+def _difference(wanted: Mapping[str, Any], base: Mapping[str, Any], prefix: str = "") -> list[str]:
+    overrides = []
+    for key, value in wanted.items():
+        if isinstance(value, Mapping) and isinstance(base.get(key), Mapping):
+            overrides += _difference(value, base[key], f"{prefix}{key}.")
+        elif key not in base or base[key] != value:
+            overrides.append(f"{'' if key in base else '+'}{prefix}{key}={_written(value)}")
+    return overrides + [f"~{prefix}{key}" for key in base if key not in wanted]
 
 
 @cache
@@ -85,21 +81,7 @@ def _composed(overrides: tuple[str, ...]) -> dict[str, Any]:
     with initialize_config_module("conf", version_base="1.3"):
         config = OmegaConf.to_container(compose("config", list(overrides)), resolve=True)
     assert isinstance(config, dict)
-    return _flat({str(key): value for key, value in config.items()})
-
-
-def _flat(node: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    leaves: dict[str, Any] = {}
-    for key, value in node.items():
-        if isinstance(value, Mapping) and value:
-            leaves |= _flat(value, f"{prefix}{key}.")
-        else:
-            leaves[f"{prefix}{key}"] = value
-    return leaves
-
-
-def _override(key: str, value: Any) -> str:
-    return f"{key}={_written(value)}"
+    return {str(key): value for key, value in config.items()}
 
 
 def _written(value: Any) -> str:

@@ -23,7 +23,7 @@ Draw = Callable[[np.random.Generator, int], list[NDArray[np.float64]]]
 
 
 def test_spread_is_that_of_a_sample() -> None:
-    assert mean_and_sd([10, 20, 60]) == (30, pytest.approx(np.sqrt((400 + 100 + 900) / 2)))
+    assert mean_and_sd([10, 20, 60]) == pytest.approx((30, np.sqrt((400 + 100 + 900) / 2)))
 
 
 def test_one_score_has_no_spread() -> None:

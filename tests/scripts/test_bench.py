@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts import bench, bench_envs, bench_teachers
+from scripts import bench, bench_comparison, bench_envs, bench_teachers
 from scripts.bench_timing import Timing, time_in_turns
 from tests.listing import names_in
 
@@ -46,6 +46,20 @@ def test_worlds_are_measured_beside_gymnasiums(
     assert "HexagonTracks" in capsys.readouterr().out
 
 
+def test_a_comparison_is_measured_in_a_process_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in {"_CONDITIONS": 2, "_SEEDS": 3, "_EVALUATIONS": 4, "_TASKS": 10}.items():
+        monkeypatch.setattr(bench_comparison, name, value)
+    bench.main(["comparison", "--out", str(tmp_path)])
+    written = json.loads((tmp_path / "bench_comparison.json").read_text())
+    assert (written["runs"], written["rows"]) == (6, 240)
+    assert written["seconds"] > 0
+    assert written["cpu_seconds"] > 0
+    assert written["memory_bytes"] > 1 << 20
+    assert "6 runs and 240 rows" in capsys.readouterr().out
+
+
 def test_turns_are_taken_and_the_first_does_not_count() -> None:
     taken = []
 
@@ -67,7 +81,7 @@ def test_a_ratio_is_that_of_the_same_rounds() -> None:
     ("arguments", "message"),
     [
         (["teachers", "--episodes", "10"], "--episodes=10 must be at least 20000"),
-        (["moons"], "'moons' must be one of envs, teachers"),
+        (["moons"], "'moons' must be one of envs, teachers, comparison"),
         (["envs", "--rounds", "0"], "--rounds=0 must be at least 1"),
     ],
 )
