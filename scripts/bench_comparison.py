@@ -18,6 +18,7 @@ from rich.progress import track
 
 import scripts
 from evaluation.run_directory import RunDirectory
+from scripts.reproduction import composed
 
 _CONDITIONS, _SEEDS = 10, 20
 _EVALUATIONS, _TASKS = 100, 100
@@ -56,15 +57,16 @@ def benchmark(console: Console, options: argparse.Namespace) -> dict[str, Any]:
 def _write_run(run: RunDirectory, condition: int, seed: int, rng: np.random.Generator) -> None:
     run.path.mkdir(parents=True)
     total = (_EVALUATIONS - 1) * _EVERY_STEPS
-    config = {
-        "env": {"_target_": "envs.stump_tracks.StumpTracks"},
-        "teacher": {"_target_": "teachers.alp_gmm.ALPGMM", "fit_rate": 50 * (condition + 1)},
-        "student": {"_target_": "stable_baselines3.PPO"},
-        "total_steps": total,
-        "seed": seed,
-        "evaluation": {"every_steps": _EVERY_STEPS, "n_tasks": _TASKS, "seed": 0},
-    }
-    run.config.write_text(yaml.safe_dump(config))
+    config = composed(
+        (
+            f"teacher.fit_rate={50 * (condition + 1)}",
+            f"total_steps={total}",
+            f"evaluation.every_steps={_EVERY_STEPS}",
+            f"evaluation.n_tasks={_TASKS}",
+        )
+    )
+    assert config is not None
+    run.config.write_text(yaml.safe_dump({**config, "seed": seed}))
     names = {"env": "stump_tracks", "teacher": "alp_gmm", "student": "ppo"}
     run.write_summary({"status": "finished", **names, "seed": seed, "steps": total, "total_steps": total})
     tasks = np.random.default_rng(0).random((_TASKS, 2)).astype(np.float32) * (3, 6)

@@ -35,10 +35,8 @@ def command_of(runs: Sequence[StudyRun]) -> str:
     choices = [f"{group}={first.names[group]}" for group in COMPONENTS]
     seeds = ",".join(str(run.seed) for run in runs)
     wanted = first.directory.read_config() or {}
-    try:
-        overrides = _overrides(wanted, tuple(choices))
-        start = []
-    except (HydraException, OmegaConfBaseException):
+    overrides, start = _overrides(wanted, tuple(choices)), list[str]()
+    if overrides is None:
         overrides = [f"{key}={_written(wanted[key])}" for key in ("total_steps", "study") if key in wanted]
         start = ["--config-dir", "…"]
     words = [
@@ -52,11 +50,16 @@ def command_of(runs: Sequence[StudyRun]) -> str:
     return " ".join(word if word == "…" else shlex.quote(word) for word in words)
 
 
-def _overrides(wanted: Mapping[str, Any], choices: tuple[str, ...]) -> list[str]:
-    """What has to be said beside the choices to arrive at a configuration."""
+def _overrides(wanted: Mapping[str, Any], choices: tuple[str, ...]) -> list[str] | None:
+    """What has to be said beside the choices to arrive at a configuration; None if nothing leads there."""
+    chosen = composed(choices)
+    if chosen is None:
+        return None
     # Settings of components may follow from run-level keys, so those come first.
-    general = _difference(_without(wanted, COMPONENTS), _without(_composed(choices), COMPONENTS))
-    base = _composed((*choices, *general))
+    general = _difference(_without(wanted, COMPONENTS), _without(chosen, COMPONENTS))
+    base = composed((*choices, *general))
+    if base is None:
+        return None
     return general + [
         override for group in COMPONENTS for override in _difference(wanted[group], base[group], f"{group}.")
     ]
@@ -77,9 +80,17 @@ def _difference(wanted: Mapping[str, Any], base: Mapping[str, Any], prefix: str 
 
 
 @cache
-def _composed(overrides: tuple[str, ...]) -> dict[str, Any]:
-    with initialize_config_module("conf", version_base="1.3"):
-        config = OmegaConf.to_container(compose("config", list(overrides)), resolve=True)
+def composed(overrides: tuple[str, ...]) -> dict[str, Any] | None:
+    """The resolved configuration of a command line, or None if there is none for it.
+
+    Args:
+        overrides: What the command line says.
+    """
+    try:
+        with initialize_config_module("conf", version_base="1.3"):
+            config = OmegaConf.to_container(compose("config", list(overrides)), resolve=True)
+    except (HydraException, OmegaConfBaseException):
+        return None
     assert isinstance(config, dict)
     return {str(key): value for key, value in config.items()}
 
