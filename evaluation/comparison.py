@@ -125,8 +125,8 @@ def _doubts(counted: Sequence[Condition]) -> list[str]:
     few = [condition.label for condition in counted if 1 < len(condition.counted) < _FEWEST_SEEDS]
     if few:
         sentences.append(
-            f"Fewer than {_FEWEST_SEEDS} seeds: {', '.join(few)}; bootstrap intervals of so few are too "
-            "narrow"
+            f"Fewer than {_FEWEST_SEEDS} seeds: {'all' if len(few) == len(counted) else ', '.join(few)}; "
+            "bootstrap intervals of so few are too narrow"
         )
     sizes = {len(condition.counted) for condition in counted}
     if len(sizes) > 1:

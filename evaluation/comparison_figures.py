@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Callable, Sequence
 from itertools import cycle
 
@@ -25,6 +26,8 @@ _COLORS = [colormaps["tab10"](index) for index in (0, 1, 2, 3, 4, 6, 8, 9)]
 _DASHES = ("-", "--", ":", "-.")
 _PROFILE_POINTS = 201
 _MAPS_ACROSS = 5
+_TITLE_COLUMNS = 26
+"""Characters after which the title of a map goes on in a new line."""
 _FAINT_DIFFERENCE = 10.0
 """A difference that the matrix gives its full colour only if it is the largest one, percentage points."""
 
@@ -67,7 +70,7 @@ def draw_mastery_maps(comparison: Comparison, rng: np.random.Generator) -> Figur
     panels = figure.subplots(down, across, squeeze=False).ravel()
     for condition, axes in zip(drawn, panels, strict=False):
         shown = _draw_map(axes, condition)
-        axes.set_title(_legend(condition), fontsize=10)
+        axes.set_title(textwrap.fill(condition.label, _TITLE_COLUMNS), fontsize=10)
     for axes in panels[len(drawn) :]:
         axes.set_axis_off()
     simulated = drawn[0].counted[0].is_simulated

@@ -172,7 +172,7 @@ def _headline(comparison: Comparison) -> str:
         return f"{sentence}."
     p = row["p_holm"]
     if p is None:
-        verdict = "which could not be tested"
+        verdict = "of which no test can be made"
     else:
         verdict = f"which is {'' if p < SIGNIFICANCE_LEVEL else 'not '}significant (p {_compared(p)}, Holm)"
     return f"{sentence}. That is {row['difference']:+.1f} points against {row['baseline']}, {verdict}."

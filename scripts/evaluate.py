@@ -56,7 +56,7 @@ def main() -> None:
         description="Let the student of a run play a test set with its deterministic policy. The episodes go "
         "to evaluations/<test set>.csv in the run's directory.",
     )
-    parser.add_argument("run", nargs="+", type=Path, help="a run's directory")
+    parser.add_argument("run", nargs="+", type=Path, help="a run's directory, or a folder that holds runs")
     parser.add_argument(
         "--on",
         default="uniform",
@@ -75,13 +75,24 @@ def main() -> None:
             raise ValueError(f"--episodes={options.episodes} must be at least 1")
         if options.workers < 0:
             raise ValueError(f"--workers={options.workers} must be at least 0")
-        for path in options.run:
-            _evaluate(RunDirectory(path), options.on, options.episodes, options.workers, console)
+        problems = []
+        for path in (run for folder in options.run for run in _runs_in(folder)):
+            try:
+                _evaluate(RunDirectory(path), options.on, options.episodes, options.workers, console)
+            except ValueError as error:
+                problems.append(str(error))
+        if problems:
+            raise ValueError("; ".join(problems))
     except (ValueError, HydraException) as error:
         refuse(error, COMMAND)
     except WorkerError as error:
         print(f"{COMMAND}: {error}", file=sys.stderr)
         sys.exit(FAILED)
+
+
+def _runs_in(folder: Path) -> list[Path]:
+    """The runs in or below a folder; the folder itself if there are none, which is then refused as such."""
+    return sorted(path.parent for path in folder.rglob("config.yaml")) or [folder]
 
 
 def _evaluate(directory: RunDirectory, wanted: str, episodes: int, workers: int, console: Console) -> None:

@@ -85,6 +85,17 @@ def test_own_tasks_and_worker_processes(chiron_evaluate: Command, run: RunDirect
     np.testing.assert_allclose(results[0][tasks.columns], table[tasks.columns], rtol=1e-6)
 
 
+def test_all_runs_of_a_folder_but_those_that_left_nothing(
+    chiron_train: Any, chiron_evaluate: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert chiron_train("-m", *SMALL, "env=cart_pole", "seed=0,1,2") == 0
+    runs = [RunDirectory(path.parent) for path in sorted(tmp_path.rglob("model.zip"))]
+    runs[1].model.unlink()
+    assert chiron_evaluate("results", "--workers", "0") == BAD_INPUT
+    assert [run.test_sets() for run in runs] == [["uniform_v1"], [], ["uniform_v1"]]
+    assert "seed1 has left no model.zip yet" in capsys.readouterr().err
+
+
 def test_walkers_have_six_test_worlds(
     chiron_train: Any, chiron_evaluate: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
