@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from evaluation.conditions import Condition, find_conditions, require_fairness, setting_of
+from evaluation.conditions import Condition, find_conditions, require_fairness, rest_of, setting_of
 from evaluation.significance import (
     holm,
     probability_of_improvement,
@@ -75,7 +75,8 @@ def compare(
         runs: As `read_study` returns them.
         rng: Draws the bootstrap's resamples.
         baseline: Label or teacher of the condition to test the others against; Random if there is one, by
-            default. A teacher's name stands for its condition in the same world, budget and test set.
+            default. A teacher's name stands for its condition that differs in nothing else, or else for
+            the one with the same budget, world and test set.
         allowed: Differences that are meant, of `conditions.DIFFERENCES`.
 
     Raises:
@@ -91,7 +92,8 @@ def compare(
     if not counted:
         raise ValueError("; ".join(["no run has a result to compare", *notes]))
     notes += require_fairness(counted, allowed)
-    baselines = _find_baselines(counted, baseline)
+    baselines, unclear = _find_baselines(counted, baseline)
+    notes += unclear
     notes += _doubts(counted)
     judge, episodes, doubts = _judge(counted)
     notes += doubts
@@ -137,26 +139,38 @@ def _doubts(counted: Sequence[Condition]) -> list[str]:
     return sentences
 
 
-def _find_baselines(counted: Sequence[Condition], wanted: str | None) -> dict[str, str]:
+def _find_baselines(counted: Sequence[Condition], wanted: str | None) -> tuple[dict[str, str], list[str]]:
+    """Label of the baseline by label of the condition, and a sentence about each that has no single one."""
     labels = [condition.label for condition in counted]
     if wanted in labels:
-        return {label: wanted for label in labels if label != wanted}
-    teacher = _USUAL_BASELINE if wanted is None else wanted
-    baselines = {}
-    for condition in counted:
-        setting = setting_of(condition)
-        same = [
-            other.label
-            for other in counted
-            if other.names["teacher"] == teacher and setting_of(other) == setting
-        ]
-        if len(same) > 1 and wanted is not None:
-            raise ValueError(f"--baseline {wanted} could be any of {', '.join(same)}: name one of these")
-        if len(same) == 1 and same[0] != condition.label:
-            baselines[condition.label] = same[0]
-    if wanted is not None and not any(c.names["teacher"] == wanted for c in counted):
+        return {label: wanted for label in labels if label != wanted}, []
+    teacher = wanted or _USUAL_BASELINE
+    candidates = [condition for condition in counted if condition.names["teacher"] == teacher]
+    if wanted is not None and not candidates:
         raise ValueError(f"--baseline {wanted} must be one of {', '.join(labels)}")
-    return baselines
+    baselines, notes = {}, []
+    for condition in counted:
+        if not candidates or condition in candidates:
+            continue
+        found = _closest(condition, candidates)
+        if len(found) == 1:
+            baselines[condition.label] = found[0]
+        else:
+            reason = f"could be tested against any of {', '.join(found)}" if found else "has none like it"
+            notes.append(f"Baseline {teacher}: {condition.label} {reason}; --baseline takes a label too")
+    if wanted is not None and len(counted) > 1 and not baselines:
+        any_of = ", ".join(condition.label for condition in candidates)
+        raise ValueError(f"--baseline {wanted} could be any of {any_of}: name one of these")
+    return baselines, notes
+
+
+def _closest(condition: Condition, candidates: Sequence[Condition]) -> list[str]:
+    """Those that differ in the teacher alone; otherwise those with the same budget, world and test set."""
+    for facts_of in (rest_of, setting_of):
+        found = [other.label for other in candidates if facts_of(other) == facts_of(condition)]
+        if found:
+            return found
+    return []
 
 
 def _names(condition: Condition) -> dict[str, Any]:

@@ -184,6 +184,18 @@ def setting_of(condition: Condition) -> str:
     return repr([facts_of(run) for facts_of in _MUST_AGREE.values()])
 
 
+def rest_of(condition: Condition) -> str:
+    """All that a condition is apart from its teacher, as a text that is equal for conditions that share it."""
+    leaves = condition.counted[0].config.items()
+    return setting_of(condition) + repr(
+        sorted(
+            (key, repr(value))
+            for key, value in leaves
+            if key not in _NO_DIFFERENCE and not key.startswith("teacher.")
+        )
+    )
+
+
 def _differing_tasks(runs: Sequence[StudyRun]) -> str:
     worlds: defaultdict[str, list[StudyRun]] = defaultdict(list)
     for run in runs:

@@ -122,6 +122,18 @@ class TestBaseline:
         for label, baseline in compared(tmp_path, allowed=("world",)).baselines.items():
             assert baseline == label.replace("riac", "random") != label
 
+    def test_is_sought_with_the_same_student(self, tmp_path: Path) -> None:
+        for rate in (0.001, 0.01):
+            for teacher in ("riac", "random"):
+                write_run(tmp_path / str(rate), teacher, 0, student__learning_rate=rate)
+        write_run(tmp_path / "0.1", "alp_gmm", 0, student__learning_rate=0.1)
+        comparison = compared(tmp_path)
+        assert comparison.baselines == {
+            f"riac student.learning_rate={rate}": f"random student.learning_rate={rate}"
+            for rate in (0.001, 0.01)
+        }
+        assert any("alp_gmm student.learning_rate=0.1 could be tested" in note for note in comparison.notes)
+
     def test_is_not_needed(self, tmp_path: Path) -> None:
         write_run(tmp_path, "riac", 0)
         write_run(tmp_path, "alp_gmm", 0)

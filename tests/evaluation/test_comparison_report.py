@@ -17,6 +17,7 @@ from evaluation.study import read_study
 from tests.evaluation.studies import write_run
 
 PARTS = {
+    "notes",
     "headline", "what-was-run", "results", "over-time", "learning_curves", "significance", "mastery_maps",
     "performance_profiles", "curricula", "reproduce", "meaning",
 }  # fmt: skip
