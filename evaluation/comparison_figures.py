@@ -99,7 +99,8 @@ def draw_significance(comparison: Comparison, rng: np.random.Generator) -> Figur
         differences[i, j], differences[j, i] = difference, -difference
         is_sure = p < SIGNIFICANCE_LEVEL
         for x, y, sign in ((j, i, 1), (i, j, -1)):
-            text = f"{sign * difference:+.1f}\n{_p_text(p)}"
+            # Adding zero turns -0.0 into 0.0.
+            text = f"{round(sign * difference, 1) + 0.0:+.1f}\n{_p_text(p)}"
             axes.text(x, y, text, ha="center", va="center", fontsize=9, weight="bold" if is_sure else None)
             if is_sure:
                 axes.plot(
@@ -129,7 +130,12 @@ def draw_profiles(comparison: Comparison, rng: np.random.Generator) -> Figure:
 
     Performance profiles of Agarwal et al. 2021. A curve that lies above another everywhere is better
     everywhere.
+
+    Raises:
+        NothingToDrawError: If some students are simulated and others are not.
     """
+    if len({condition.counted[0].is_simulated for condition in comparison.counted}) > 1:
+        raise NothingToDrawError("Returns and simulated students' percentages have no common axis.")
     results = {condition.label: _results(condition) for condition in comparison.counted}
     everything = np.concatenate([values.ravel() for values in results.values()])
     low, high = float(everything.min()), float(everything.max())

@@ -185,7 +185,7 @@ def setting_of(condition: Condition) -> str:
 
 
 def rest_of(condition: Condition) -> str:
-    """All that a condition is apart from its teacher, as a text that is equal for conditions that share it."""
+    """All of a condition but its teacher, as a text that is equal for conditions that share it."""
     leaves = condition.counted[0].config.items()
     return setting_of(condition) + repr(
         sorted(

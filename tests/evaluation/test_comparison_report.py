@@ -34,6 +34,7 @@ class Page(HTMLParser):
         self.images: list[str] = []
         self.tags: set[str] = set()
         self.words: list[str] = []
+        self.policy = ""
         self._open: list[str] = []
         self.feed(text)
         assert self._open == [], "every element is closed"
@@ -45,6 +46,8 @@ class Page(HTMLParser):
         self.addresses += [
             values[name] for name in ("src", "href", "action", "data", "srcset") if name in values
         ]
+        if values.get("http-equiv") == "Content-Security-Policy":
+            self.policy = values["content"]
         self.images += [values["src"]] if tag == "img" else []
         if tag not in VOID:
             self._open.append(tag)
@@ -84,6 +87,8 @@ def test_has_all_parts_and_asks_for_nothing(folder: Path, tmp_path: Path) -> Non
     assert all(address.startswith("data:image/") for address in page.addresses)
     assert page.tags.isdisjoint({"script", "iframe", "object", "link", "form"})
     assert len(page.images) == 4 + 2, "four figures and two curricula"
+    # What browsers hold to: nothing is loaded from anywhere.
+    assert page.policy == "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
     assert "url(" not in (tmp_path / "out" / "report.html").read_text()
 
 
