@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colorizer import ColorizingArtist
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from evaluation.comparison import Comparison
@@ -103,16 +104,10 @@ def draw_significance(comparison: Comparison, rng: np.random.Generator) -> Figur
             text = f"{round(sign * difference, 1) + 0.0:+.1f}\n{_p_text(p)}"
             axes.text(x, y, text, ha="center", va="center", fontsize=9, weight="bold" if is_sure else None)
             if is_sure:
-                axes.plot(
-                    *np.array(
-                        [
-                            (x - 0.46, x + 0.46, x + 0.46, x - 0.46, x - 0.46),
-                            (y - 0.46, y - 0.46, y + 0.46, y + 0.46, y - 0.46),
-                        ]
-                    ),
-                    color="0.15",
-                    linewidth=1.3,
+                frame = Rectangle(
+                    (x - 0.46, y - 0.46), 0.92, 0.92, fill=False, edgecolor="0.15", linewidth=1.3
                 )
+                axes.add_patch(frame)
     largest = max(float(np.nanmax(np.abs(differences))), _FAINT_DIFFERENCE)
     shown = axes.imshow(differences, cmap="BrBG", vmin=-1.6 * largest, vmax=1.6 * largest)
     axes.set_xticks(range(len(labels)), labels, rotation=30, ha="right", rotation_mode="anchor")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -64,11 +63,10 @@ def main() -> None:
     except (ValueError, OSError) as error:
         refuse(error, COMMAND)
     _print(console, comparison, report)
-    sys.stdout.flush()
 
 
 def _title(folders: list[Path]) -> str:
-    return " and ".join(folder.resolve().name for folder in folders)
+    return " and ".join(dict.fromkeys(folder.resolve().name for folder in folders))
 
 
 def _print(console: Console, comparison: Comparison, report: Path) -> None:
