@@ -33,6 +33,22 @@ def picture() -> None:
     main()
 
 
+def compare() -> None:
+    """The `chiron-compare` command."""
+    _refuse_shadowed_rooms()
+    from scripts.compare import main
+
+    main()
+
+
+def evaluate() -> None:
+    """The `chiron-evaluate` command."""
+    _refuse_shadowed_rooms()
+    from scripts.evaluate import main
+
+    main()
+
+
 def watch() -> None:
     """The `chiron-watch` command."""
     _refuse_shadowed_rooms()

@@ -11,6 +11,9 @@ from gymnasium.vector import VectorEnv
 
 from envs.task_space import Task
 
+EVALUATION_SLOTS = 16
+"""Worlds that test tasks are played in; a constant, so that batches and their rounding never change."""
+
 Policy = Callable[[Any], Any]
 """From a batch of observations to a batch of actions."""
 

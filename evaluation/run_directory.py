@@ -39,6 +39,7 @@ class RunDirectory:
         self.log = path / "run.log"
         self.episodes = path / "episodes"
         self.evaluations = path / "evaluations.csv"
+        self.reevaluations = path / "evaluations"
         self.snapshots = path / "snapshots.jsonl"
         self.competence = path / "competence.npy"
         self.model = path / "model.zip"
@@ -90,10 +91,34 @@ class RunDirectory:
 
     def read_mastery(self) -> pd.Series[float]:
         """Percentage of the test tasks, or of a simulated student's cells, mastered after each step."""
-        evaluations = self.read_evaluations()
-        if "mastered_percent" in evaluations:
-            return evaluations.set_index("step")["mastered_percent"]
-        return 100 * evaluations.groupby("step")["mastered"].mean()
+        return mastery_in(self.read_evaluations())
+
+    def test_sets(self) -> list[str]:
+        """The named test sets on which the finished student has been evaluated."""
+        return sorted(path.stem for path in self.reevaluations.glob("*.csv"))
+
+    def read_test_set(self, name: str) -> pd.DataFrame:
+        """The episodes that the finished student played on a named test set, one row each.
+
+        Raises:
+            FileNotFoundError: If it was not evaluated on that set.
+        """
+        return pd.read_csv(self.test_set_rows(name))
+
+    def test_set_rows(self, name: str) -> Path:
+        """Where the episodes on a named test set are kept."""
+        return self.reevaluations / f"{name}.csv"
+
+
+def mastery_in(evaluations: pd.DataFrame) -> pd.Series[float]:
+    """Percentage mastered by step, from the log of evaluations.
+
+    Args:
+        evaluations: As `RunDirectory.read_evaluations` returns it.
+    """
+    if "mastered_percent" in evaluations:
+        return evaluations.set_index("step")["mastered_percent"]
+    return 100 * evaluations.groupby("step")["mastered"].mean()
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:

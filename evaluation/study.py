@@ -1,83 +1,162 @@
-"""Runs of one study side by side: percentage mastered over time, by teacher."""
+"""The runs of a study, as their directories tell of them: what ran, how it ended, what it came to."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
-from scipy import stats
+import yaml
 
-from evaluation.figures import STEPS
-from evaluation.run_directory import RunDirectory
+from evaluation.run_directory import RunDirectory, mastery_in
 
-_CONFIDENCE = 0.95
+COMPONENTS = ("env", "teacher", "student")
+
+_FINISHED = "finished"
 
 
-def read_study(folder: Path) -> pd.DataFrame:
-    """The percentage mastered in every finished run below a folder.
+@dataclass(frozen=True)
+class StudyRun:
+    """One run of a study.
+
+    Attributes:
+        directory: Where it lies.
+        config: Its configuration: the value of each leaf by its dotted key, lists as JSON.
+        names: What the configuration calls its env, teacher and student.
+        seed: Its seed.
+        steps: Training steps it made.
+        total_steps: Training steps it was to make.
+        problem: Why it cannot be counted, or None.
+        mastery: Percentage mastered by step; empty if it cannot be counted.
+        last: One row per test task of its last evaluation, in the order of the tasks, with the columns of
+            `evaluations.csv`; None for a simulated student.
+    """
+
+    directory: RunDirectory
+    config: Mapping[str, Any]
+    names: Mapping[str, str]
+    seed: int
+    steps: int
+    total_steps: int
+    problem: str | None = None
+    mastery: pd.Series[float] = field(default_factory=lambda: pd.Series(dtype=np.float64))
+    last: pd.DataFrame | None = None
+
+    @property
+    def score(self) -> float:
+        """Percentage mastered in the end."""
+        return float(self.mastery.iloc[-1])
+
+    @property
+    def is_simulated(self) -> bool:
+        """Whether its student is simulated, and so brings its own world."""
+        return self.config.get("env._target_") is None
+
+
+def read_study(folders: Sequence[Path]) -> tuple[list[StudyRun], list[str]]:
+    """Read every run in or below some folders.
 
     Args:
-        folder: Any folder that holds runs.
+        folders: Runs' directories, or folders that hold some.
 
     Returns:
-        One row per run and evaluation: `env`, `teacher`, `student`, `seed`, `step`, `mastered_percent`.
+        The runs, in the order of their paths, and a sentence about each folder that is or holds none.
+    """
+    runs: dict[Path, StudyRun] = {}
+    notes = []
+    for folder in folders:
+        found = sorted({path.parent for name in _MARKS for path in folder.rglob(name)})
+        if not found:
+            notes.append(f"{folder} is no run and holds none")
+        for path in found:
+            if path.resolve() in runs:
+                continue
+            try:
+                runs[path.resolve()] = read_run(path)
+            except _NotARunError as error:
+                notes.append(f"{path} is no run: {error}")
+    return list(runs.values()), notes
+
+
+_MARKS = ("config.yaml", "summary.json", "evaluations.csv")
+
+
+class _NotARunError(ValueError):
+    """A folder that has something of a run but not what makes one."""
+
+
+def read_run(path: Path) -> StudyRun:
+    """Read one run.
+
+    Args:
+        path: Its directory.
 
     Raises:
-        FileNotFoundError: If there is no finished run.
+        ValueError: If what lies there does not say what ran.
     """
-    rows = []
-    for path in sorted(folder.rglob("summary.json")):
-        directory = RunDirectory(path.parent)
-        summary = directory.read_summary()
-        if summary is None or summary["status"] != "finished":
-            continue
-        run = {key: summary[key] for key in ("env", "teacher", "student", "seed")}
-        mastery = directory.read_mastery()
-        rows += [
-            {**run, "step": step, "mastered_percent": percent}
-            for step, percent in zip(mastery.index, mastery, strict=True)
-        ]
-    if not rows:
-        raise FileNotFoundError(f"{folder} holds no finished run")
-    return pd.DataFrame(rows)
+    directory = RunDirectory(path)
+    try:
+        config, summary = directory.read_config(), directory.read_summary()
+    except (yaml.YAMLError, json.JSONDecodeError) as error:
+        raise _NotARunError(f"its files cannot be read ({_first_line(error)})") from error
+    if config is None or summary is None:
+        missing = directory.config if config is None else directory.summary
+        raise _NotARunError(f"it has no {missing.name}")
+    try:
+        run = StudyRun(
+            directory,
+            dict(_leaves(config)),
+            {group: str(summary[group]) for group in COMPONENTS},
+            summary["seed"],
+            summary["steps"],
+            summary["total_steps"],
+        )
+        status = summary["status"]
+    except (KeyError, TypeError) as error:
+        raise _NotARunError(f"its summary.json lacks {error}") from error
+    if status != _FINISHED:
+        log = f", see {directory.log}" if directory.log.exists() else ""
+        return replace(run, problem=f"{status} after {run.steps:,} of {run.total_steps:,} steps{log}")
+    return _with_results(run)
 
 
-def summarize(study: pd.DataFrame) -> pd.DataFrame:
-    """Mean and spread over seeds, by env, student, teacher and step.
+def _with_results(run: StudyRun) -> StudyRun:
+    try:
+        evaluations = run.directory.read_evaluations()
+        mastery = mastery_in(evaluations)
+    except (FileNotFoundError, pd.errors.EmptyDataError):
+        return replace(run, problem="it has no finished evaluation")
+    except (KeyError, ValueError) as error:
+        return replace(run, problem=f"its evaluations.csv cannot be read ({_first_line(error)})")
+    if mastery.empty:
+        return replace(run, problem="it has no finished evaluation")
+    values = evaluations["return" if "return" in evaluations else "mastered_percent"]
+    not_finite = int((~np.isfinite(values)).sum())
+    if not_finite:
+        problem = f"{not_finite} of the {len(values)} {values.name} values in its evaluations are not finite"
+        return replace(run, problem=problem)
+    tested_at = int(mastery.index[-1])
+    if tested_at < run.total_steps:
+        return replace(
+            run, problem=f"its last evaluation came after {tested_at:,} of {run.total_steps:,} steps"
+        )
+    last = None
+    if "task_index" in evaluations:
+        last = evaluations[evaluations["step"] == tested_at].sort_values("task_index").reset_index(drop=True)
+    return replace(run, mastery=mastery, last=last)
 
-    Returns:
-        One row each, with `seeds`, `mean`, `sd` (over seeds; NaN for one seed) and `margin`, the half width
-        of Student's 95% confidence interval of the mean.
-    """
-    groups = study.groupby(["env", "student", "teacher", "step"])["mastered_percent"]
-    summary = groups.agg(seeds="count", mean="mean", sd="std").reset_index()
-    quantile = stats.t.ppf((1 + _CONFIDENCE) / 2, summary["seeds"] - 1)
-    summary["margin"] = quantile * summary["sd"] / summary["seeds"] ** 0.5
-    return summary
+
+def _leaves(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in node.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", json.dumps(value) if isinstance(value, list) else value
 
 
-def draw_study(study: pd.DataFrame, path: Path) -> None:
-    """Draw mean and confidence band of each teacher over time; one panel per world and student.
-
-    Args:
-        study: As `read_study` returns it.
-        path: The picture to write.
-    """
-    summary = summarize(study)
-    panels = list(summary.groupby(["env", "student"]))
-    figure = Figure(figsize=(7 * len(panels), 4.6), layout="constrained")
-    for axes, ((env, student), panel) in zip(
-        figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True
-    ):
-        final = panel.sort_values("step").groupby("teacher")["mean"].last()
-        for teacher in final.sort_values(ascending=False).index:
-            rows = panel[panel["teacher"] == teacher]
-            (line,) = axes.plot(rows["step"], rows["mean"], label=f"{teacher} ({rows['seeds'].max()} seeds)")
-            low, high = rows["mean"] - rows["margin"], rows["mean"] + rows["margin"]
-            axes.fill_between(rows["step"], low, high, color=line.get_color(), alpha=0.2, linewidth=0)
-        axes.set(xlabel="training steps", ylabel="mastered (%)", ylim=(0, 100), title=f"{env} · {student}")
-        axes.xaxis.set_major_formatter(STEPS)
-        axes.grid(alpha=0.3)
-        axes.legend(frameon=False, loc="upper left")
-    figure.savefig(path, dpi=110)
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 import gymnasium as gym
@@ -14,7 +15,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 from evaluation.run_directory import RunDirectory
 
 Act = Callable[[Any], Any]
-"""From one observation to one action."""
+"""From one observation to one action, or from a batch of them to a batch."""
 
 
 class TrainedStudent:
@@ -50,14 +51,22 @@ class TrainedStudent:
         Args:
             world: The world it is going to act in.
         """
-        algorithm: type[BaseAlgorithm] = get_class(self._algorithm)
-        model = algorithm.load(self._directory.model, device="cpu")
+        model = self._model
         if not self._directory.normalization.exists():
             return lambda observation: model.predict(observation, deterministic=True)[0]
         normalizer = VecNormalize.load(str(self._directory.normalization), DummyVecEnv([lambda: world]))
 
         def act(observation: Any) -> Any:
-            normalized = normalizer.normalize_obs(np.asarray(observation)[None])
-            return model.predict(normalized, deterministic=True)[0][0]
+            return model.predict(normalizer.normalize_obs(np.asarray(observation)), deterministic=True)[0]
 
         return act
+
+    @property
+    def steps(self) -> int:
+        """Training steps that the model has behind it."""
+        return self._model.num_timesteps
+
+    @cached_property
+    def _model(self) -> BaseAlgorithm:
+        algorithm: type[BaseAlgorithm] = get_class(self._algorithm)
+        return algorithm.load(self._directory.model, device="cpu")

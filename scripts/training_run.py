@@ -19,16 +19,13 @@ from envs.action_repeat import ActionRepeat
 from envs.task_space import TaskSpace
 from envs.vector_workers import make_vector
 from evaluation.callback import EvaluationCallback, mastered_percent, return_mean
-from evaluation.evaluate import TaskResult
+from evaluation.evaluate import EVALUATION_SLOTS, TaskResult
 from evaluation.evaluation_log import EvaluationLog
 from evaluation.run_directory import RunDirectory
 from evaluation.task_sets import uniform_tasks
 from scripts.run import Run, Watcher, require_class
 from students.curriculum_callback import CurriculumCallback
 from students.curriculum_vec_env import CurriculumVecEnv
-
-_EVALUATION_SLOTS = 16
-"""Worlds that test tasks are played in; a constant, so that batches and their rounding never change."""
 
 
 class TrainingRun(Run):
@@ -66,7 +63,7 @@ class TrainingRun(Run):
             )
         evaluation = config["evaluation"]
         self._task_set = uniform_tasks(self.curriculum.space, evaluation["n_tasks"], evaluation["seed"])
-        slots = min(_EVALUATION_SLOTS, len(self._task_set))
+        slots = min(EVALUATION_SLOTS, len(self._task_set))
         self._test_worlds = make_vector([self._make_world] * slots, n_workers)
 
     @property

@@ -114,3 +114,12 @@ def test_the_pictures_of_the_pages_are_there() -> None:
     for page in [HOME / "README.md", *(HOME / "docs").glob("*.md")]:
         for picture in re.findall(r"!\[[^]]*\]\(([^)]+)\)", page.read_text()):
             assert (page.parent / picture).is_file(), f"{page.name}: {picture}"
+
+
+def test_the_commands_of_comparing_work_one_after_another(tmp_path: Path) -> None:
+    page = (HOME / "docs" / "comparing.md").read_text()
+    (block,) = re.findall(r"```sh\n(.*?)```", page, re.DOTALL)
+    for line in block.splitlines():
+        finished = run(line.replace("--episodes 10", "--episodes 2"), tmp_path)
+        assert (finished.returncode, finished.stderr) == (0, ""), line
+    assert "uniform_v1" in (tmp_path / "answer" / "report.html").read_text()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from evaluation.run_directory import RunDirectory
-from scripts import train, watch
+from scripts import compare, evaluate, picture, train, watch
 
 
 @pytest.fixture
@@ -21,6 +21,24 @@ def chiron_train(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
 def chiron_watch(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     """`chiron-watch` in this process and an empty folder; returns the exit code."""
     return _command("chiron-watch", watch.main, monkeypatch, tmp_path)
+
+
+@pytest.fixture
+def chiron_compare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+    """`chiron-compare` in this process and an empty folder; returns the exit code."""
+    return _command("chiron-compare", compare.main, monkeypatch, tmp_path)
+
+
+@pytest.fixture
+def chiron_evaluate(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+    """`chiron-evaluate` in this process and an empty folder; returns the exit code."""
+    return _command("chiron-evaluate", evaluate.main, monkeypatch, tmp_path)
+
+
+@pytest.fixture
+def chiron_picture(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+    """`chiron-picture` in this process and an empty folder; returns the exit code."""
+    return _command("chiron-picture", picture.main, monkeypatch, tmp_path)
 
 
 def _command(

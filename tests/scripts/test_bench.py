@@ -7,7 +7,7 @@ import pytest
 from stable_baselines3 import SAC
 from torch.utils.flop_counter import FlopCounterMode
 
-from scripts import bench, bench_envs, bench_sac, bench_students, bench_teachers
+from scripts import bench, bench_comparison, bench_envs, bench_sac, bench_students, bench_teachers
 from scripts.bench_timing import Timing, time_in_turns
 from tests.listing import names_in
 
@@ -80,6 +80,20 @@ def test_the_operations_of_an_update_are_those_that_torch_counts() -> None:
     assert bench_students.update_flops() == counter.get_total_flops() - unused
 
 
+def test_a_comparison_is_measured_in_a_process_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in {"_CONDITIONS": 2, "_SEEDS": 3, "_EVALUATIONS": 4, "_TASKS": 10}.items():
+        monkeypatch.setattr(bench_comparison, name, value)
+    bench.main(["comparison", "--out", str(tmp_path)])
+    written = json.loads((tmp_path / "bench_comparison.json").read_text())
+    assert (written["runs"], written["rows"]) == (6, 240)
+    assert written["seconds"] > 0
+    assert written["cpu_seconds"] > 0
+    assert written["memory_bytes"] > 1 << 20
+    assert "6 runs and 240 rows" in capsys.readouterr().out
+
+
 def test_turns_are_taken_and_the_first_does_not_count() -> None:
     taken = []
 
@@ -101,7 +115,7 @@ def test_a_ratio_is_that_of_the_same_rounds() -> None:
     ("arguments", "message"),
     [
         (["teachers", "--episodes", "10"], "--episodes=10 must be at least 20000"),
-        (["moons"], "'moons' must be one of envs, students, teachers"),
+        (["moons"], "'moons' must be one of envs, students, teachers, comparison"),
         (["students", "--sbx-python", "/nowhere"], "--sbx-python=/nowhere is no interpreter"),
         (["students", "--sbx-python", "/bin/false"], "--sbx-python=/bin/false has no SBX that works"),
         (["envs", "--rounds", "0"], "--rounds=0 must be at least 1"),
