@@ -14,7 +14,10 @@ from numpy.typing import NDArray
 from envs.task_space import RESERVED_NAMES
 from evaluation.study import COMPONENTS, StudyRun
 
-_NO_DIFFERENCE = {"seed", "study", "results", "n_workers", "threads", "device", "pictures"}
+_NO_DIFFERENCE = {
+    *("seed", "study", "results", "n_workers", "threads", "device", "pictures"),
+    "env.engine",
+}
 """Keys that say where and how something ran, and what the single run was called, but not what it was."""
 
 _SHOWN_KEYS = 4
@@ -120,7 +123,11 @@ def _world(run: StudyRun) -> dict[str, Any]:
     parts = ("env.", "student.") if run.is_simulated else ("env.",)
     return {
         "env": run.names["env"],
-        **{key: value for key, value in run.config.items() if key.startswith(parts)},
+        **{
+            key: value
+            for key, value in run.config.items()
+            if key.startswith(parts) and key not in _NO_DIFFERENCE
+        },
     }
 
 

@@ -87,8 +87,8 @@ class TestConditions:
         assert sorted(compared(tmp_path).table["condition"]) == ["random", "riac"]
 
     def test_where_and_how_it_ran_makes_no_difference(self, tmp_path: Path) -> None:
-        write_run(tmp_path / "a", "riac", 0, study="one", results="here", n_workers=0)
-        write_run(tmp_path / "b", "riac", 1)
+        write_run(tmp_path / "a", "riac", 0, study="one", results="here", n_workers=0, env__engine="box2d")
+        write_run(tmp_path / "b", "riac", 1, env__engine="batched")
         assert len(compared(tmp_path).conditions) == 1
 
     def test_a_repeated_seed_is_counted_once_and_named(self, tmp_path: Path) -> None:
