@@ -213,14 +213,12 @@ def _make_entry_points(digest: str) -> tuple[Callable[..., Any], ...]:
         lanes: Any,
         single: Any,
         small: Any,
-        threads: int,
     ) -> None:
         """Advance the worlds of some slots, in the first step of their episodes or a later one."""
         len(digest)
         count = len(slots)
-        blocks = (count + LANES - 1) // LANES
-        size = LANES * max(1, min(_CHUNK_BLOCKS, blocks // threads))
-        # Entering a parallel region costs more than stepping one walker does.
+        size = LANES * _CHUNK_BLOCKS
+        # Sharing so few among threads takes longer than stepping them does.
         if count <= size:
             _step_chunk(
                 worlds,

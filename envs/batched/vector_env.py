@@ -260,7 +260,6 @@ class BatchedWalkers(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArray
             self._scratch.lanes,
             self._scratch.single,
             self._scratch.small,
-            self._n_threads,
         )
         self._report_problems()
 
