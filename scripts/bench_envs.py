@@ -66,9 +66,7 @@ def benchmark(console: Console, options: argparse.Namespace) -> dict[str, Any]:
     console.print(f"A reset at obstacle_spacing 0 takes {1e3 * densest.median:.2f} ms.", highlight=False)
     console.print(f"Where a step of StumpTracks spends its time: {spent}.", highlight=False)
     gain = wall["2 threads"].times_faster_than(wall["1 threads"])
-    console.print(
-        f"256 StumpTracks at once run {gain} times as fast in two threads (wall clock).", highlight=False
-    )
+    console.print(f"In two threads 256 at once run {gain} times as fast, by the wall clock.", highlight=False)
     peer = steps[_PEER]
     return {
         "episode_steps": _EPISODE_STEPS,
