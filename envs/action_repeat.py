@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import gymnasium as gym
@@ -45,3 +46,12 @@ class ActionRepeat(gym.Wrapper[Any, Any, Any, Any]):
             return None
         batch: VectorEnv[Any, Any, Any] | None = make_batch(num_envs, n_threads, self.times)
         return batch
+
+
+def slowed_down(make_world: Callable[[], gym.Env[Any, Any]], times: int) -> gym.Env[Any, Any]:
+    """Make a world in which each action is played `times` times; the world itself, if once.
+
+    Raises:
+        ValueError: If an action would not be played at all.
+    """
+    return make_world() if times == 1 else ActionRepeat(make_world(), times)

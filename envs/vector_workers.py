@@ -362,8 +362,10 @@ def make_vector(env_fns: Sequence[EnvFn], n_workers: int) -> VectorEnv[Any, Any,
             call, in how many threads.
     """
     if all(env_fn is env_fns[0] for env_fn in env_fns):
-        make_batch = getattr(env_fns[0](), "make_batch", None)
+        world = env_fns[0]()
+        make_batch = getattr(world, "make_batch", None)
         batch: VectorEnv[Any, Any, Any] | None = make_batch and make_batch(len(env_fns), max(1, n_workers))
         if batch is not None:
             return batch
+        world.close()
     return VectorWorkers(env_fns, n_workers) if n_workers else VectorLoop(env_fns)

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from conf.build import build
-from envs.action_repeat import ActionRepeat
+from envs.action_repeat import slowed_down
 from envs.open_ended_test_worlds import OpenEndedTestWorlds
 from envs.open_ended_tracks import TEST_WORLDS
 from envs.task_space import TaskSpace
@@ -138,7 +138,7 @@ def _play(
 ) -> pd.DataFrame:
     """One row per episode; `tasks` has `episodes` of each task, one after another."""
     slots = min(EVALUATION_SLOTS, len(tasks))
-    make_slow = partial(_slowed_down, make_world, student.action_repeat)
+    make_slow = partial(slowed_down, make_world, student.action_repeat)
     world = make_slow()
     columns = world.get_wrapper_attr("task_space").columns
     worlds = make_vector([make_slow] * slots, min(workers, slots))
@@ -160,10 +160,6 @@ def _play(
             for row, seed in zip(results, tasks.seeds, strict=True)
         ]
     )
-
-
-def _slowed_down(make_world: MakeWorld, times: int) -> gym.Env[Any, Any]:
-    return ActionRepeat(make_world(), times)
 
 
 def _table(rows: pd.DataFrame, title: str) -> Table:

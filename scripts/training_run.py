@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -15,7 +15,7 @@ from stable_baselines3.common.logger import configure
 from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 
 from conf.build import build
-from envs.action_repeat import ActionRepeat
+from envs.action_repeat import slowed_down
 from envs.task_space import TaskSpace
 from envs.vector_workers import make_vector
 from evaluation.callback import EvaluationCallback, mastered_percent, return_mean
@@ -45,7 +45,7 @@ class TrainingRun(Run):
             space = _task_space_of(make_world())
         with self._blaming("student"):
             times = self.config["student"].get("action_repeat", 1)
-            self._make_world = partial(_slowed_down, make_world, times)
+            self._make_world = partial(slowed_down, make_world, times)
             self._make_world()
         return space
 
@@ -115,10 +115,6 @@ def _task_space_of(world: gym.Env[Any, Any]) -> TaskSpace:
     if not isinstance(space, TaskSpace):
         raise ValueError(f"{world} has no task_space, so a teacher has nothing to choose")
     return space
-
-
-def _slowed_down(make_world: Callable[[], gym.Env[Any, Any]], times: int) -> gym.Env[Any, Any]:
-    return make_world() if times == 1 else ActionRepeat(make_world(), times)
 
 
 def _build_algorithm(node: Mapping[str, Any], vec_env: VecEnv, seed: int, device: str) -> BaseAlgorithm:

@@ -140,6 +140,8 @@ class PPOUpdate:
         hidden = self._forward(batch.observations)
         (action_w, _), (action_b, _), (value_w, _), (value_b, _) = self._heads
         output = torch.addmm(action_b, hidden[-1][0], action_w.t())
+        if self._is_choice:
+            output = output.log_softmax(dim=1)
         values = torch.addmm(value_b, hidden[-1][1], value_w.t()).squeeze(1)
 
         chosen, surprise, entropy = self._judge(output, batch.actions)
@@ -190,14 +192,14 @@ class PPOUpdate:
     def _judge(self, output: Tensor, actions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Log-probability of each action, what its gradient is made of, and the mean entropy.
 
-        The second is, for continuous actions, by how many deviations they miss the mean, shape (n, actions);
-        for a choice, the row of which option was taken, shape (n, options).
+        The output is the mean of each action, or the log-probability of each option. The second result is,
+        for continuous actions, by how many deviations they miss the mean, shape (n, actions); for a choice,
+        the row of which option was taken, shape (n, options).
         """
         if self._is_choice:
-            log_probabilities = output.log_softmax(dim=1)
             taken = torch.zeros_like(output).scatter_(1, actions.long().view(-1, 1), 1.0)
-            entropy = -(log_probabilities.exp() * log_probabilities).sum(dim=1).mean()
-            return (taken * log_probabilities).sum(dim=1), taken, entropy
+            entropy = -(output.exp() * output).sum(dim=1).mean()
+            return (taken * output).sum(dim=1), taken, entropy
         log_std = self._policy.log_std
         surprise = (actions - output) * (-log_std).exp()
         per_action = surprise.square().mul_(-0.5) - (log_std + _LOG_SQRT_2PI)
@@ -207,12 +209,11 @@ class PPOUpdate:
         """Gradient of the loss with respect to what the policy network says, shape (n, outputs)."""
         if not self._is_choice:
             return pull.unsqueeze(1) * surprise * (-self._policy.log_std).exp()
-        log_probabilities = output.log_softmax(dim=1)
-        probabilities = log_probabilities.exp()
+        probabilities = output.exp()
         gradient = pull.unsqueeze(1) * (surprise - probabilities)
         if entropy:
-            mean = (probabilities * log_probabilities).sum(dim=1, keepdim=True)
-            gradient += entropy * probabilities * (log_probabilities - mean)
+            mean = (probabilities * output).sum(dim=1, keepdim=True)
+            gradient += entropy * probabilities * (output - mean)
         return gradient
 
     def _backward(
