@@ -39,16 +39,15 @@ class TrainingState:
     def state_dict(self) -> dict[str, Any]:
         """Everything needed to go on exactly from here: nested dicts and lists of JSON values and arrays."""
         model = self._model
-        leave = {*model._excluded_save_params(), "action_noise"}
         return {
             "parameters": _taken(_keys_as_text(model.get_parameters())),
-            "attributes": _plain(vars(model), leave),
+            "attributes": _plain(vars(model), leave={"action_noise"}),
             "replay_buffer": self._plain_attributes(getattr(model, "replay_buffer", None)),
             "normalizer": self._plain_attributes(model.get_vec_normalize_env()),
             "at_rollout_start": {
                 "action_noise": self._plain_attributes(model.action_noise),
                 "exploration": [_taken(tensor) for tensor in self._exploration()],
-                "log": [_plain(model.logger.name_to_value), _plain(model.logger.name_to_count)],
+                "log": self._recorded(),
                 "generators": self._generators(),
             },
         }
@@ -67,13 +66,21 @@ class TrainingState:
         _give_back(self._model.action_noise, rest["action_noise"])
         for tensor, stored in zip(self._exploration(), rest["exploration"], strict=True):
             _given(tensor, stored)
-        values, counts = rest["log"]
-        logger.name_to_value.update(values)
-        logger.name_to_count.update(counts)
+        for name, (value, count, excluded) in rest["log"].items():
+            logger.name_to_value[name], logger.name_to_count[name] = value, count
+            logger.name_to_excluded[name] = tuple(excluded)
         self._set_generators(rest["generators"])
 
     def _plain_attributes(self, part: Any) -> dict[str, Any] | None:
         return None if part is None else _plain(vars(part))
+
+    def _recorded(self) -> dict[str, Any]:
+        """What waits for the next line of the log; pictures do not."""
+        logger = self._model.logger
+        return {
+            name: [value, logger.name_to_count[name], list(logger.name_to_excluded[name])]
+            for name, value in _plain(logger.name_to_value).items()
+        }
 
     def _exploration(self) -> Iterator[Tensor]:
         """The noise that gSDE has drawn for this rollout."""
@@ -153,7 +160,8 @@ def _given(current: Any, stored: Any) -> Any:
     """What was stored, in the form of what is there now, and in its place where that is an array."""
     if isinstance(stored, np.ndarray):
         if isinstance(current, Tensor) and current.shape == stored.shape:
-            return current.detach().copy_(torch.from_numpy(stored)) and current
+            current.detach().copy_(torch.from_numpy(stored))
+            return current
         if isinstance(current, Tensor):
             return torch.from_numpy(stored).to(current.device)
         if stored.ndim == 0:
