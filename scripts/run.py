@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -40,6 +42,13 @@ class Watcher(Protocol):
 
     def hear_evaluation(self, step: int, mastered_percent: float, return_mean: float) -> None:
         """The student has been tested after this many steps."""
+
+
+_DISK_FAULTS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
+
+
+class DiskError(OSError):
+    """A run cannot write what it has to keep."""
 
 
 class LogFile(Protocol):
@@ -135,11 +144,19 @@ class Run(ABC):
         Raises:
             DirectoryBusyError: If another process works in the directory.
             CheckpointError: If the directory holds checkpoints and none can be used.
+            DiskError: If the disk is full or gone.
         """
         with RunLock(directory.lock):
             try:
                 self._resume_or_begin(directory, watcher)
                 return self._execute(directory, watcher)
+            except OSError as error:
+                if error.errno not in _DISK_FAULTS:
+                    raise
+                raise DiskError(
+                    f"{directory.path} cannot be written to any more: {os.strerror(error.errno)}; what was "
+                    "logged stays readable, and the same command goes on from the last checkpoint"
+                ) from error
             finally:
                 self._close()
 

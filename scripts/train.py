@@ -14,9 +14,12 @@ from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 
 from envs.vector_workers import WorkerError
+from evaluation.checkpoints import CheckpointError
+from evaluation.run_lock import DirectoryBusyError
 from scripts.console import ProgressDisplay, print_summary
 from scripts.job import Job
 from scripts.refusal import refuse
+from scripts.run import DiskError
 from students.curriculum_vec_env import NotFiniteError
 
 FAILED, INTERRUPTED = 1, 130
@@ -29,9 +32,9 @@ def main() -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
         _train()
-    except (HydraException, OmegaConfBaseException) as error:
+    except (HydraException, OmegaConfBaseException, CheckpointError, DirectoryBusyError) as error:
         refuse(error)
-    except (NotFiniteError, WorkerError) as error:
+    except (NotFiniteError, WorkerError, DiskError) as error:
         print(f"chiron-train: {error}", file=sys.stderr)
         sys.exit(FAILED)
     except KeyboardInterrupt:

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
+import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
-import torch
-from numpy.typing import NDArray
-from stable_baselines3.common.save_util import load_from_zip_file
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from evaluation.checkpoints import Checkpoints
 from evaluation.run_directory import RunDirectory
 from evaluation.run_lock import RunLock
+from scripts import train
+from scripts.bench_kills import RUNS, differences, kill_often, unreadable_files
 from scripts.console import ProgressDisplay
 from scripts.refusal import BAD_INPUT
 from tests.scripts.conftest import only_run
@@ -110,42 +108,133 @@ def interrupted(run: Any, stopped_at: Any, going_on: Any, arguments: list[str], 
     assert run(*arguments) == 0
 
 
-def assert_same(one: RunDirectory, other: RunDirectory) -> None:
-    pd.testing.assert_frame_equal(one.read_episodes(), other.read_episodes(), check_exact=True)
-    assert one.evaluations.read_bytes() == other.evaluations.read_bytes()
-    assert one.snapshots.read_bytes() == other.snapshots.read_bytes()
-    weights, others = (flat_parameters(directory) for directory in (one, other))
-    assert weights.keys() == others.keys()
-    for name, values in weights.items():
-        np.testing.assert_array_equal(values, others[name], err_msg=name)
-    assert one.read_summary().keys() == other.read_summary().keys()  # type: ignore[union-attr]
-    assert not one.checkpoints.exists()
-
-
-def flat_parameters(directory: RunDirectory) -> dict[str, NDArray[Any]]:
-    """All numbers of a stored model that learning changes, optimizers included."""
-    if not directory.model.exists():
-        return {"competence": np.load(directory.competence)}
-    _, parameters, variables = load_from_zip_file(directory.model, device="cpu")
-    found: dict[str, NDArray[Any]] = {}
-
-    def add(name: str, value: Any) -> None:
-        if isinstance(value, torch.Tensor):
-            found[name] = value.detach().numpy()
-        elif isinstance(value, dict):
-            for key, item in value.items():
-                add(f"{name}.{key}", item)
-
-    add("parameters", parameters)
-    add("variables", variables)
-    return found
-
-
 @pytest.mark.parametrize("arguments", STUDENTS.values(), ids=STUDENTS.keys())
 def test_every_kind_of_student_goes_on(
     arguments: list[str], chiron_train: Any, stopped_at: Any, going_on: Any, tmp_path: Path
 ) -> None:
     command = [*SHORT, *arguments]
     assert chiron_train(*command, "results=whole") == 0
+    interrupted(chiron_train, stopped_at, going_on, [*command, "results=pieces"], 500)
+    pieces = only_run(tmp_path / "pieces")
+    assert differences(pieces, only_run(tmp_path / "whole")) == []
+    assert not pieces.checkpoints.exists()
+
+
+def test_a_simulated_student_goes_on(
+    chiron_train: Any, stopped_at: Any, going_on: Any, tmp_path: Path
+) -> None:
+    command = ["experiment=toy_grid", "total_steps=2_000", "evaluation.every_steps=500", "teacher=covar_gmm"]
+    command += ["checkpoint.every_steps=300"]
+    assert chiron_train(*command, "results=whole") == 0
+    interrupted(chiron_train, stopped_at, going_on, [*command, "results=pieces"], 700, 1_400)
+    assert differences(only_run(tmp_path / "pieces"), only_run(tmp_path / "whole")) == []
+
+
+def test_tensorboard_shows_every_line_once(
+    chiron_train: Any, stopped_at: Any, going_on: Any, tmp_path: Path
+) -> None:
+    command = [*SHORT, *PPO]
+    assert chiron_train(*command, "results=whole") == 0
     interrupted(chiron_train, stopped_at, going_on, [*command, "results=pieces"], 400, 700)
-    assert_same(only_run(tmp_path / "pieces"), only_run(tmp_path / "whole"))
+    whole, pieces = (scalars(only_run(tmp_path / name)) for name in ("whole", "pieces"))
+    assert whole.keys() == pieces.keys()
+    for tag, values in whole.items():
+        if not tag.startswith(("time/", "speed/")):
+            assert pieces[tag] == values, tag
+
+
+def scalars(run: RunDirectory) -> dict[str, list[tuple[int, float]]]:
+    events = EventAccumulator(str(run.path))
+    events.Reload()
+    return {
+        tag: [(event.step, event.value) for event in events.Scalars(tag)] for tag in events.Tags()["scalars"]
+    }
+
+
+@pytest.mark.parametrize("student", RUNS)
+def test_killed_runs_come_to_the_same_end(student: str, tmp_path: Path) -> None:
+    count = kill_often(RUNS[student], kills=5, rng=np.random.default_rng(), folder=tmp_path)
+    assert count.kills == 5
+    assert count.finished > 0
+    assert count.differing == []
+    assert count.unreadable == []
+
+
+class TestBadLuck:
+    @pytest.fixture
+    def stopped(self, chiron_train: Any, stopped_at: Any, going_on: Any, tmp_path: Path) -> RunDirectory:
+        """A run that was stopped when it had two checkpoints."""
+        stopped_at(700)
+        with pytest.raises(KilledError):
+            chiron_train(*SHORT, *PPO)
+        going_on()
+        return only_run(tmp_path)
+
+    def test_a_damaged_checkpoint_is_passed_over(
+        self, stopped: RunDirectory, chiron_train: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        *_, older, newest = sorted(stopped.checkpoints.glob("*.npz"))
+        os.truncate(newest, 1_000)
+        assert chiron_train(*SHORT, *PPO) == 0
+        out = " ".join(capsys.readouterr().out.split())
+        assert f"{newest.name} must be a state file; it is damaged" in out
+        assert f"Going on from the checkpoint at {int(older.stem.partition('-')[2]):,} steps." in out
+        assert chiron_train(*SHORT, *PPO, "results=whole") == 0
+        assert differences(stopped, only_run(tmp_path / "whole")) == []
+
+    def test_all_damaged(
+        self, stopped: RunDirectory, chiron_train: Any, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        for path in stopped.checkpoints.glob("*.npz"):
+            path.write_bytes(b"something else")
+        before = stopped.evaluations.read_bytes()
+        assert chiron_train(*SHORT, *PPO) == BAD_INPUT
+        assert f"none of the checkpoints in {stopped.checkpoints.relative_to(Path.cwd())} can be used" in (
+            capsys.readouterr().err
+        )
+        assert stopped.evaluations.read_bytes() == before
+
+    def test_a_directory_in_use(
+        self, stopped: RunDirectory, chiron_train: Any, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        with RunLock(stopped.lock):
+            assert chiron_train(*SHORT, *PPO) == BAD_INPUT
+        assert f"is in use by process {os.getpid()} on " in capsys.readouterr().err
+
+    def test_other_packages_are_named(
+        self, stopped: RunDirectory, chiron_train: Any, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        versions = stopped.read_versions()
+        versions["packages"]["torch"] = "2.0.0"
+        stopped.versions.write_text(json.dumps(versions))
+        assert chiron_train(*SHORT, *PPO) == 0
+        assert "torch 2.0.0 then" in " ".join(capsys.readouterr().out.split())
+
+    def test_full_disk(self, chiron_train: Any, small_disk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """The run stops with a sentence, and goes on once there is space."""
+        sac = [*SHORT, *STUDENTS["FastSAC"], "total_steps=1_400", f"results={small_disk}"]
+        ballast = small_disk / "ballast"
+        ballast.write_bytes(bytes((12 << 20) - 250_000))
+        assert chiron_train(*sac) == train.FAILED
+        assert "No space left on device" in capsys.readouterr().err
+        run = only_run(small_disk)
+        assert unreadable_files(run) == []
+        ballast.unlink()
+        assert chiron_train(*sac) == 0
+        sac[-1] = "results=elsewhere"
+        assert chiron_train(*sac) == 0
+        assert differences(run, only_run(Path("elsewhere"))) == []
+
+
+def test_checkpoints_by_the_clock(chiron_train: Any, stopped_at: Any, tmp_path: Path) -> None:
+    command = [*SHORT[:-1], *PPO, "checkpoint.every_minutes=1e-6"]
+    stopped_at(200)
+    with pytest.raises(KilledError):
+        chiron_train(*command)
+    assert only_run(tmp_path).checkpointed_step() == 128
+
+
+@pytest.mark.parametrize("key", ["every_steps", "every_minutes"])
+def test_intervals_are_above_zero(key: str, chiron_train: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    assert chiron_train(*SHORT, f"checkpoint.{key}=0") == BAD_INPUT
+    assert f"checkpoint.{key}=0" in capsys.readouterr().err
