@@ -42,6 +42,7 @@ class RunConfig:
         study: Name of the folder that collects runs to be compared.
         results: Root folder of all results.
         pictures: Whether to draw what the teacher proposed and why, moment by moment, when the run ends.
+        films: Whether to film the student at each evaluation, for TensorBoard.
         evaluation: When and on what the student is tested.
     """
 
@@ -57,6 +58,7 @@ class RunConfig:
     study: str = MISSING
     results: str = MISSING
     pictures: bool = MISSING
+    films: bool = MISSING
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,9 @@ class EvaluationCallback(BaseCallback):
         task_set: The test tasks.
         every_steps: Training steps between evaluations.
         listener: Told the results of each evaluation.
+
+    Attributes:
+        seconds: How long evaluations have taken, their listener included.
     """
 
     def __init__(
@@ -51,6 +55,7 @@ class EvaluationCallback(BaseCallback):
         self.task_set = task_set
         self.every_steps = every_steps
         self.listener = listener
+        self.seconds = 0.0
         self._evaluated_at = -1
 
     def _on_training_start(self) -> None:
@@ -68,6 +73,7 @@ class EvaluationCallback(BaseCallback):
             self._evaluate()
 
     def _evaluate(self) -> None:
+        started = time.perf_counter()
         self._evaluated_at = self.num_timesteps
         tasks = self.task_set
         results = evaluate(policy_of(self.model), self.worlds, tasks.tasks, tasks.seeds)
@@ -76,6 +82,15 @@ class EvaluationCallback(BaseCallback):
         self.logger.record("evaluation/return_mean", return_mean(results))
         self.logger.record("evaluation/length_mean", np.mean([row.length for row in results]))
         self.logger.dump(self.num_timesteps)
+        self.seconds += time.perf_counter() - started
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything needed to go on exactly from here."""
+        return {"evaluated_at": self._evaluated_at}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state that `state_dict` returned."""
+        self._evaluated_at = state["evaluated_at"]
 
 
 def mastered_percent(results: list[TaskResult]) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from typing import Any, Protocol
 
@@ -16,10 +16,13 @@ from conf.schema import check_ranges
 from envs.task_space import TaskSpace
 from evaluation.curriculum_pictures import draw_pictures
 from evaluation.episode_log import EpisodeLog
+from evaluation.evaluate import TaskResult
 from evaluation.figures import draw_curriculum
+from evaluation.live_view import LiveView
 from evaluation.run_directory import RunDirectory
 from evaluation.snapshots import Snapshot, SnapshotLog
 from scripts.refusal import blaming
+from scripts.traits import run_name, traits_of, traits_of_all
 from teachers.curriculum import Curriculum, Episode
 
 
@@ -107,6 +110,13 @@ class Run(ABC):
         directory.begin(self.config)
         episode_log = EpisodeLog(directory.episodes, self.curriculum.space)
         self.curriculum.listeners += [episode_log.add, watcher.hear_episode]
+        self._view = LiveView(
+            directory.path,
+            run_name(self.config, directory.path),
+            self.curriculum,
+            traits_of(self.config, self._names),
+            traits_of_all(),
+        )
         started = time.monotonic()
         directory.write_summary(self._summary("running", 0.0))
         status = "failed"
@@ -116,6 +126,7 @@ class Run(ABC):
                 lambda: directory.write_summary(self._summary(status, time.monotonic() - started))
             )
             at_the_end.callback(self._close)
+            at_the_end.callback(lambda: self._view.close(status == "finished"))
             at_the_end.callback(self._save, directory)
             at_the_end.callback(episode_log.flush)
             try:
@@ -130,17 +141,30 @@ class Run(ABC):
         return directory.read_summary() or {}
 
     def _evaluated(
-        self, directory: RunDirectory, watcher: Watcher, mastered_percent: float, return_mean: float
+        self,
+        directory: RunDirectory,
+        watcher: Watcher,
+        mastered_percent: float,
+        return_mean: float,
+        results: Sequence[TaskResult] = (),
+        competence: NDArray[np.float64] | None = None,
     ) -> None:
-        """To be called after each evaluation, once its rows are logged."""
-        self._mastered_percent, self._return_mean = mastered_percent, return_mean
-        snapshot = Snapshot(self.steps, self.curriculum.teacher.focus(), self._competence())
-        SnapshotLog(directory.snapshots).add(snapshot)
-        watcher.hear_evaluation(self.steps, mastered_percent, return_mean)
+        """To be called after each evaluation, once it is logged.
 
-    def _competence(self) -> NDArray[np.float64] | None:
-        """What a simulated student can do in a plane of tasks, in [0, 1]; None for other students."""
-        return None
+        Args:
+            directory: Where it was logged.
+            watcher: To be told.
+            mastered_percent: Percentage of the test tasks that were mastered.
+            return_mean: Mean return over them.
+            results: One row per test task, if there are any.
+            competence: What a simulated student can do, in [0, 1], with one axis per parameter that matters.
+        """
+        self._mastered_percent, self._return_mean = mastered_percent, return_mean
+        plane = competence if self.curriculum.space.dim == 2 else None
+        snapshot = Snapshot(self.steps, self.curriculum.teacher.focus(), plane)
+        SnapshotLog(directory.snapshots).add(snapshot)
+        self._view.add_evaluation(self.steps, mastered_percent, results, competence)
+        watcher.hear_evaluation(self.steps, mastered_percent, return_mean)
 
     def _blaming(self, group: str) -> AbstractContextManager[None]:
         """Let what a component says of its arguments name the choice it is."""

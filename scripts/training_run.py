@@ -11,21 +11,23 @@ import numpy as np
 import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.logger import configure
 from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 
 from conf.build import build
 from envs.action_repeat import slowed_down
 from envs.task_space import TaskSpace
 from envs.vector_workers import make_vector
-from evaluation.callback import EvaluationCallback, mastered_percent, return_mean
+from evaluation.callback import EvaluationCallback, mastered_percent, policy_of, return_mean
 from evaluation.evaluate import EVALUATION_SLOTS, TaskResult
 from evaluation.evaluation_log import EvaluationLog
 from evaluation.run_directory import RunDirectory
+from evaluation.student_films import StudentFilms
 from evaluation.task_sets import uniform_tasks
+from scripts.drawn_world import draw_without_display, drawn_world
 from scripts.run import Run, Watcher, require_class
 from students.curriculum_callback import CurriculumCallback
 from students.curriculum_vec_env import CurriculumVecEnv
+from students.speed_callback import SpeedCallback
 
 
 class TrainingRun(Run):
@@ -47,6 +49,11 @@ class TrainingRun(Run):
             times = self.config["student"].get("action_repeat", 1)
             self._make_world = partial(slowed_down, make_world, times)
             self._make_world()
+        self._films: StudentFilms | None = None
+        if self.config["films"]:
+            draw_without_display()
+            with self._blaming("env"):
+                self._films = StudentFilms(drawn_world(self.config["env"]), times)
         return space
 
     def _make_student(self, seed: np.random.SeedSequence) -> None:
@@ -71,23 +78,26 @@ class TrainingRun(Run):
         return self._vec_env.steps
 
     def _learn(self, directory: RunDirectory, watcher: Watcher) -> None:
-        self.model.set_logger(configure(str(directory.path), ["tensorboard"]))
+        self.model.set_logger(self._view.logger)
         log = EvaluationLog(directory.evaluations, self.curriculum.space)
 
         def hear_evaluation(step: int, results: list[TaskResult]) -> None:
             log.add(step, results)
-            self._evaluated(directory, watcher, mastered_percent(results), return_mean(results))
+            self._evaluated(directory, watcher, mastered_percent(results), return_mean(results), results)
+            if self._films is not None:
+                self._view.add_films(step, self._films.film(policy_of(self.model)))
 
         every_steps = self.config["evaluation"]["every_steps"]
+        testing = EvaluationCallback(self._test_worlds, self._task_set, every_steps, hear_evaluation)
         callbacks: list[BaseCallback] = [
-            CurriculumCallback(self.curriculum),
+            CurriculumCallback(self.curriculum, self._view.recent),
             _Advance(watcher),
-            EvaluationCallback(self._test_worlds, self._task_set, every_steps, hear_evaluation),
+            SpeedCallback(lambda: testing.seconds),
+            testing,
         ]
         self.model.learn(self.config["total_steps"], callback=callbacks)
 
     def _save(self, directory: RunDirectory) -> None:
-        self.model.logger.close()
         self.model.save(directory.model)
         normalizer = self.model.get_vec_normalize_env()
         if normalizer is not None:
@@ -96,6 +106,8 @@ class TrainingRun(Run):
     def _close(self) -> None:
         self._vec_env.close()
         self._test_worlds.close()
+        if self._films is not None:
+            self._films.close()
 
 
 class _Advance(BaseCallback):
