@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -37,6 +38,9 @@ class EvaluationCallback(BaseCallback):
         task_set: The test tasks.
         every_steps: Training steps between evaluations.
         listener: Told the results of each evaluation.
+
+    Attributes:
+        seconds: How long evaluations have taken, their listener included.
     """
 
     def __init__(
@@ -51,6 +55,7 @@ class EvaluationCallback(BaseCallback):
         self.task_set = task_set
         self.every_steps = every_steps
         self.listener = listener
+        self.seconds = 0.0
         self._evaluated_at = -1
 
     def state_dict(self) -> dict[str, Any]:
@@ -77,6 +82,7 @@ class EvaluationCallback(BaseCallback):
             self._evaluate()
 
     def _evaluate(self) -> None:
+        started = time.perf_counter()
         self._evaluated_at = self.num_timesteps
         tasks = self.task_set
         results = evaluate(policy_of(self.model), self.worlds, tasks.tasks, tasks.seeds)
@@ -85,6 +91,7 @@ class EvaluationCallback(BaseCallback):
         self.logger.record("evaluation/return_mean", return_mean(results))
         self.logger.record("evaluation/length_mean", np.mean([row.length for row in results]))
         self.logger.dump(self.num_timesteps)
+        self.seconds += time.perf_counter() - started
 
 
 def mastered_percent(results: list[TaskResult]) -> float:

@@ -15,7 +15,7 @@ from envs.task_space import RESERVED_NAMES
 from evaluation.study import COMPONENTS, StudyRun
 
 _NO_DIFFERENCE = {
-    *("seed", "study", "results", "n_workers", "threads", "device", "pictures"),
+    *("seed", "study", "results", "n_workers", "threads", "device", "pictures", "films"),
     "env.engine",
 }
 """Keys that say where and how something ran, and what the single run was called, but not what it was."""

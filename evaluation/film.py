@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
 from pathlib import Path
+from typing import BinaryIO
 
 import av
 import numpy as np
@@ -44,7 +46,19 @@ def require_film(path: Path) -> None:
         raise ValueError(f"{path} must end in one of {', '.join(_WRITERS)}")
 
 
-def _write_gif(frames: Iterator[Frame], path: Path, frames_per_second: int) -> None:
+def encode_gif(frames: Iterable[Frame], frames_per_second: int) -> bytes:
+    """The content of a GIF file, of about 25 frames per second at most; others are left out.
+
+    Args:
+        frames: At least one, all of one shape.
+        frames_per_second: How fast the frames are meant to be seen.
+    """
+    content = io.BytesIO()
+    _write_gif(iter(frames), content, frames_per_second)
+    return content.getvalue()
+
+
+def _write_gif(frames: Iterator[Frame], out: Path | BinaryIO, frames_per_second: int) -> None:
     every = max(1, round(frames_per_second / _GIF_FRAMES_PER_SECOND))
     # A palette of its own for each frame: it holds whatever comes into view, and costs less than a kilobyte.
     images = (
@@ -52,7 +66,8 @@ def _write_gif(frames: Iterator[Frame], path: Path, frames_per_second: int) -> N
         for frame in islice(frames, 0, None, every)
     )
     next(images).save(
-        path,
+        out,
+        "GIF",
         save_all=True,
         append_images=images,
         duration=round(1000 * every / frames_per_second),

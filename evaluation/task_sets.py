@@ -9,6 +9,9 @@ from numpy.typing import ArrayLike
 
 from envs.task_space import Task, TaskSpace
 
+HARDNESS = {"easy": 0.0, "middle": 0.5, "hard": 1.0}
+"""How far the tasks that have a word lie on the way from the easiest to the hardest one."""
+
 
 @dataclass(frozen=True)
 class TaskSet:

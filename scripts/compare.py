@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from evaluation.comparison import Comparison, compare
 from evaluation.comparison_report import over_time_cells, result_cells, write_report
 from evaluation.conditions import DIFFERENCES
 from evaluation.study import read_study
+from evaluation.tensorboard_bands import write_bands
 from scripts.refusal import refuse
 from scripts.reproduction import command_of
 
@@ -60,9 +62,19 @@ def main() -> None:
         comparison = compare(runs, rng, options.baseline, options.allow)
         comparison.notes[:0] = notes
         report = write_report(comparison, _title(folders), out, command_of, rng)
+        write_bands(comparison, out / "tensorboard")
     except (ValueError, OSError) as error:
         refuse(error, COMMAND)
     _print(console, comparison, report)
+    console.print(
+        f"TensorBoard:  tensorboard --logdir '{_around([*folders, out])}'", highlight=False, soft_wrap=True
+    )
+
+
+def _around(folders: list[Path]) -> Path:
+    """The smallest folder that holds some others, as short as it can be said."""
+    common = Path(os.path.commonpath([folder.absolute() for folder in folders]))
+    return common.relative_to(Path.cwd()) if common.is_relative_to(Path.cwd()) else common
 
 
 def _title(folders: list[Path]) -> str:
@@ -80,7 +92,7 @@ def _print(console: Console, comparison: Comparison, report: Path) -> None:
         console.print(table)
     for note in comparison.notes:
         console.print(f"- {note}", highlight=False, soft_wrap=True, markup=False)
-    console.print(f"Report:  {report}", highlight=False, soft_wrap=True, markup=False)
+    console.print(f"Report:       {report}", highlight=False, soft_wrap=True, markup=False)
 
 
 if __name__ == "__main__":

@@ -19,12 +19,15 @@ from conf.schema import check_ranges
 from envs.task_space import TaskSpace
 from evaluation.curriculum_pictures import draw_pictures
 from evaluation.episode_log import EpisodeLog
+from evaluation.evaluate import TaskResult
 from evaluation.figures import draw_curriculum
+from evaluation.live_view import LiveView
 from evaluation.run_directory import RunDirectory, installed_versions
 from evaluation.run_lock import RunLock
 from evaluation.snapshots import Snapshot, SnapshotLog
 from scripts.checkpointer import Checkpointer
 from scripts.refusal import blaming
+from scripts.traits import run_name, traits_of, traits_of_all
 from teachers.curriculum import Curriculum, Episode
 
 
@@ -103,12 +106,12 @@ class Run(ABC):
         """Open the log of evaluations, keeping so many bytes of it."""
 
     @abstractmethod
-    def _learn(self, directory: RunDirectory, watcher: Watcher, checkpointer: Checkpointer) -> None:
+    def _learn(self, watcher: Watcher, checkpointer: Checkpointer) -> None:
         """Learn to the end of the budget, logging evaluations and letting the checkpointer hear."""
 
     @abstractmethod
     def _student_state(self) -> dict[str, Any]:
-        """All that student and worlds need to go on exactly from here; all log files are written out."""
+        """All that student and worlds need to go on exactly from here."""
 
     @abstractmethod
     def _load_student_state(self, state: dict[str, Any]) -> None:
@@ -163,19 +166,29 @@ class Run(ABC):
     def _resume_or_begin(self, directory: RunDirectory, watcher: Watcher) -> None:
         begun = directory.read_config() is not None
         state, notices = directory.newest_checkpoint() if begun else (None, [])
+        empty: dict[str, Any] = {"episodes": 0, "snapshots": 0, "evaluations": 0}
+        logs = empty if state is None else state["logs"]
         if state is None:
             directory.begin(self.config)
         else:
-            directory.truncate_event_files(state["logs"]["events"])
-            self._seconds = state["seconds"]
-            self._mastered_percent, self._return_mean = state["mastered_percent"], state["return_mean"]
-            self.curriculum.load_state_dict(state["curriculum"])
-            self._load_student_state(state["student"])
-            watcher.hear_resume(self.steps, [*notices, *_version_notices(directory)])
-        logs = state["logs"] if state is not None else {"episodes": 0, "snapshots": 0, "evaluations": 0}
+            directory.truncate_event_files(logs["events"])
         self._episode_log = EpisodeLog(directory.episodes, self.curriculum.space, logs["episodes"])
         self._snapshot_log = SnapshotLog(directory.snapshots, logs["snapshots"])
         self._evaluation_log = self._open_evaluations(directory.evaluations, logs["evaluations"])
+        self._view = LiveView(
+            directory.path,
+            run_name(self.config, directory.path),
+            self.curriculum,
+            traits_of(self.config, self._names),
+            traits_of_all(),
+        )
+        if state is not None:
+            self._seconds = state["seconds"]
+            self._mastered_percent, self._return_mean = state["mastered_percent"], state["return_mean"]
+            self._view.load_state_dict(state["view"])
+            self.curriculum.load_state_dict(state["curriculum"])
+            self._load_student_state(state["student"])
+            watcher.hear_resume(self.steps, [*notices, *_version_notices(directory)])
 
     def _execute(self, directory: RunDirectory, watcher: Watcher) -> dict[str, Any]:
         self.curriculum.listeners += [self._episode_log.add, watcher.hear_episode]
@@ -184,16 +197,18 @@ class Run(ABC):
         checkpointer = Checkpointer(
             directory, self.config["checkpoint"], lambda: self._state(directory), self.steps
         )
-        status = "failed"
+        status, has_learned = "failed", False
         with ExitStack() as at_the_end:
             # In reverse order, each even if another fails.
             at_the_end.callback(lambda: directory.write_summary(self._summary(status)))
             with ExitStack() as after_learning:
                 after_learning.callback(self._stop_the_clock)
+                after_learning.callback(lambda: self._view.close(has_learned))
                 after_learning.callback(self._save, directory)
                 after_learning.callback(self._episode_log.flush)
                 try:
-                    self._learn(directory, watcher, checkpointer)
+                    self._learn(watcher, checkpointer)
+                    has_learned = True
                 except KeyboardInterrupt:
                     status = "interrupted"
                     raise
@@ -206,14 +221,15 @@ class Run(ABC):
 
     def _state(self, directory: RunDirectory) -> dict[str, Any]:
         """Everything needed to go on exactly from here."""
-        student = self._student_state()
         self._episode_log.flush()
+        self._view.flush()
         return {
             "seconds": time.monotonic() - self._started,
             "mastered_percent": self._mastered_percent,
             "return_mean": self._return_mean,
+            "view": self._view.state_dict(),
             "curriculum": self.curriculum.state_dict(),
-            "student": student,
+            "student": self._student_state(),
             "logs": {
                 "episodes": self._episode_log.parts,
                 "snapshots": self._snapshot_log.length,
@@ -225,16 +241,29 @@ class Run(ABC):
     def _stop_the_clock(self) -> None:
         self._seconds = time.monotonic() - self._started
 
-    def _evaluated(self, watcher: Watcher, mastered_percent: float, return_mean: float) -> None:
-        """To be called after each evaluation, once its rows are logged."""
-        self._mastered_percent, self._return_mean = mastered_percent, return_mean
-        snapshot = Snapshot(self.steps, self.curriculum.teacher.focus(), self._competence())
-        self._snapshot_log.add(snapshot)
-        watcher.hear_evaluation(self.steps, mastered_percent, return_mean)
+    def _evaluated(
+        self,
+        watcher: Watcher,
+        mastered_percent: float,
+        return_mean: float,
+        results: Sequence[TaskResult] = (),
+        competence: NDArray[np.float64] | None = None,
+    ) -> None:
+        """To be called after each evaluation, once it is logged.
 
-    def _competence(self) -> NDArray[np.float64] | None:
-        """What a simulated student can do in a plane of tasks, in [0, 1]; None for other students."""
-        return None
+        Args:
+            watcher: To be told.
+            mastered_percent: Percentage of the test tasks that were mastered.
+            return_mean: Mean return over them.
+            results: One row per test task, if there are any.
+            competence: What a simulated student can do, in [0, 1], with one axis per parameter that matters.
+        """
+        self._mastered_percent, self._return_mean = mastered_percent, return_mean
+        plane = competence if self.curriculum.space.dim == 2 else None
+        snapshot = Snapshot(self.steps, self.curriculum.teacher.focus(), plane)
+        self._snapshot_log.add(snapshot)
+        self._view.add_evaluation(self.steps, mastered_percent, results, competence)
+        watcher.hear_evaluation(self.steps, mastered_percent, return_mean)
 
     def _blaming(self, group: str) -> AbstractContextManager[None]:
         """Let what a component says of its arguments name the choice it is."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from conf.build import build
 from envs.task_space import TaskSpace
@@ -14,14 +15,20 @@ from evaluation.run_directory import RunDirectory
 from evaluation.whole_files import AppendFile, replacing
 from scripts.checkpointer import Checkpointer
 from scripts.run import Run, Watcher, require_class
+from students.curriculum_callback import curriculum_curves
 from students.simulated_student import SimulatedStudent
 from teachers.curriculum import Episode
+
+_POINTS = 100
+"""Of a curve in TensorBoard, at least."""
 
 
 class SimulatedRun(Run):
     """A teacher and a simulated student. One episode is one step; the student tells what it has mastered."""
 
     def _prepare(self) -> TaskSpace:
+        if self.config["films"]:
+            raise ValueError("films=True needs a world: simulated students play in none")
         node = self.config["student"]
         with self._blaming("student"):
             require_class(node, SimulatedStudent, "is no simulated student: it needs a world, by env=")
@@ -43,21 +50,30 @@ class SimulatedRun(Run):
             self._evaluations.append("step,mastered_percent\n")
         return self._evaluations
 
-    def _learn(self, directory: RunDirectory, watcher: Watcher, checkpointer: Checkpointer) -> None:
-        student, total, every = (
-            self.student,
-            self.config["total_steps"],
-            self.config["evaluation"]["every_steps"],
-        )
+    def _learn(self, watcher: Watcher, checkpointer: Checkpointer) -> None:
+        student, total = self.student, self.config["total_steps"]
+        every = self.config["evaluation"]["every_steps"]
+        started, begun_at = time.monotonic(), self.steps
 
         def evaluate() -> None:
-            self._evaluations.append(f"{self.steps},{student.mastered_percent}\n")
-            self._evaluated(watcher, student.mastered_percent, student.return_mean)
+            percent, mean = student.mastered_percent, student.return_mean
+            self._evaluations.append(f"{self.steps},{percent}\n")
+            self._evaluated(watcher, percent, mean, competence=student.competence_map)
+            record({"evaluation/mastered_percent": percent, "evaluation/return_mean": mean})
+
+        def record(results: Mapping[str, float]) -> None:
+            curves = curriculum_curves(self.curriculum, self._view.recent)
+            speed = (self.steps - begun_at) / (time.monotonic() - started)
+            for name, value in {**results, **curves, "speed/steps_per_second": speed}.items():
+                self._view.logger.record(name, value)
+            self._view.logger.dump(self.steps)
 
         def hear_episode(episode: Episode) -> None:
             watcher.advance(self.steps)
             if self.steps % every == 0 or self.steps == total:
                 evaluate()
+            elif self.steps % max(1, total // _POINTS) == 0:
+                record({})
             checkpointer.hear(self.steps)
 
         if self.steps == 0:
@@ -69,9 +85,6 @@ class SimulatedRun(Run):
 
     def _load_student_state(self, state: dict[str, Any]) -> None:
         self.student.load_state_dict(state)
-
-    def _competence(self) -> NDArray[np.float64] | None:
-        return self.student.competence_map if self.curriculum.space.dim == 2 else None
 
     def _save(self, directory: RunDirectory) -> None:
         with replacing(directory.competence) as file:

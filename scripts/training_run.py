@@ -12,23 +12,25 @@ import numpy as np
 import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.logger import TensorBoardOutputFormat, configure
 from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 
 from conf.build import build
 from envs.action_repeat import slowed_down
 from envs.task_space import TaskSpace
 from envs.vector_workers import make_vector
-from evaluation.callback import EvaluationCallback, mastered_percent, return_mean
+from evaluation.callback import EvaluationCallback, mastered_percent, policy_of, return_mean
 from evaluation.evaluate import EVALUATION_SLOTS, TaskResult
 from evaluation.evaluation_log import EvaluationLog
 from evaluation.run_directory import RunDirectory
+from evaluation.student_films import StudentFilms
 from evaluation.task_sets import uniform_tasks
 from evaluation.whole_files import replacing
 from scripts.checkpointer import Checkpointer
+from scripts.drawn_world import draw_without_display, drawn_world
 from scripts.run import Run, Watcher, require_class
 from students.curriculum_callback import CurriculumCallback
 from students.curriculum_vec_env import CurriculumVecEnv
+from students.speed_callback import SpeedCallback
 from students.training_state import TrainingState
 
 
@@ -53,6 +55,11 @@ class TrainingRun(Run):
             times = self.config["student"].get("action_repeat", 1)
             self._make_world = partial(slowed_down, make_world, times)
             self._make_world()
+        self._films: StudentFilms | None = None
+        if self.config["films"]:
+            draw_without_display()
+            with self._blaming("env"):
+                self._films = StudentFilms(drawn_world(self.config["env"]), times)
         return space
 
     def _make_student(self, seed: np.random.SeedSequence) -> None:
@@ -80,40 +87,41 @@ class TrainingRun(Run):
         self._evaluations = EvaluationLog(path, self.curriculum.space, length)
         return self._evaluations
 
-    def _learn(self, directory: RunDirectory, watcher: Watcher, checkpointer: Checkpointer) -> None:
-        self.model.set_logger(configure(str(directory.path), ["tensorboard"]))
+    def _learn(self, watcher: Watcher, checkpointer: Checkpointer) -> None:
+        self.model.set_logger(self._view.logger)
 
         def hear_evaluation(step: int, results: list[TaskResult]) -> None:
             self._evaluations.add(step, results)
-            self._evaluated(watcher, mastered_percent(results), return_mean(results))
+            self._evaluated(watcher, mastered_percent(results), return_mean(results), results)
+            if self._films is not None:
+                self._view.add_films(step, self._films.film(policy_of(self.model)))
 
         every_steps = self.config["evaluation"]["every_steps"]
-        evaluation = EvaluationCallback(self._test_worlds, self._task_set, every_steps, hear_evaluation)
-        self._callbacks: dict[str, CurriculumCallback | EvaluationCallback] = {
-            "curriculum": CurriculumCallback(self.curriculum),
-            "evaluation": evaluation,
+        testing = EvaluationCallback(self._test_worlds, self._task_set, every_steps, hear_evaluation)
+        self._stateful: dict[str, CurriculumCallback | EvaluationCallback] = {
+            "curriculum": CurriculumCallback(self.curriculum, self._view.recent),
+            "evaluation": testing,
         }
         model_state = None
         if self._stored is not None:
             model_state = self._stored["model"]
             for name, state in self._stored["callbacks"].items():
-                self._callbacks[name].load_state_dict(state)
+                self._stateful[name].load_state_dict(state)
         callbacks: list[BaseCallback] = [
-            *self._callbacks.values(),
+            self._stateful["curriculum"],
             _Advance(watcher),
+            SpeedCallback(lambda: testing.seconds),
+            testing,
             _AtRolloutStart(checkpointer, model_state),
         ]
         left = self.config["total_steps"] - self.model.num_timesteps
         self.model.learn(left, callback=callbacks, reset_num_timesteps=self._stored is None)
 
     def _student_state(self) -> dict[str, Any]:
-        for writer in self.model.logger.output_formats:
-            if isinstance(writer, TensorBoardOutputFormat):
-                writer.writer.flush()
         return {
             "model": TrainingState(self.model).state_dict(),
             "worlds": self._vec_env.state_dict(),
-            "callbacks": {name: callback.state_dict() for name, callback in self._callbacks.items()},
+            "callbacks": {name: callback.state_dict() for name, callback in self._stateful.items()},
         }
 
     def _load_student_state(self, state: dict[str, Any]) -> None:
@@ -122,7 +130,6 @@ class TrainingRun(Run):
         self._vec_env.load_state_dict(state["worlds"])
 
     def _save(self, directory: RunDirectory) -> None:
-        self.model.logger.close()
         with replacing(directory.model) as file:
             self.model.save(file)
         normalizer = self.model.get_vec_normalize_env()
@@ -133,6 +140,8 @@ class TrainingRun(Run):
     def _close(self) -> None:
         self._vec_env.close()
         self._test_worlds.close()
+        if self._films is not None:
+            self._films.close()
 
 
 class _AtRolloutStart(BaseCallback):

@@ -26,13 +26,13 @@ from envs.task_space import Task, TaskSpace
 from envs.walker_env import WalkerEnv
 from evaluation.film import Frame, require_film, write_film
 from evaluation.run_directory import RunDirectory
-from evaluation.task_sets import graded_task
+from evaluation.task_sets import HARDNESS, graded_task
 from evaluation.track_sheet import SHEET_SUFFIXES, draw_track_sheet
+from scripts.drawn_world import draw_without_display, drawn_world, has_display
 from scripts.refusal import blaming, refuse
 from scripts.trained_student import Act, TrainedStudent
 
 _PROGRAM = "chiron-watch"
-_HARDNESS = {"easy": 0.0, "middle": 0.5, "hard": 1.0}
 
 
 def main() -> None:
@@ -89,8 +89,7 @@ def _play(wanted: Mapping[str, Any]) -> None:
         _require_display()
     else:
         require_film(out)
-        if not _has_display():
-            os.environ.setdefault("MUJOCO_GL", "egl")  # its default asks for a display even to draw a film
+        draw_without_display()
     student = _student(wanted)
     times = 1 if student is None else student.action_repeat
     bare = _make_world(wanted, student, "human" if out is None else "rgb_array")
@@ -187,14 +186,8 @@ def _out(wanted: Mapping[str, Any]) -> Path | None:
 
 
 def _require_display() -> None:
-    if not _has_display():
+    if not has_display():
         raise ValueError("there is no display to open a window on: give out=film.gif, film.mp4 or still.png")
-
-
-def _has_display() -> bool:
-    return sys.platform in ("darwin", "win32") or any(
-        os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "SDL_VIDEODRIVER")
-    )
 
 
 def _student(wanted: Mapping[str, Any]) -> TrainedStudent | None:
@@ -214,27 +207,8 @@ def _make_world(
     node = wanted["env"] if student is None else student.env
     chosen = f"env={HydraConfig.get().runtime.choices['env']}" if student is None else f"run={wanted['run']}"
     with blaming(chosen):
-        if render_mode is None:
-            made: gym.Env[Any, Any] = build(node)()
-            return made
-        made = build(node)(render_mode=render_mode)
-        modes = made.metadata.get("render_modes", [])
-        if render_mode not in modes:
-            raise ValueError(
-                f"render_mode={render_mode} is none of this world's: {', '.join(modes) or 'none'}"
-            )
-        if render_mode == "rgb_array":
-            _try_to_draw(made)
+        made: gym.Env[Any, Any] = build(node)() if render_mode is None else drawn_world(node, render_mode)
         return made
-
-
-def _try_to_draw(world: gym.Env[Any, Any]) -> None:
-    try:
-        world.reset(seed=0)
-        world.render()
-    except Exception as error:
-        hint = " (without a display, MuJoCo needs MUJOCO_GL=egl or osmesa)" if "mujoco" in sys.modules else ""
-        raise ValueError(f"it cannot be drawn on this machine: {str(error).splitlines()[0]}{hint}") from error
 
 
 def _find_task(space: TaskSpace, wanted: Any, seed: int) -> Task | None:
@@ -242,10 +216,10 @@ def _find_task(space: TaskSpace, wanted: Any, seed: int) -> Task | None:
         return None
     if wanted == "random":
         return space.sample(np.random.default_rng(seed))
-    if wanted in list(_HARDNESS):
-        return graded_task(space, _HARDNESS[wanted])
+    if wanted in list(HARDNESS):
+        return graded_task(space, HARDNESS[wanted])
     if isinstance(wanted, str):
-        words = ", ".join([*_HARDNESS, "random"])
+        words = ", ".join([*HARDNESS, "random"])
         raise ValueError(f"task={wanted} must be one of {words}, a vector or {{name:value}} of {space.names}")
     with blaming("task"):
         if isinstance(wanted, Mapping):

@@ -8,29 +8,24 @@ from typing import Any
 from stable_baselines3.common.callbacks import BaseCallback
 
 from teachers.curriculum import Curriculum
+from teachers.recent_episodes import RecentEpisodes
 
 _EVERY_STEPS = 2_000
 
 
 class CurriculumCallback(BaseCallback):
-    """Records the teacher's metrics and the number of episodes, for the logger's next dump.
+    """Records the teacher's metrics and means over the latest episodes, for the logger's next dump.
 
     Args:
         curriculum: Whose teacher to watch.
+        recent: Its latest episodes.
     """
 
-    def __init__(self, curriculum: Curriculum) -> None:
+    def __init__(self, curriculum: Curriculum, recent: RecentEpisodes) -> None:
         super().__init__()
         self.curriculum = curriculum
+        self.recent = recent
         self._recorded_at = 0
-
-    def state_dict(self) -> dict[str, Any]:
-        """When something was last recorded, in training steps."""
-        return {"recorded_at": self._recorded_at}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from a state that `state_dict` returned."""
-        self._recorded_at = state["recorded_at"]
 
     def _on_step(self) -> bool:
         return True
@@ -40,6 +35,28 @@ class CurriculumCallback(BaseCallback):
         if self.num_timesteps - self._recorded_at < _EVERY_STEPS:
             return
         self._recorded_at = self.num_timesteps
-        self.logger.record("curriculum/episodes", self.curriculum.episodes)
-        for name, value in self.curriculum.teacher.metrics().items():
-            self.logger.record(f"curriculum/{name}", value)
+        for name, value in curriculum_curves(self.curriculum, self.recent).items():
+            self.logger.record(name, value)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything needed to go on exactly from here; `recent` has a state of its own."""
+        return {"recorded_at": self._recorded_at}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state that `state_dict` returned."""
+        self._recorded_at = state["recorded_at"]
+
+
+def curriculum_curves(curriculum: Curriculum, recent: RecentEpisodes) -> dict[str, float]:
+    """Where the curves of a curriculum stand now, by name.
+
+    Args:
+        curriculum: Whose teacher to ask.
+        recent: Its latest episodes.
+    """
+    metrics = curriculum.teacher.metrics().items()
+    return {
+        "curriculum/episodes": curriculum.episodes,
+        **{f"curriculum/{name}": value for name, value in metrics},
+        **recent.means(),
+    }

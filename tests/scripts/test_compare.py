@@ -8,6 +8,7 @@ import pytest
 from scipy import stats
 
 from scripts.refusal import BAD_INPUT
+from tests.evaluation.events import Events
 from tests.evaluation.studies import write_run
 
 Command = Callable[..., int]
@@ -32,8 +33,24 @@ def test_prints_the_table_and_writes_the_report(
     assert "study/comparison/report.html" in output
     assert {path.name for path in (study / "comparison").iterdir()} == {
         "report.html", "table.csv", "curves.csv", "comparison.json", "learning_curves.png",
-        "mastery_maps.png", "significance.png", "performance_profiles.png",
+        "mastery_maps.png", "significance.png", "performance_profiles.png", "tensorboard",
     }  # fmt: skip
+
+
+def test_tensorboard_can_show_means_beside_runs(
+    chiron_compare: Command, study: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert chiron_compare("study") == 0
+    assert "tensorboard --logdir 'study'" in capsys.readouterr().out
+    mean = Events(study / "comparison" / "tensorboard" / "alp_gmm").curve("evaluation/mastered_percent")
+    assert mean[400] == pytest.approx(170 / 3)
+
+
+def test_tensorboard_is_pointed_to_what_holds_all(
+    chiron_compare: Command, study: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert chiron_compare("study/alp_gmm", "study/random", "--out", "answer") == 0
+    assert "tensorboard --logdir '.'" in capsys.readouterr().out
 
 
 def test_a_second_comparison_does_not_count_the_first(chiron_compare: Command, study: Path) -> None:

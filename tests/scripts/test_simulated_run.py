@@ -11,6 +11,7 @@ from evaluation.run_directory import RunDirectory
 from evaluation.snapshots import read_snapshots
 from scripts.refusal import BAD_INPUT
 from teachers.focus import FocusGaussian
+from tests.evaluation.events import Events
 from tests.scripts.conftest import only_run
 
 GRID = ["experiment=toy_grid", "total_steps=1_200", "evaluation.every_steps=400"]
@@ -59,6 +60,18 @@ class TestToyGrid:
         assert last.competence is not None
         np.testing.assert_array_equal(last.competence, np.load(run.competence))
 
+    def test_tensorboard_shows_what_the_logs_say(self, run: RunDirectory) -> None:
+        events, episodes = Events(run.path), run.read_episodes()
+        assert events.curve("evaluation/mastered_percent") == run.read_mastery().to_dict()
+        assert list(events.pictures("evaluation/mastery")) == [0, 400, 800, 1200]
+        assert list(events.pictures("curriculum/proposals")) == [400, 800, 1200]
+        random_share = events.curve("curriculum/random_share")
+        assert set(random_share) == {*range(12, 1201, 12), 400, 800}
+        lately = episodes["source"].iloc[-100:]
+        assert random_share[1200] == pytest.approx((lately == "random").mean())
+        assert {"curriculum/alp_mean", "episodes/return_mean", "speed/steps_per_second"} <= events.curves
+        assert events.traits["student"] == "toy_grid"
+
     def test_same_seed_same_log(self, chiron_train: Any, tmp_path: Path) -> None:
         logs = []
         for results in ("a", "b"):
@@ -72,6 +85,7 @@ class TestToyGrid:
         run = only_run(tmp_path)
         assert run.still.exists()
         assert not run.animation.exists()
+        assert {"evaluation/mastery", "curriculum/proposals"} == Events(run.path).picture_tags
 
 
 @pytest.mark.parametrize(

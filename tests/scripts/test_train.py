@@ -14,15 +14,16 @@ import pandas as pd
 import pytest
 from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from envs import StumpTracks
 from envs.action_repeat import ActionRepeat
 from evaluation.evaluation_log import EvaluationLog
 from evaluation.run_directory import RunDirectory
 from evaluation.task_sets import uniform_tasks
+from evaluation.tensorboard_log import GROUPS
 from scripts import train
 from scripts.refusal import BAD_INPUT
+from tests.evaluation.events import Events
 from tests.listing import names_in
 from tests.scripts.conftest import only_run
 
@@ -136,16 +137,75 @@ class TestWhatARunLeaves:
         versions = json.loads(finished.versions.read_text())
         assert versions["packages"]["stable-baselines3"].startswith("2.9")
 
-    def test_tensorboard_has_evaluations_and_the_curriculum(self, finished: RunDirectory) -> None:
-        events = EventAccumulator(str(finished.path))
-        events.Reload()
-        tags = set(events.Tags()["scalars"])
-        assert {"evaluation/mastered_percent", "evaluation/return_mean"} <= tags
-        assert "curriculum/alp_mean" in tags
-        assert [event.step for event in events.Scalars("evaluation/return_mean")] == [0, 1024, 2048]
+    def test_tensorboard_has_curves_in_five_groups(self, finished: RunDirectory) -> None:
+        events = Events(finished.path)
+        assert {
+            "evaluation/mastered_percent", "evaluation/return_mean", "evaluation/length_mean",
+            "evaluation/area_under_curve", "curriculum/alp_mean", "curriculum/random_share",
+            "curriculum/mean_stump_height", "curriculum/mean_obstacle_spacing", "episodes/return_mean",
+            "episodes/length_mean", "episodes/success_percent", "student/value_loss", "student/entropy_loss",
+            "speed/steps_per_second", "speed/evaluation_percent", "speed/playing_percent",
+            "speed/learning_percent",
+        } <= events.curves  # fmt: skip
+        assert {tag.partition("/")[0] for tag in events.curves | events.picture_tags} == set(GROUPS)
+
+    def test_tensorboard_shows_what_the_logs_say(self, finished: RunDirectory) -> None:
+        events, episodes = Events(finished.path), finished.read_episodes()
+        mastery = finished.read_mastery()
+        assert events.curve("evaluation/mastered_percent") == pytest.approx(mastery.to_dict())
+        returns = finished.read_evaluations().groupby("step")["return"].mean()
+        assert events.curve("evaluation/return_mean") == pytest.approx(returns.to_dict())
+        assert len(episodes) <= 100
+        for step, value in events.curve("episodes/return_mean").items():
+            assert value == pytest.approx(episodes[episodes["step"] <= step]["return"].mean())
+        for step, value in events.curve("curriculum/mean_stump_height").items():
+            assert value == pytest.approx(episodes[episodes["step"] <= step]["stump_height"].mean())
+        assert list(events.pictures("evaluation/mastery")) == [0, 1024, 2048]
+
+    def test_shares_of_time_add_up(self, finished: RunDirectory) -> None:
+        events = Events(finished.path)
+        shares = [events.curve(f"speed/{name}_percent") for name in ("evaluation", "playing", "learning")]
+        for step in shares[0]:
+            assert sum(share[step] for share in shares) == pytest.approx(100, abs=0.01)
+            assert all(0 < share[step] < 100 for share in shares[:2])
+
+    def test_traits_for_tensorboards_table(self, finished: RunDirectory) -> None:
+        events, config = Events(finished.path), finished.read_config()
+        assert config is not None
+        own = {f"teacher.{key}": value for key, value in config["teacher"].items() if key != "_target_"}
+        names = {"env": "stump_tracks", "teacher": "alp_gmm", "student": "ppo"}
+        group = "/".join(finished.path.parts[-5:])
+        assert events.traits == {**names, **own, "seed": 0, "body": "default", "group": group}
+        assert {*own, "body", "env", "seed", "student", "teacher", "teacher.max_region_size"} <= {
+            *events.columns
+        }
+        assert events.columns[:5] == ["body", "env", "seed", "student", "teacher"]
 
     def test_figure_is_a_picture(self, finished: RunDirectory) -> None:
         assert finished.figure.read_bytes().startswith(b"\x89PNG")
+
+
+class TestFilms:
+    def test_films_of_three_tasks_and_the_same_run(self, chiron_train: Any, tmp_path: Path) -> None:
+        runs = {}
+        for films in (True, False):
+            arguments = [*SMALL, f"results={films}", f"films={films}", "student.n_steps=256"]
+            assert chiron_train(*arguments) == 0
+            runs[films] = only_run(tmp_path / str(films))
+        events = Events(runs[True].path)
+        for word in ("easy", "middle", "hard"):
+            films_of = events.pictures(f"evaluation/film_{word}")
+            assert list(films_of) == [0, 1024, 2048]
+            assert getattr(films_of[0], "n_frames", 1) > 3
+        assert not any("film" in tag for tag in Events(runs[False].path).picture_tags)
+        pd.testing.assert_frame_equal(runs[True].read_episodes(), runs[False].read_episodes())
+
+    def test_a_student_without_a_world_is_refused(
+        self, chiron_train: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert chiron_train("experiment=toy_grid", "films=true") == BAD_INPUT
+        assert "films=True needs a world" in capsys.readouterr().err
+        assert list(tmp_path.iterdir()) == []
 
 
 class TestRunningAgain:

@@ -1,0 +1,108 @@
+"""The TensorBoard log of a run: curves in five groups, pictures, films, and what sets the run apart."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from stable_baselines3.common.logger import TensorBoardOutputFormat
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.plugins.hparams import summary_v2 as hparams
+from torch.utils.tensorboard.summary import hparams as hparams_summaries
+
+GROUPS = ("evaluation", "curriculum", "episodes", "student", "speed")
+"""What comes before the slash in the name of every curve."""
+
+_NAMES = {
+    "time/fps": "speed/steps_per_second",
+    "rollout/exploration_rate": "student/exploration_rate",
+}
+_GROUPS = {"train": "student", "rollout": "episodes", "time": "speed"}
+"""From what Stable-Baselines3 calls a curve or a group of them to what it is called here."""
+
+_SAME_AS_OURS = {"rollout/ep_rew_mean", "rollout/ep_len_mean", "rollout/success_rate"}
+"""Means over the latest hundred episodes, which `RecentEpisodes` has too."""
+
+_QUESTIONS = {
+    "Percentage mastered": "evaluation/mastered_percent",
+    "Mean return of test episodes": "evaluation/return_mean",
+    "Learning progress": "curriculum/alp_mean",
+    "Share of random proposals": "curriculum/random_share",
+}
+LAYOUT = {
+    "Which teacher is better?": {title: ["Multiline", [f"{tag}$"]] for title, tag in _QUESTIONS.items()}
+}
+"""The custom scalars of every run: one chart per question, with a line for each run."""
+
+_RESULTS = ("evaluation/mastered_percent", "evaluation/area_under_curve")
+"""The curves whose last values are a run's results."""
+
+Trait = str | int | float | bool
+
+
+class TensorBoardLog(TensorBoardOutputFormat):
+    """An output of Stable-Baselines3's logger, which sorts what comes from there into `GROUPS`.
+
+    Args:
+        folder: Where the event file goes. A file that is there stays, and is gone on from.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(str(folder))
+        self._writer: Any = self.writer  # untyped in torch
+
+    def write(
+        self, key_values: dict[str, Any], key_excluded: dict[str, tuple[str, ...]], step: int = 0
+    ) -> None:
+        names = {name: _name_of(name) for name in key_values if name not in _SAME_AS_OURS}
+        values = {ours: key_values[name] for name, ours in names.items()}
+        super().write(values, {ours: key_excluded[name] for name, ours in names.items()}, step)
+
+    def add_picture(self, tag: str, picture: Image.Image, step: int) -> None:
+        """Log a picture."""
+        content = io.BytesIO()
+        picture.save(content, "PNG")
+        self._add_image(tag, content.getvalue(), picture.size, step)
+
+    def add_film(self, tag: str, gif: bytes, step: int) -> None:
+        """Log an animation, given as the content of a GIF file."""
+        with Image.open(io.BytesIO(gif)) as first:
+            self._add_image(tag, gif, first.size, step)
+
+    def _add_image(self, tag: str, content: bytes, size: tuple[int, int], step: int) -> None:
+        # torch decodes pictures only to encode them again, and animations with moviepy.
+        width, height = size
+        image = Summary.Image(width=width, height=height, colorspace=3, encoded_image_string=content)
+        self._writer.file_writer.add_summary(Summary(value=[Summary.Value(tag=tag, image=image)]), step)
+
+    def add_traits(self, name: str, traits: Mapping[str, Trait], columns: Iterable[str]) -> None:
+        """Give the run a line in the HParams tab, and lay out the custom scalars.
+
+        Args:
+            name: Of the run.
+            traits: What sets it apart.
+            columns: Traits that other runs may have. TensorBoard takes the columns of its table from any one
+                of the runs it shows, so each of them has to know all.
+        """
+        self._writer.add_custom_scalars(LAYOUT)
+        config = hparams.hparams_config_pb(
+            [hparams.HParam(column) for column in sorted({*columns, *traits})],
+            [hparams.Metric(tag, display_name=tag.partition("/")[2].replace("_", " ")) for tag in _RESULTS],
+        )
+        for summary in (config, hparams.hparams_pb(dict(traits), trial_id=name)):
+            self._writer.file_writer.add_summary(summary)
+        self._writer.flush()
+
+    def add_end(self) -> None:
+        """Mark the run as finished in the HParams tab."""
+        *_, end = hparams_summaries({}, {})  # type: ignore[no-untyped-call]
+        self._writer.file_writer.add_summary(end)
+        self._writer.flush()
+
+
+def _name_of(name: str) -> str:
+    group, slash, rest = name.partition("/")
+    return _NAMES.get(name, f"{_GROUPS.get(group, group)}{slash}{rest}")

@@ -1,0 +1,92 @@
+"""What was lately played in a curriculum, and how it went."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from envs.task_space import Task
+from teachers.curriculum import Curriculum, Episode
+
+RANDOM = "random"
+"""Source of the proposals that a teacher draws from the whole task space."""
+
+_RETURN, _LENGTH, _SUCCESS, _RANDOM, _TASK = range(5)
+
+
+class RecentEpisodes:
+    """Listens to a curriculum and remembers its latest episodes.
+
+    Args:
+        curriculum: To listen to, from now on.
+        most: How many episodes to remember.
+        averaged: Over how many of them `means` goes.
+    """
+
+    def __init__(self, curriculum: Curriculum, most: int = 1_000, averaged: int = 100) -> None:
+        self._columns = curriculum.space.columns
+        self._averaged = averaged
+        self._rows = np.full((most, _TASK + curriculum.space.dim), np.nan)
+        self._heard = 0
+        curriculum.listeners.append(self.hear_episode)
+
+    def hear_episode(self, episode: Episode) -> None:
+        """Remember an episode; the oldest is forgotten."""
+        outcome, proposal = episode.outcome, episode.assignment.proposal
+        row = self._rows[self._heard % len(self._rows)]
+        row[_RETURN] = outcome.episode_return
+        row[_LENGTH] = outcome.length
+        row[_SUCCESS] = np.nan if outcome.success is None else outcome.success
+        row[_RANDOM] = proposal.source == RANDOM
+        row[_TASK:] = proposal.task
+        self._heard += 1
+
+    @property
+    def heard(self) -> int:
+        """How many episodes there have been."""
+        return self._heard
+
+    def tasks(self, since: int = 0) -> tuple[Task, NDArray[np.bool_]]:
+        """The tasks of the remembered episodes, oldest first.
+
+        Args:
+            since: Only of those that came after so many had been heard.
+
+        Returns:
+            The tasks, shape (n, d), and which of them were drawn from the whole task space, shape (n,).
+        """
+        rows = self._latest(self._heard - since)
+        return rows[:, _TASK:].astype(np.float32), rows[:, _RANDOM] > 0
+
+    def means(self) -> dict[str, float]:
+        """Means over the latest episodes, by the names of their curves; nothing before the first episode."""
+        if not self._heard:
+            return {}
+        rows = self._latest(self._averaged)
+        mean = rows.mean(axis=0).tolist()
+        means = {
+            "episodes/return_mean": mean[_RETURN],
+            "episodes/length_mean": mean[_LENGTH],
+            "curriculum/random_share": mean[_RANDOM],
+        }
+        if not np.isnan(mean[_SUCCESS]):
+            means["episodes/success_percent"] = 100 * mean[_SUCCESS]
+        tasks = zip(self._columns, mean[_TASK:], strict=True)
+        return means | {f"curriculum/mean_{column}": value for column, value in tasks}
+
+    def _latest(self, n: int) -> NDArray[np.float64]:
+        n = max(0, min(n, self._heard, len(self._rows)))
+        return self._rows[np.arange(self._heard - n, self._heard) % len(self._rows)]
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything needed to go on exactly from here."""
+        return {"rows": self._latest(len(self._rows)), "heard": self._heard}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state that `state_dict` returned."""
+        rows = np.asarray(state["rows"], np.float64)
+        self._heard = int(state["heard"])
+        self._rows[np.arange(self._heard - len(rows), self._heard) % len(self._rows)] = rows

@@ -1,0 +1,204 @@
+"""TensorBoard and the report as their users see them: in a browser."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from scripts import compare, train
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+PATIENCE = 60_000
+"""Milliseconds until something that is waited for counts as missing."""
+
+RUNS = [
+    f"{world}/{teacher}/{student}/seed{seed}"
+    for world, student in (("stump_tracks", "ppo"), ("simulated", "toy_grid"))
+    for teacher in ("alp_gmm", "random")
+    for seed in (0, 1)
+]
+BANDS = ["comparison/tensorboard/alp_gmm", "comparison/tensorboard/random"]
+
+EVERYTHING_IS_LOADED = """async runs => {
+    const tags = await (await fetch('data/plugin/scalars/tags')).json()
+    const images = await (await fetch('data/plugin/images/tags')).json()
+    return runs.every(run => run in tags) && Object.keys(images).length >= 8
+}"""
+
+
+TINY = """
+# @package _global_
+study: smoke
+total_steps: 2_048
+n_envs: 4
+n_workers: 0
+env: {engine: box2d}
+student: {n_steps: 512}
+evaluation: {every_steps: 2_048, n_tasks: 3}
+"""
+"""A preset, since other overrides would become part of the runs' names."""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found is None:
+        pytest.skip(f"none of {', '.join(BROWSERS)} is installed: apt-get install chromium")
+    with sync_playwright() as playwright:
+        # Whatever is not on this machine does not exist.
+        rules = "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE localhost"
+        chromium = playwright.chromium.launch(executable_path=found, args=["--no-sandbox", rules])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="module")
+def study(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two teachers with two seeds each, for a walker and for a simulated student, and a comparison."""
+    folder = tmp_path_factory.mktemp("study")
+    preset = folder / "conf" / "debug" / "tiny.yaml"
+    preset.parent.mkdir(parents=True)
+    preset.write_text(TINY.lstrip())
+    command = ["chiron-train", "--config-dir", "conf", "-m", "teacher=alp_gmm,random", "seed=0,1"]
+    compared = ["results/smoke/stump_tracks", "--out", "results/smoke/comparison"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for main, arguments in (
+            (train.main, [*command, "debug=tiny"]),
+            (train.main, [*command, "experiment=toy_grid", "debug=smoke"]),
+            (compare.main, ["chiron-compare", *compared]),
+        ):
+            patch.setattr(sys, "argv", arguments)
+            main()
+    return folder / "results" / "smoke"
+
+
+@pytest.fixture(scope="module")
+def address(study: Path, browser: Browser) -> Iterator[str]:
+    """Of TensorBoard, once it has read the whole study."""
+    command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(study), "--port", "0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stderr is not None
+            said = iter(server.stderr.readline, "")
+            found = next(filter(None, (re.search(r"http://localhost:\d+/", line) for line in said)))
+            page = browser.new_page()
+            page.goto(found.group())
+            page.wait_for_function(EVERYTHING_IS_LOADED, arg=[*RUNS, *BANDS], timeout=PATIENCE)
+            page.close()
+            yield found.group()
+        finally:
+            server.terminate()
+
+
+class Visitor:
+    """A page, and every address that it asked for."""
+
+    def __init__(self, browser: Browser) -> None:
+        self.page: Page = browser.new_page(viewport={"width": 1700, "height": 1200})
+        self.page.set_default_timeout(PATIENCE)
+        self.asked: list[str] = []
+        self.page.on("request", lambda request: self.asked.append(request.url))
+
+    @property
+    def hosts(self) -> set[str | None]:
+        """Whom it asked over a network."""
+        return {
+            urlsplit(url).hostname
+            for url in self.asked
+            if urlsplit(url).scheme not in ("data", "file", "blob")
+        }
+
+
+@pytest.fixture
+def visitor(browser: Browser) -> Iterator[Visitor]:
+    visitor = Visitor(browser)
+    yield visitor
+    visitor.page.close()
+
+
+def test_scalars_show_every_run_and_group(address: str, visitor: Visitor) -> None:
+    page = visitor.page
+    page.goto(f"{address}#scalars")
+    for run in [*RUNS, *BANDS]:
+        expect(page.locator("tf-runs-selector").get_by_text(run)).to_be_visible(timeout=PATIENCE)
+    for group in ("comparison", "curriculum", "episodes", "evaluation", "speed", "student"):
+        expect(page.get_by_role("button", name=re.compile(f"^{group}"))).to_be_visible(timeout=PATIENCE)
+    page.locator("tf-tag-filterer input").fill("evaluation/mastered_percent")
+    chart = page.locator("tf-scalar-card").filter(has_text="tag: evaluation/mastered_percent").first
+    expect(chart.locator("vz-line-chart2 path.line").first).to_be_attached(timeout=PATIENCE)
+    assert visitor.hosts == {"localhost"}
+
+
+def test_custom_scalars_have_a_chart_for_each_question(address: str, visitor: Visitor) -> None:
+    page = visitor.page
+    page.goto(f"{address}#custom_scalars")
+    charts = page.locator("tf-custom-scalar-multi-line-chart-card")
+    expect(charts).to_have_count(4, timeout=PATIENCE)
+    for title, matches in (
+        ("Percentage mastered", len(RUNS) + len(BANDS)),
+        ("Mean return of test episodes", len(RUNS)),
+        ("Learning progress", len(RUNS) // 2),
+        ("Share of random proposals", len(RUNS)),
+    ):
+        chart = charts.filter(has_text=title)
+        expect(chart.get_by_text(f"Matches ({matches})")).to_be_visible(timeout=PATIENCE)
+    band = page.locator("tf-custom-scalar-margin-chart-card")
+    expect(band.get_by_text(f"Matches ({len(BANDS)})")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("Missing Tags")).to_have_count(0)
+
+
+def test_images_show_proposals_and_mastery(address: str, visitor: Visitor) -> None:
+    page = visitor.page
+    page.goto(f"{address}#images")
+    for tag in ("curriculum/proposals", "evaluation/mastery"):
+        pictures = page.locator("tf-image-loader").filter(has_text=f"tag: {tag}")
+        expect(pictures).to_have_count(len(RUNS), timeout=PATIENCE)
+        for run in RUNS:
+            expect(pictures.filter(has_text=run)).to_have_count(1, timeout=PATIENCE)
+        drawn = pictures.first.locator("img")
+        expect(drawn).to_have_js_property("naturalWidth", 364, timeout=PATIENCE)
+
+
+def test_hparams_have_a_line_for_each_run(address: str, visitor: Visitor) -> None:
+    page = visitor.page
+    page.goto(f"{address}#hparams")
+    table = page.locator("tf-hparams-table-view")
+    for column in ("env", "seed", "student", "teacher", "mastered percent", "area under curve"):
+        expect(table.get_by_text(column, exact=True).first).to_be_visible(timeout=PATIENCE)
+    for value, lines in (("alp_gmm", 4), ("random", 4), ("toy_grid", 4), ("ppo", 4)):
+        expect(table.get_by_text(value, exact=True)).to_have_count(lines, timeout=PATIENCE)
+    settings = page.locator("tf-hparams-query-pane")
+    for setting in ("teacher.random_ratio", "teacher.max_region_size", "body"):
+        expect(settings.get_by_role("checkbox", name=setting, exact=True)).to_be_visible(timeout=PATIENCE)
+
+
+def test_the_report_needs_nothing_but_itself(study: Path, visitor: Visitor, tmp_path: Path) -> None:
+    alone = tmp_path / "report.html"
+    shutil.copy(study / "comparison" / "report.html", alone)
+    page = visitor.page
+    page.goto(alone.as_uri(), wait_until="networkidle")
+    expect(page.locator("#results tbody tr")).to_have_count(2)
+    assert sorted(page.locator("#results tbody td:first-child").all_text_contents()) == ["alp_gmm", "random"]
+    figures = page.locator("figure img, #curricula img")
+    widths = figures.evaluate_all("images => images.map(image => image.naturalWidth)")
+    assert len(widths) == 6  # four figures, and the curriculum of each teacher
+    assert min(widths) > 100
+    assert visitor.hosts == set()
+
+
+def test_a_report_that_asked_for_more_would_be_noticed(study: Path, visitor: Visitor, tmp_path: Path) -> None:
+    text = (study / "comparison" / "report.html").read_text()
+    without_policy = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", text)
+    curious = tmp_path / "report.html"
+    curious.write_text(without_policy.replace("</main>", '<img src="http://elsewhere.invalid/i.png"></main>'))
+    visitor.page.goto(curious.as_uri(), wait_until="networkidle")
+    assert visitor.hosts == {"elsewhere.invalid"}
