@@ -11,6 +11,7 @@ from envs.batched.layout import MAX_CONTACTS, NO_ERROR
 from envs.batched.settings import ONE, TIME_STEP, ZERO
 from envs.batched.shapes import bounds_of, set_extended_box
 from envs.batched.solver import fall_asleep
+from envs.batched.terrain import set_obstacles, set_segments
 from envs.batched.transform import transform_of, transform_point
 
 _INV_DT = ONE / TIME_STEP
@@ -60,6 +61,45 @@ def spawn(
         joint.max_motor_torque = ZERO
         joint.limit_state = ZERO
     find_new_contacts(world, body, obstacles, segments)
+
+
+@kernel
+def start_world(
+    i: int,
+    worlds: Record,
+    body: Record,
+    obstacles: Record,
+    segments: Record,
+    slots: Record,
+    ground: Record,
+    ground_ends: Record,
+    corners: Record,
+    corner_ends: Record,
+    obstacle_ends: Record,
+    forces: Record,
+) -> int:
+    """Lay out the i-th of several tracks, and put a walker at its start.
+
+    Ground points of all tracks follow one another, those of track i until `ground_ends[i]`; so do obstacles
+    (`obstacle_ends`) and their corners (`corner_ends`, one per obstacle).
+
+    Returns:
+        What is wrong with the track, or `NO_ERROR`.
+    """
+    slot = slots[i]
+    point, obstacle = 0, 0
+    if i > 0:
+        point, obstacle = ground_ends[i - 1], obstacle_ends[i - 1]
+    corner = corner_ends[obstacle - 1] if obstacle > 0 else 0
+    points = ground[point : ground_ends[i]]
+    ends = corner_ends[obstacle : obstacle_ends[i]]
+    error = set_segments(segments[slot], points)
+    if error == NO_ERROR:
+        error = set_obstacles(obstacles[slot], corners, corner, ends)
+    if error == NO_ERROR:
+        n_segments = len(points) - 1
+        spawn(worlds[slot], body, obstacles[slot], segments[slot], len(ends), n_segments, forces[i])
+    return error
 
 
 @kernel
