@@ -77,7 +77,7 @@ def measure(slots: int = 16_384, steps: int = 200, parity_steps: int = 100, seed
 
     generator = torch.Generator("cuda").manual_seed(seed)
 
-    def reset(mask: NDArray[np.bool_]) -> None:
+    def reset(mask: NDArray[np.bool_], seed: int | None = None) -> None:
         tasks = world.task_space.sample(rng, slots)
         walkers.reset(seed=seed, options={"task": tasks, "reset_mask": mask})
 
@@ -93,7 +93,7 @@ def measure(slots: int = 16_384, steps: int = 200, parity_steps: int = 100, seed
         return perf_counter() - start
 
     everyone = np.ones(slots, np.bool_)
-    reset(everyone)
+    reset(everyone, seed)
     seconds_of(10, resetting=True)
     alone, stretches = 0.0, max(1, steps // _STRETCH)
     for _ in range(stretches):

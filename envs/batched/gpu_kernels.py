@@ -9,6 +9,8 @@ where the threads of a warp go through their rows together, they read one cache 
 from __future__ import annotations
 
 import functools
+import logging
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -24,6 +26,8 @@ from envs.batched.settings import POSITION_ITERATIONS
 from envs.batched.solver import solve
 from envs.batched.walker import act, check_finite, judge, observe, start_episode
 from envs.batched.world import collide, finish_step, start_world
+
+_log = logging.getLogger(__name__)
 
 THREADS = 32
 """Threads of a block: single warps spread best where there are few for each multiprocessor."""
@@ -60,6 +64,9 @@ def _slot_of(i: int, slots: Record, again: bool, terminated: Record, truncated: 
 @functools.cache
 def load_kernels() -> Kernels:
     """The kernels, each compiled when it is first launched, or found in Numba's cache."""
+    _log.warning(
+        "loading the engine for the GPU: about a minute if it has yet to be compiled on this machine"
+    )
     return _make_kernels(source_digest())
 
 
@@ -191,8 +198,12 @@ def _make_kernels(digest: str) -> Kernels:
 
 def launch(compiled: Any, count: int, *arguments: Any) -> None:
     """Run a kernel with one thread for each of `count` slots."""
+    with warnings.catch_warnings():
+        # Resets are small.
+        warnings.filterwarnings("ignore", message="Grid size")
+        configured = compiled[(count + THREADS - 1) // THREADS, THREADS]
     with _uncontracted():
-        compiled[(count + THREADS - 1) // THREADS, THREADS](*arguments)
+        configured(*arguments)
 
 
 @contextmanager
