@@ -172,21 +172,25 @@ def _make_entry_points(digest: str) -> tuple[Callable[..., Any], ...]:
     ) -> None:
         """Lay out tracks, and put walkers at their start."""
         len(digest)
+        point, obstacle, corner = 0, 0, 0
         for i in range(len(slots)):
-            errors[slots[i]] = start_world(
-                i,
-                worlds,
+            slot = slots[i]
+            points = ground[point : ground_ends[i]]
+            ends = corner_ends[obstacle : obstacle_ends[i]]
+            point, obstacle = ground_ends[i], obstacle_ends[i]
+            errors[slot] = start_world(
+                worlds[slot],
                 body[0],
-                obstacles,
-                segments,
-                slots,
-                ground,
-                ground_ends,
+                obstacles[slot],
+                segments[slot],
+                points,
                 corners,
-                corner_ends,
-                obstacle_ends,
-                forces,
+                corner,
+                ends,
+                forces[i],
             )
+            if len(ends) > 0:
+                corner = ends[-1]
 
     @entry_point(parallel=True)
     def step_worlds(

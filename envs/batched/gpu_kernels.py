@@ -86,6 +86,7 @@ def _make_kernels(digest: str) -> Kernels:
         ground: Any,
         ground_ends: Any,
         corners: Any,
+        corner_starts: Any,
         corner_ends: Any,
         obstacle_ends: Any,
         forces: Any,
@@ -94,19 +95,20 @@ def _make_kernels(digest: str) -> Kernels:
         len(digest)
         i = cuda.grid(1)
         if i < len(slots):
-            errors[slots[i]] = start_world(
-                i,
-                worlds,
+            slot = slots[i]
+            point, obstacle = 0, 0
+            if i > 0:
+                point, obstacle = ground_ends[i - 1], obstacle_ends[i - 1]
+            errors[slot] = start_world(
+                worlds[slot],
                 body[0],
-                obstacles,
-                segments,
-                slots,
-                ground,
-                ground_ends,
+                obstacles[slot],
+                segments[slot],
+                ground[point : ground_ends[i]],
                 corners,
-                corner_ends,
-                obstacle_ends,
-                forces,
+                corner_starts[i],
+                corner_ends[obstacle : obstacle_ends[i]],
+                forces[i],
             )
 
     @_on_device

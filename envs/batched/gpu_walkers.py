@@ -98,8 +98,19 @@ class GpuWalkers(BatchedWalkers):
         infos = {"is_success": (returns > self.mastered_return) & ended, "_is_success": ended}
         return observations, rewards, terminated, truncated, infos
 
-    def _build(self, slots: NDArray[np.int64], *tracks: NDArray[Any]) -> None:
+    def _build(
+        self,
+        slots: NDArray[np.int64],
+        ground: NDArray[np.float32],
+        ground_ends: NDArray[np.int64],
+        corners: NDArray[np.float32],
+        corner_ends: NDArray[np.int64],
+        obstacle_ends: NDArray[np.int64],
+        forces: NDArray[np.float32],
+    ) -> None:
         state = [self._device[name] for name in _STATE]
+        corner_starts = np.concatenate([[0], corner_ends])[np.concatenate([[0], obstacle_ends[:-1]])]
+        tracks = (ground, ground_ends, corners, corner_starts, corner_ends, obstacle_ends, forces)
         uploaded = [cuda.to_device(array) for array in (slots, *tracks)]
         launch(self._kernels.start, len(slots), *state, *uploaded, self._device["errors"])
         self._device["errors"].copy_to_host(self._errors)

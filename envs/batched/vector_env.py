@@ -237,9 +237,31 @@ class BatchedWalkers(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArray
         self._started[chosen] = True
         return self._observations.copy()
 
-    def _build(self, slots: NDArray[np.int64], *tracks: NDArray[Any]) -> None:
-        """Lay out tracks as `start_world` takes them."""
-        build_worlds(self._worlds, self._body, self._obstacles, self._segments, slots, *tracks, self._errors)
+    def _build(
+        self,
+        slots: NDArray[np.int64],
+        ground: NDArray[np.float32],
+        ground_ends: NDArray[np.int64],
+        corners: NDArray[np.float32],
+        corner_ends: NDArray[np.int64],
+        obstacle_ends: NDArray[np.int64],
+        forces: NDArray[np.float32],
+    ) -> None:
+        """Lay out the tracks of some slots, and put walkers at their start."""
+        build_worlds(
+            self._worlds,
+            self._body,
+            self._obstacles,
+            self._segments,
+            slots,
+            ground,
+            ground_ends,
+            corners,
+            corner_ends,
+            obstacle_ends,
+            forces,
+            self._errors,
+        )
 
     def _advance(self, slots: NDArray[np.int64], actions: NDArray[np.float32], starting: bool) -> None:
         numba.set_num_threads(self._n_threads)

@@ -65,40 +65,26 @@ def spawn(
 
 @kernel
 def start_world(
-    i: int,
-    worlds: Record,
+    world: Record,
     body: Record,
     obstacles: Record,
     segments: Record,
-    slots: Record,
     ground: Record,
-    ground_ends: Record,
     corners: Record,
-    corner_ends: Record,
-    obstacle_ends: Record,
-    forces: Record,
+    corner: int,
+    ends: Record,
+    force_x: Number,
 ) -> int:
-    """Lay out the i-th of several tracks, and put a walker at its start.
-
-    Ground points of all tracks follow one another, those of track i until `ground_ends[i]`; so do obstacles
-    (`obstacle_ends`) and their corners (`corner_ends`, one per obstacle).
+    """Lay out a track, and put a walker at its start; corners and ends as `set_obstacles` takes them.
 
     Returns:
         What is wrong with the track, or `NO_ERROR`.
     """
-    slot = slots[i]
-    point, obstacle = 0, 0
-    if i > 0:
-        point, obstacle = ground_ends[i - 1], obstacle_ends[i - 1]
-    corner = corner_ends[obstacle - 1] if obstacle > 0 else 0
-    points = ground[point : ground_ends[i]]
-    ends = corner_ends[obstacle : obstacle_ends[i]]
-    error = set_segments(segments[slot], points)
+    error = set_segments(segments, ground)
     if error == NO_ERROR:
-        error = set_obstacles(obstacles[slot], corners, corner, ends)
+        error = set_obstacles(obstacles, corners, corner, ends)
     if error == NO_ERROR:
-        n_segments = len(points) - 1
-        spawn(worlds[slot], body, obstacles[slot], segments[slot], len(ends), n_segments, forces[i])
+        spawn(world, body, obstacles, segments, len(ends), len(ground) - 1, force_x)
     return error
 
 

@@ -28,7 +28,7 @@ FLAGS, ERRORS, NUMBERS = types.boolean[::1], types.int32[::1], types.float64[::1
 SLOTS, ROWS = types.int64[::1], types.float32[:, ::1]
 CHOSEN = (SLOTS, types.boolean, FLAGS, FLAGS)
 ARGUMENTS: dict[str, tuple[Any, ...]] = {
-    "start": (*STATE, SLOTS, ROWS, SLOTS, ROWS, SLOTS, SLOTS, types.float32[::1], ERRORS),
+    "start": (*STATE, SLOTS, ROWS, SLOTS, ROWS, SLOTS, SLOTS, SLOTS, types.float32[::1], ERRORS),
     "collide": (*STATE, *CHOSEN, ROWS),
     "solve": (*STATE[:2], *CHOSEN),
     "finish": (*STATE, *CHOSEN),
