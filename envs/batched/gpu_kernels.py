@@ -215,7 +215,7 @@ def _uncontracted() -> Iterator[None]:
     NVVM would make fused multiply-adds of them. It has an option against it, which Numba does not pass on.
     """
     compile_ir = nvvm.compile_ir
-    nvvm.compile_ir = lambda code, **options: compile_ir(code, **options, fma=False)
+    nvvm.compile_ir = lambda code, **options: compile_ir(code, **{**options, "fma": False})
     try:
         yield
     finally:

@@ -18,6 +18,8 @@ from envs.walker_env import WalkerEnv
 _STATE = ("worlds", "body", "obstacles", "segments")
 _RESULTS = ("observations", "rewards", "terminated", "truncated", "returns", "errors")
 
+_MOVING = ("worlds", "obstacles", "segments", "observations")
+
 
 class GpuError(ValueError):
     """The engine was asked for where there is no GPU, or not what it takes to use it."""
@@ -150,12 +152,17 @@ class GpuWalkers(BatchedWalkers):
 
     def _fetch(self) -> None:
         """Bring the worlds' copy on this side up to date."""
-        for name in ("worlds", "obstacles", "segments", "observations"):
+        for name in _MOVING:
             self._device[name].copy_to_host(getattr(self, f"_{name}"))
 
     def _upload(self) -> None:
-        for name in ("worlds", "obstacles", "segments", "observations"):
-            self._device[name] = cuda.to_device(getattr(self, f"_{name}"))
+        """Take the copy on this side over, into the same memory where it fits, since tensors show that."""
+        for name in _MOVING:
+            array = getattr(self, f"_{name}")
+            if self._device[name].shape == array.shape:
+                self._device[name].copy_to_device(array)
+            else:
+                self._device[name] = cuda.to_device(array)
 
     def state_dict(self) -> dict[str, Any]:
         self._fetch()
