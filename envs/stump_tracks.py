@@ -72,7 +72,7 @@ class StumpTracks(ObstacleTracks):
     The parameters of the task space: a pair of bounds makes one a dimension of the task, a number fixes
     it, None (width and rotation) leaves all stumps 0.467 m wide and upright. `body`: "default", "short"
     (legs half as long), "quadruped", or a `WalkerBody`. `render_mode`: "human" or "rgb_array".
-    `engine`: what steps many of these worlds together, "batched" or "box2d"; results are the same.
+    `engine`: what steps many of these worlds together, "batched", "cuda" or "box2d"; results are the same.
 
     ```python
     env = gymnasium.make("chiron/StumpTracks-v0", body="default")

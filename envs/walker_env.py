@@ -20,7 +20,7 @@ from envs.walker_world import LIDAR_RAYS, STEPS_PER_SECOND, WalkerWorld
 if TYPE_CHECKING:
     from envs.batched.vector_env import BatchedWalkers
 
-ENGINES = ("batched", "box2d")
+ENGINES = ("batched", "box2d", "cuda")
 INITIAL_FORCE = 5.0
 """Largest horizontal force on the hull during the first step of an episode, newtons."""
 _FALL_REWARD = -100.0
@@ -50,8 +50,8 @@ class WalkerEnv(gym.Env[NDArray[np.float32], NDArray[np.float32]]):
         body: The walker, by name or as data.
         render_mode: None, "human" for a window that shows every step, or "rgb_array".
         engine: What steps many of these worlds together: "batched" all in one compiled call
-            (`envs.batched`), "box2d" in a loop or in worker processes. It does not change what happens in
-            them.
+            (`envs.batched`), "cuda" the same on a GPU, "box2d" in a loop or in worker processes. It does not
+            change what happens in them.
 
     Raises:
         ValueError: If no parameter is left to the task, bounds are reversed, or the body, the render mode or
@@ -112,12 +112,19 @@ class WalkerEnv(gym.Env[NDArray[np.float32], NDArray[np.float32]]):
             action_repeat: How often each action is played, as by `ActionRepeat`.
         """
         is_ours = all(getattr(type(self), name) is getattr(WalkerEnv, name) for name in _EPISODE)
-        if self.engine != "batched" or not is_ours:
-            return None
-        # Only now: importing the engine takes longer than everything else.
-        from envs.batched.vector_env import BatchedWalkers
+        return self._new_batch(num_envs, n_threads, action_repeat) if is_ours else None
 
-        return BatchedWalkers(self, num_envs, n_threads, action_repeat)
+    def _new_batch(self, num_envs: int, n_threads: int, action_repeat: int) -> BatchedWalkers | None:
+        # Only now: importing an engine takes longer than everything else.
+        if self.engine == "cuda":
+            from envs.batched.gpu_walkers import GpuWalkers
+
+            return GpuWalkers(self, num_envs, action_repeat)
+        if self.engine == "batched":
+            from envs.batched.vector_env import BatchedWalkers
+
+            return BatchedWalkers(self, num_envs, n_threads, action_repeat)
+        return None
 
     @classmethod
     def batched(cls, num_envs: int, n_threads: int = 1, **settings: Any) -> BatchedWalkers:
@@ -128,9 +135,13 @@ class WalkerEnv(gym.Env[NDArray[np.float32], NDArray[np.float32]]):
             n_threads: In how many threads they are stepped.
             settings: Arguments of the world.
         """
-        from envs.batched.vector_env import BatchedWalkers
-
-        return BatchedWalkers(cls(**settings), num_envs, n_threads)
+        world = cls(**settings)
+        batch = world._new_batch(num_envs, n_threads, action_repeat=1)
+        if batch is None:
+            raise ValueError(
+                f"engine={world.engine!r} steps worlds one by one: make them with another engine"
+            )
+        return batch
 
     def _make_observation_space(self) -> spaces.Box[Any]:
         # The bounds of Gymnasium's walker: speeds are given in rated speeds, of which impacts add a few.

@@ -17,13 +17,12 @@ from numba import prange
 from numba.core.event import Listener, register
 
 from envs.batched.kernel import Record, entry_point, kernel
-from envs.batched.layout import LANES, NO_ERROR, SCRATCH, solver_layout
+from envs.batched.layout import LANES, SCRATCH, solver_layout
 from envs.batched.settings import POSITION_ITERATIONS
 from envs.batched.shapes import set_part
 from envs.batched.solver import solve, solve_positions_further
-from envs.batched.terrain import set_obstacles, set_segments
 from envs.batched.walker import act, check_finite, judge, observe, start_episode
-from envs.batched.world import collide, finish_step, spawn
+from envs.batched.world import collide, finish_step, start_world
 
 _log = logging.getLogger(__name__)
 
@@ -42,7 +41,7 @@ _FIRST_POSITION_ITERATIONS = 4
 """After how many position iterations stragglers are gathered."""
 
 
-def _source_digest() -> str:
+def source_digest() -> str:
     """A fingerprint of this package's sources."""
     digest = hashlib.sha256()
     for path in sorted(Path(__file__).parent.glob("*.py")):
@@ -179,22 +178,19 @@ def _make_entry_points(digest: str) -> tuple[Callable[..., Any], ...]:
             points = ground[point : ground_ends[i]]
             ends = corner_ends[obstacle : obstacle_ends[i]]
             point, obstacle = ground_ends[i], obstacle_ends[i]
-            error = set_segments(segments[slot], points)
-            if error == NO_ERROR:
-                error = set_obstacles(obstacles[slot], corners, corner, ends)
+            errors[slot] = start_world(
+                worlds[slot],
+                body[0],
+                obstacles[slot],
+                segments[slot],
+                points,
+                corners,
+                corner,
+                ends,
+                forces[i],
+            )
             if len(ends) > 0:
                 corner = ends[-1]
-            if error == NO_ERROR:
-                spawn(
-                    worlds[slot],
-                    body[0],
-                    obstacles[slot],
-                    segments[slot],
-                    len(ends),
-                    len(points) - 1,
-                    forces[i],
-                )
-            errors[slot] = error
 
     @entry_point(parallel=True)
     def step_worlds(
@@ -261,7 +257,7 @@ def _make_entry_points(digest: str) -> tuple[Callable[..., Any], ...]:
     return set_body_part, build_worlds, step_worlds
 
 
-set_body_part, build_worlds, step_worlds = _make_entry_points(_source_digest())
+set_body_part, build_worlds, step_worlds = _make_entry_points(source_digest())
 
 
 class _Announcement(Listener):  # type: ignore[misc]  # numba is untyped

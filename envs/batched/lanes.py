@@ -276,10 +276,14 @@ def rotation(typing_context: Any, angle: Any) -> Any:
         def fma(a: Any, b: Any, c: Any) -> Any:
             return _call_llvm(builder, "llvm.fma", a, b, c)
 
+        def minus(a: Any) -> Any:
+            # LLVM's own instruction for it is younger than what the GPU's compiler reads.
+            return builder.fsub(constant(-0.0), a)
+
         x = builder.fpext(arguments[0], doubles)
         scaled = builder.fptosi(builder.fmul(x, constant(_TWO_OVER_PI)), ints)
         n = builder.ashr(builder.add(scaled, constant(0x800000, ints)), constant(24, ints))
-        r = fma(builder.fneg(builder.sitofp(n, doubles)), constant(_HALF_PI), x)
+        r = fma(minus(builder.sitofp(n, doubles)), constant(_HALF_PI), x)
         r2 = builder.fmul(r, r)
         r3 = builder.fmul(r, r2)
         r4 = builder.fmul(r2, r2)
@@ -296,8 +300,8 @@ def rotation(typing_context: Any, angle: Any) -> Any:
         odd = builder.icmp_signed("!=", builder.and_(n, constant(1, ints)), constant(0, ints))
         low = builder.icmp_signed("!=", builder.and_(n, constant(2, ints)), constant(0, ints))
         s, c = builder.select(odd, cosine, sine), builder.select(odd, sine, cosine)
-        s = builder.select(low, builder.fneg(s), s)
-        c = builder.select(builder.xor(odd, low), builder.fneg(c), c)
+        s = builder.select(low, minus(s), s)
+        c = builder.select(builder.xor(odd, low), minus(c), c)
         rotation = [builder.fptrunc(s, floats), builder.fptrunc(c, floats)]
         return context.make_tuple(builder, typed.return_type, rotation)
 

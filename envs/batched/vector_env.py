@@ -223,11 +223,7 @@ class BatchedWalkers(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArray
         grounds = [track.ground for track in tracks]
         self._make_room(max(len(track.obstacles) for track in tracks), max(map(len, grounds)))
         self._started[chosen] = False
-        build_worlds(
-            self._worlds,
-            self._body,
-            self._obstacles,
-            self._segments,
+        self._build(
             chosen,
             np.concatenate(grounds, dtype=np.float32),
             np.cumsum([len(ground) for ground in grounds]),
@@ -235,12 +231,37 @@ class BatchedWalkers(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArray
             np.cumsum([len(corner) for corner in corners], dtype=np.int64),
             np.cumsum([len(track.obstacles) for track in tracks]),
             np.array(forces, dtype=np.float32),
-            self._errors,
         )
         self._report_problems()
         self._advance(chosen, self._no_actions, starting=True)
         self._started[chosen] = True
         return self._observations.copy()
+
+    def _build(
+        self,
+        slots: NDArray[np.int64],
+        ground: NDArray[np.float32],
+        ground_ends: NDArray[np.int64],
+        corners: NDArray[np.float32],
+        corner_ends: NDArray[np.int64],
+        obstacle_ends: NDArray[np.int64],
+        forces: NDArray[np.float32],
+    ) -> None:
+        """Lay out the tracks of some slots, and put walkers at their start."""
+        build_worlds(
+            self._worlds,
+            self._body,
+            self._obstacles,
+            self._segments,
+            slots,
+            ground,
+            ground_ends,
+            corners,
+            corner_ends,
+            obstacle_ends,
+            forces,
+            self._errors,
+        )
 
     def _advance(self, slots: NDArray[np.int64], actions: NDArray[np.float32], starting: bool) -> None:
         numba.set_num_threads(self._n_threads)
@@ -290,9 +311,7 @@ class BatchedWalkers(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArray
             RuntimeError: If a slot has not been reset yet.
             EngineError: If a state is not finite any more.
         """
-        if not self._started.all():
-            slot = int(np.flatnonzero(~self._started)[0])
-            raise RuntimeError(f"call reset() before step(): slot {slot} has no episode")
+        self._require_episodes()
         self._actions[:] = actions
         slots = self._everyone
         rewards = np.zeros(self.num_envs)
@@ -306,7 +325,7 @@ class BatchedWalkers(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArray
         infos: dict[str, Any] = {}
         ended = self._terminated | self._truncated
         if ended.any():
-            mastered = self._worlds["episode_return"] > self.mastered_return
+            mastered = self._episode_returns() > self.mastered_return
             infos = {"is_success": mastered & ended, "_is_success": ended}
         return (
             self._observations.copy(),
@@ -315,6 +334,15 @@ class BatchedWalkers(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArray
             self._truncated.copy(),
             infos,
         )
+
+    def _require_episodes(self) -> None:
+        if not self._started.all():
+            slot = int(np.flatnonzero(~self._started)[0])
+            raise RuntimeError(f"call reset() before step(): slot {slot} has no episode")
+
+    def _episode_returns(self) -> NDArray[np.float64]:
+        returns: NDArray[np.float64] = self._worlds["episode_return"]
+        return returns
 
     def _report_problems(self) -> None:
         if not self._errors.any():

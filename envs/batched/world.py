@@ -11,6 +11,7 @@ from envs.batched.layout import MAX_CONTACTS, NO_ERROR
 from envs.batched.settings import ONE, TIME_STEP, ZERO
 from envs.batched.shapes import bounds_of, set_extended_box
 from envs.batched.solver import fall_asleep
+from envs.batched.terrain import set_obstacles, set_segments
 from envs.batched.transform import transform_of, transform_point
 
 _INV_DT = ONE / TIME_STEP
@@ -60,6 +61,31 @@ def spawn(
         joint.max_motor_torque = ZERO
         joint.limit_state = ZERO
     find_new_contacts(world, body, obstacles, segments)
+
+
+@kernel
+def start_world(
+    world: Record,
+    body: Record,
+    obstacles: Record,
+    segments: Record,
+    ground: Record,
+    corners: Record,
+    corner: int,
+    ends: Record,
+    force_x: Number,
+) -> int:
+    """Lay out a track, and put a walker at its start; corners and ends as `set_obstacles` takes them.
+
+    Returns:
+        What is wrong with the track, or `NO_ERROR`.
+    """
+    error = set_segments(segments, ground)
+    if error == NO_ERROR:
+        error = set_obstacles(obstacles, corners, corner, ends)
+    if error == NO_ERROR:
+        spawn(world, body, obstacles, segments, len(ends), len(ground) - 1, force_x)
+    return error
 
 
 @kernel

@@ -139,7 +139,9 @@ class TestContract:
         # What wrappers and subclasses do is known to themselves alone.
         assert stepped_by(cut_short, cut_short) == "VectorLoop"
         assert stepped_by(Generous, Generous) == "VectorLoop"
-        with pytest.raises(ValueError, match=r"engine='bullet' must be one of \['batched', 'box2d'\]"):
+        with pytest.raises(
+            ValueError, match=r"engine='bullet' must be one of \['batched', 'box2d', 'cuda'\]"
+        ):
             StumpTracks(engine="bullet")
 
     def test_results_do_not_depend_on_the_number_of_threads(self) -> None:

@@ -1,0 +1,94 @@
+"""The GPU's engine against the CPU's: in Numba's CUDA simulator, and on a GPU where there is one."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from envs.batched.vector_env import BatchedWalkers
+from envs.stump_tracks import StumpTracks
+from envs.vector_workers import make_vector
+from tests.envs.gpu_cases import SCENARIOS, assert_same, states_on_the_way
+
+ROOT = Path(__file__).parents[2]
+
+needs_gpu = pytest.mark.skipif(
+    not torch.cuda.is_available() or importlib.util.find_spec("numba_cuda") is None,
+    reason="needs an NVIDIA GPU, torch for it, and numba-cuda",
+)
+
+
+@pytest.fixture(scope="module")
+def states() -> dict[str, Any]:
+    return {body: states_on_the_way(body) for body in ("default", "quadruped")}
+
+
+@pytest.fixture(scope="module")
+def simulated(states: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
+    """What the scenarios give in the simulator."""
+    folder = tmp_path_factory.mktemp("simulated")
+    (folder / "states").write_bytes(pickle.dumps(states))
+    subprocess.run(
+        [sys.executable, "-m", "tests.envs.simulated_gpu", folder / "states", folder / "results"],
+        env={**os.environ, "NUMBA_ENABLE_CUDASIM": "1", "NUMBA_DISABLE_JIT": "1"},
+        cwd=ROOT,
+        check=True,
+    )
+    results: dict[str, list[Any]] = pickle.loads((folder / "results").read_bytes())
+    return results
+
+
+@pytest.mark.parametrize("name", list(SCENARIOS))
+def test_simulated_threads_compute_what_the_cpu_does(
+    name: str, states: dict[str, Any], simulated: dict[str, list[Any]]
+) -> None:
+    assert_same(simulated[name], SCENARIOS[name](BatchedWalkers, states))
+
+
+@needs_gpu
+@pytest.mark.parametrize("name", list(SCENARIOS))
+def test_a_gpu_computes_what_the_cpu_does(name: str, states: dict[str, Any]) -> None:
+    from envs.batched.gpu_walkers import GpuWalkers
+
+    assert_same(SCENARIOS[name](GpuWalkers, states), SCENARIOS[name](BatchedWalkers, states))
+
+
+@needs_gpu
+def test_tensors_stay_where_the_engine_wrote_them() -> None:
+    worlds = StumpTracks.batched(64, engine="cuda")
+    twin = BatchedWalkers(StumpTracks(), 64)
+    assert_same(worlds.reset(seed=0), twin.reset(seed=0))
+    for step in range(200):
+        actions = torch.rand((64, 4), generator=torch.Generator().manual_seed(step)) * 2 - 1
+        given = worlds.step_on_device(actions.cuda())  # type: ignore[attr-defined]
+        expected = twin.step(actions.numpy())
+        assert_same([part.cpu().numpy() for part in given[:4]], list(expected[:4]))
+        assert given[0].data_ptr() == worlds.tensors.observations.data_ptr()  # type: ignore[attr-defined]
+
+
+@pytest.mark.skipif(
+    torch.cuda.is_available() and importlib.util.find_spec("numba_cuda") is not None,
+    reason="there is a GPU",
+)
+def test_without_a_gpu_it_is_refused_in_a_sentence() -> None:
+    def on_gpu() -> StumpTracks:
+        return StumpTracks(engine="cuda")
+
+    # As `make_vector` asks for it, and as `gymnasium.make_vec` does.
+    with pytest.raises(ValueError, match=r"engine=cuda needs an NVIDIA GPU.*chiron-curricula\[cuda\]"):
+        make_vector([on_gpu] * 2, n_workers=0)
+    with pytest.raises(ValueError, match="engine=batched computes the same without"):
+        StumpTracks.batched(2, engine="cuda")
+
+
+def test_worlds_of_box2d_are_not_batched() -> None:
+    with pytest.raises(ValueError, match="engine='box2d' steps worlds one by one"):
+        StumpTracks.batched(2, engine="box2d")
