@@ -171,7 +171,12 @@ def _make_entry_points(digest: str) -> tuple[Callable[..., Any], ...]:
         forces: Any,
         errors: Any,
     ) -> None:
-        """Lay out tracks, and put walkers at their start."""
+        """Lay out tracks, and put walkers at their start.
+
+        Ground points, corners and ends of obstacles of all tracks follow one another. `ground_ends` and
+        `obstacle_ends` say where those of each track end, `corner_ends` where the corners of each obstacle
+        end among those of its track.
+        """
         len(digest)
         point, obstacle, corner = 0, 0, 0
         for i in range(len(slots)):
@@ -183,7 +188,7 @@ def _make_entry_points(digest: str) -> tuple[Callable[..., Any], ...]:
             if error == NO_ERROR:
                 error = set_obstacles(obstacles[slot], corners, corner, ends)
             if len(ends) > 0:
-                corner = ends[-1]
+                corner += ends[-1]
             if error == NO_ERROR:
                 spawn(
                     worlds[slot],

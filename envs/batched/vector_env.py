@@ -16,7 +16,7 @@ from envs.batched import layout
 from envs.batched.body import body_record
 from envs.batched.engine import Scratch, build_worlds, step_worlds
 from envs.task_space import Task, TaskSpace
-from envs.track import Track
+from envs.track import Polygons, Track
 from envs.walker_env import INITIAL_FORCE, WalkerEnv
 
 _PROBLEMS = {
@@ -211,17 +211,16 @@ class BatchedWalkers(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArray
             EngineError: If the engine cannot hold a track.
         """
         chosen = np.array(slots, dtype=np.int64)
-        if not len(chosen) == len(tracks) == len(forces) == len(np.unique(chosen)):
+        if not len(chosen) == len(tracks) == len(forces) == len(set(chosen.tolist())):
             raise ValueError(
                 f"start() takes one track and one force for each of {len(chosen)} different slots, got "
                 f"{len(tracks)} and {len(forces)} for slots {chosen.tolist()}"
             )
         if not ((chosen >= 0) & (chosen < self.num_envs)).all():
             raise IndexError(f"slots {chosen.tolist()} must lie in [0, {self.num_envs})")
-        corners = [corner for track in tracks for corner in track.obstacles]
-        points = np.concatenate(corners, dtype=np.float32) if corners else np.zeros((0, 2), np.float32)
         grounds = [track.ground for track in tracks]
-        self._make_room(max(len(track.obstacles) for track in tracks), max(map(len, grounds)))
+        polygons = [Polygons.of(track.obstacles) for track in tracks]
+        self._make_room(max(map(len, polygons)), max(map(len, grounds)))
         self._started[chosen] = False
         build_worlds(
             self._worlds,
@@ -231,9 +230,9 @@ class BatchedWalkers(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArray
             chosen,
             np.concatenate(grounds, dtype=np.float32),
             np.cumsum([len(ground) for ground in grounds]),
-            points,
-            np.cumsum([len(corner) for corner in corners], dtype=np.int64),
-            np.cumsum([len(track.obstacles) for track in tracks]),
+            np.concatenate([part.corners for part in polygons], dtype=np.float32),
+            np.concatenate([part.ends for part in polygons]),
+            np.cumsum([len(part) for part in polygons]),
             np.array(forces, dtype=np.float32),
             self._errors,
         )
