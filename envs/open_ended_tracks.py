@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from envs.obstacle_course import Feature, FeatureKind, course_track, hardcore_kinds, pit, stairs, stump
+from envs.obstacle_course import FeatureKind, course_track, hardcore_kinds, pits, stairs, stumps
 from envs.task_space import Quantity, Setting
 from envs.track import Track
 from envs.walker_body import WalkerBody
@@ -153,16 +153,11 @@ def _kinds(parameters: Mapping[str, float]) -> list[FeatureKind]:
         return low, high
 
     gap, height, stair = ordered("pit_gap"), ordered("stump_height"), ordered("stair_height")
-
-    def flight(rng: np.random.Generator) -> Feature:
-        sign = 1 if rng.random() > 0.5 else -1
-        return stairs(sign * rng.uniform(*stair), round(parameters["stair_steps"]))
-
     kinds: list[FeatureKind] = []
     if height[1] >= _SMALLEST_HEIGHT:
-        kinds.append(lambda rng: stump(1, rng.uniform(*height)))
+        kinds.append(stumps(*height))
     if stair[1] >= _SMALLEST_HEIGHT:
-        kinds.append(flight)
+        kinds.append(stairs(*stair, round(parameters["stair_steps"])))
     if gap[1] >= _SMALLEST_PIT:
-        kinds.append(lambda rng: pit(rng.uniform(*gap)))
+        kinds.append(pits(*gap))
     return kinds

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +25,42 @@ START_X = 10 * STEP
 FINISH_X = 190 * STEP
 """Where the finish line stands, metres."""
 
-_THINNEST = 0.01
-"""Metres. Box2D merges corners that are closer than half of this, and then has no polygon left."""
+
+class Polygons(Sequence[NDArray[np.float32]]):
+    """Polygons whose corners follow one another in one array. Each is a view of its part.
+
+    Args:
+        corners: Of all polygons, float32 of shape (m, 2).
+        ends: Where the corners of each polygon end, int64 of shape (n,).
+    """
+
+    def __init__(self, corners: NDArray[np.float32], ends: NDArray[np.int64]) -> None:
+        self.corners = corners
+        self.ends = ends
+
+    @classmethod
+    def of(cls, polygons: Sequence[NDArray[np.float32]]) -> Polygons:
+        """Polygons given one by one, each of shape (k, 2)."""
+        if isinstance(polygons, cls):
+            return polygons
+        corners = np.concatenate(polygons, dtype=np.float32) if polygons else np.zeros((0, 2), np.float32)
+        return cls(corners, np.cumsum([len(polygon) for polygon in polygons], dtype=np.int64))
+
+    def __len__(self) -> int:
+        return len(self.ends)
+
+    @overload
+    def __getitem__(self, index: int) -> NDArray[np.float32]: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[NDArray[np.float32]]: ...
+    def __getitem__(self, index: int | slice) -> NDArray[np.float32] | list[NDArray[np.float32]]:
+        if isinstance(index, slice):
+            return list(self)[index]
+        place = range(len(self))[index]
+        return self.corners[self.ends[place - 1] if place > 0 else 0 : self.ends[place]]
+
+    def __iter__(self) -> Iterator[NDArray[np.float32]]:
+        return (self.corners[start:end] for start, end in pairwise([0, *self.ends.tolist()]))
 
 
 @dataclass(frozen=True)
@@ -39,38 +75,4 @@ class Track:
     """
 
     ground: NDArray[np.float32]
-    obstacles: tuple[NDArray[np.float32], ...]
-
-
-def convex_hull(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The convex polygon around some points, fit to be an obstacle.
-
-    Points that span less than about a centimetre in some direction have no polygon that Box2D could build;
-    they are thickened to a centimetre.
-
-    Args:
-        points: Shape (n, 2), metres.
-
-    Returns:
-        Its corners, counterclockwise from the leftmost on, shape (k, 2), no three on a line.
-    """
-    ordered: list[Point] = sorted(map(tuple, points.tolist()))
-    hull = _chain(ordered) + _chain(ordered[::-1])
-    twice_area = sum(x0 * y1 - y0 * x1 for (x0, y0), (x1, y1) in pairwise([*hull, hull[0]]))
-    if twice_area < _THINNEST * max(_THINNEST, *np.ptp(points, axis=0)):
-        beside, above = np.array([_THINNEST, 0]), np.array([0, _THINNEST])
-        return convex_hull(np.concatenate([points, points + beside, points + above]))
-    return np.array(hull)
-
-
-def _chain(points: list[Point]) -> list[Point]:
-    """Half of a hull but for its last corner: the left turns among sorted points (Andrew 1979)."""
-    chain: list[Point] = []
-    for x, y in points:
-        while len(chain) >= 2:
-            (x0, y0), (x1, y1) = chain[-2:]
-            if (x1 - x0) * (y - y0) - (y1 - y0) * (x - x0) > 0:
-                break
-            chain.pop()
-        chain.append((x, y))
-    return chain[:-1]
+    obstacles: Sequence[NDArray[np.float32]]

@@ -7,8 +7,11 @@ import torch
 from gymnasium import spaces
 from stable_baselines3 import PPO
 from stable_baselines3.common.buffers import RolloutBuffer
+from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.utils import explained_variance
+from stable_baselines3.common.vec_env import VecEnv
 
+from students.ppo_choices import PPOChoices
 from students.ppo_update import STATISTICS, Minibatch, PPOUpdate, can_be_written_out
 
 
@@ -22,6 +25,17 @@ class FastPPO(PPO):
 
     _update: PPOUpdate | None = None
 
+    def collect_rollouts(
+        self, env: VecEnv, callback: BaseCallback, rollout_buffer: RolloutBuffer, n_rollout_steps: int
+    ) -> bool:
+        if not self._can_be_written_out() or not isinstance(self.action_space, spaces.Box):
+            return super().collect_rollouts(env, callback, rollout_buffer, n_rollout_steps)
+        self.policy.forward = PPOChoices(self.policy)  # type: ignore[method-assign, assignment]
+        try:
+            return super().collect_rollouts(env, callback, rollout_buffer, n_rollout_steps)
+        finally:
+            del self.policy.forward
+
     def train(self) -> None:
         if not self._can_be_written_out():
             super().train()
@@ -31,7 +45,7 @@ class FastPPO(PPO):
         if self._update is None or not self._update.is_current():
             self._update = PPOUpdate(self.policy)
         update = self._update
-        update.statistics.clear()
+        update.forget_statistics()
         clip_range = self.clip_range(self._current_progress_remaining)  # type: ignore[operator]
         rollout = self._rollout()
         for _ in range(self.n_epochs):
@@ -78,7 +92,7 @@ class FastPPO(PPO):
 
     def _record(self, clip_range: float) -> None:
         assert self._update is not None
-        told = torch.stack(self._update.statistics)
+        told = self._update.statistics(clip_range, self.ent_coef, self.vf_coef)
         per_epoch = len(told) // self.n_epochs
         # As stock PPO has it: the divergence is that of the last epoch, the loss that of the last minibatch.
         since = {"approx_kl": -per_epoch, "loss": -1}

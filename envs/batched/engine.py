@@ -1,4 +1,4 @@
-"""The compiled entry points: build worlds, and step them in parallel threads.
+"""The compiled entry points: build worlds, and step them.
 
 Only these functions are kept in Numba's cache, with all that they call.
 """
@@ -11,13 +11,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numba
 import numpy as np
-from numba import prange
 from numba.core.event import Listener, register
 
 from envs.batched.kernel import Record, entry_point, kernel
-from envs.batched.layout import LANES, SCRATCH, solver_layout
+from envs.batched.layout import CHUNK, LANES, NO_ERROR, SCRATCH, solver_layout
 from envs.batched.settings import POSITION_ITERATIONS
 from envs.batched.shapes import set_part
 from envs.batched.solver import solve, solve_positions_further
@@ -26,17 +24,9 @@ from envs.batched.world import collide, finish_step, start_world
 
 _log = logging.getLogger(__name__)
 
-# Numba's OpenMP threads share torch's settings: a student with one thread would get as many as the engine,
-# which made training twenty times slower. Its own pool leaves torch alone; one Python thread at a time may
-# use it.
-if numba.config.THREADING_LAYER == "default":
-    numba.config.THREADING_LAYER = "workqueue"
-
 _CACHE_LINE = 64
 _FEWEST_LANES = 3
 """From how many worlds on lanes are faster than one world after another."""
-_CHUNK_BLOCKS = 4
-"""How many blocks of lanes one thread takes at a time: enough to gather stragglers from."""
 _FIRST_POSITION_ITERATIONS = 4
 """After how many position iterations stragglers are gathered."""
 
@@ -58,13 +48,12 @@ def _aligned_zeros(count: int, dtype: Any) -> Any:
 
 
 class Scratch:
-    """Memory for what the threads compute: one element per thread."""
+    """Memory for what one thread computes."""
 
     def __init__(self) -> None:
-        threads = numba.config.NUMBA_NUM_THREADS
-        self.lanes = _aligned_zeros(threads, solver_layout(LANES))
-        self.single = _aligned_zeros(threads, solver_layout(1))
-        self.small = _aligned_zeros(threads, SCRATCH)
+        self.lanes = _aligned_zeros(1, solver_layout(LANES))
+        self.single = _aligned_zeros(1, solver_layout(1))
+        self.small = _aligned_zeros(1, SCRATCH)
 
 
 @kernel
@@ -118,7 +107,7 @@ def _step_chunk(
     obstacles: Record,
     segments: Record,
     actions: Record,
-    starting: bool,
+    times: int,
     observations: Record,
     rewards: Record,
     terminated: Record,
@@ -128,20 +117,36 @@ def _step_chunk(
     single: Record,
     small: Record,
 ) -> None:
-    """Advance a few blocks of worlds, and tell how that went."""
-    _advance(worlds, slots, body, obstacles, segments, actions, lanes, single, small)
+    """Advance a few blocks of worlds, once or until their episodes end, and tell how that went."""
+    playing = small.playing
+    count = len(slots)
+    for i in range(count):
+        playing[i] = slots[i]
+        rewards[slots[i]] = 0.0
+    for _ in range(max(times, 1)):
+        _advance(worlds, playing[:count], body, obstacles, segments, actions, lanes, single, small)
+        left = 0
+        for i in range(count):
+            slot = playing[i]
+            world = worlds[slot]
+            errors[slot] = world.error
+            if times == 0:
+                start_episode(world)
+                continue
+            reward, terminated[slot], truncated[slot] = judge(world, body)
+            rewards[slot] += reward
+            if not (terminated[slot] or truncated[slot] or world.error != NO_ERROR):
+                playing[left] = slot
+                left += 1
+        count = left
+        if count == 0:
+            break
     for slot in slots:
-        world = worlds[slot]
-        if starting:
-            start_episode(world)
-        else:
-            rewards[slot], terminated[slot], truncated[slot] = judge(world, body)
-        observe(world, body, obstacles[slot], segments[slot], observations[slot])
-        errors[slot] = world.error
+        observe(worlds[slot], body, obstacles[slot], segments[slot], observations[slot])
 
 
 def _make_entry_points(digest: str) -> tuple[Callable[..., Any], ...]:
-    @entry_point()
+    @entry_point
     def set_body_part(
         body: Any,
         b: int,
@@ -155,7 +160,7 @@ def _make_entry_points(digest: str) -> tuple[Callable[..., Any], ...]:
         len(digest)
         return set_part(body[0].parts[b], xs, ys, is_box, density, friction1, friction2)
 
-    @entry_point()
+    @entry_point
     def build_worlds(
         worlds: Any,
         body: Any,
@@ -170,7 +175,12 @@ def _make_entry_points(digest: str) -> tuple[Callable[..., Any], ...]:
         forces: Any,
         errors: Any,
     ) -> None:
-        """Lay out tracks, and put walkers at their start."""
+        """Lay out tracks, and put walkers at their start.
+
+        Ground points, corners and ends of obstacles of all tracks follow one another. `ground_ends` and
+        `obstacle_ends` say where those of each track end, `corner_ends` where the corners of each obstacle
+        end among those of its track.
+        """
         len(digest)
         point, obstacle, corner = 0, 0, 0
         for i in range(len(slots)):
@@ -190,9 +200,9 @@ def _make_entry_points(digest: str) -> tuple[Callable[..., Any], ...]:
                 forces[i],
             )
             if len(ends) > 0:
-                corner = ends[-1]
+                corner += ends[-1]
 
-    @entry_point(parallel=True)
+    @entry_point
     def step_worlds(
         worlds: Any,
         slots: Any,
@@ -200,7 +210,7 @@ def _make_entry_points(digest: str) -> tuple[Callable[..., Any], ...]:
         obstacles: Any,
         segments: Any,
         actions: Any,
-        starting: bool,
+        times: int,
         observations: Any,
         rewards: Any,
         terminated: Any,
@@ -210,20 +220,21 @@ def _make_entry_points(digest: str) -> tuple[Callable[..., Any], ...]:
         single: Any,
         small: Any,
     ) -> None:
-        """Advance the worlds of some slots, in the first step of their episodes or a later one."""
+        """Advance the worlds of some slots by as many steps as actions are repeated; 0: by their first step.
+
+        Other Python threads run meanwhile, and may advance other slots, with scratch memory of their own.
+        """
         len(digest)
         count = len(slots)
-        size = LANES * _CHUNK_BLOCKS
-        # Sharing so few among threads takes longer than stepping them does.
-        if count <= size:
+        for first in range(0, count, CHUNK):
             _step_chunk(
                 worlds,
-                slots,
+                slots[first : min(count, first + CHUNK)],
                 body[0],
                 obstacles,
                 segments,
                 actions,
-                starting,
+                times,
                 observations,
                 rewards,
                 terminated,
@@ -232,26 +243,6 @@ def _make_entry_points(digest: str) -> tuple[Callable[..., Any], ...]:
                 lanes[0],
                 single[0],
                 small[0],
-            )
-            return
-        for chunk in prange((count + size - 1) // size):
-            thread = numba.get_thread_id()
-            _step_chunk(
-                worlds,
-                slots[chunk * size : min(count, (chunk + 1) * size)],
-                body[0],
-                obstacles,
-                segments,
-                actions,
-                starting,
-                observations,
-                rewards,
-                terminated,
-                truncated,
-                errors,
-                lanes[thread],
-                single[thread],
-                small[thread],
             )
 
     return set_body_part, build_worlds, step_worlds

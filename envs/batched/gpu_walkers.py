@@ -111,15 +111,20 @@ class GpuWalkers(BatchedWalkers):
         forces: NDArray[np.float32],
     ) -> None:
         state = [self._device[name] for name in _STATE]
-        corner_starts = np.concatenate([[0], corner_ends])[np.concatenate([[0], obstacle_ends[:-1]])]
+        has_any = np.diff(obstacle_ends, prepend=0) > 0
+        n_corners = np.zeros(len(slots), np.int64)
+        n_corners[has_any] = corner_ends[obstacle_ends[has_any] - 1]
+        corner_starts = np.cumsum(n_corners) - n_corners
         tracks = (ground, ground_ends, corners, corner_starts, corner_ends, obstacle_ends, forces)
         uploaded = [cuda.to_device(array) for array in (slots, *tracks)]
         launch(self._kernels.start, len(slots), *state, *uploaded, self._device["errors"])
         self._device["errors"].copy_to_host(self._errors)
 
-    def _advance(self, slots: NDArray[np.int64], actions: NDArray[np.float32], starting: bool) -> None:
+    def _advance(self, slots: NDArray[np.int64], actions: NDArray[np.float32], times: int) -> None:
         self._device["actions"].copy_to_device(actions)
-        self._launch_step(cuda.to_device(slots), self._device["actions"], starting, False)
+        uploaded = cuda.to_device(slots)
+        for turn in range(max(times, 1)):
+            self._launch_step(uploaded, self._device["actions"], times == 0, turn > 0)
         for name in _RESULTS:
             self._device[name].copy_to_host(getattr(self, f"_{name}"))
 

@@ -34,14 +34,10 @@ def kernel(function: Function) -> Function:
     return cast(Function, compiled)
 
 
-def entry_point(parallel: bool = False) -> Callable[[Function], Function]:
+def entry_point(function: Function) -> Function:
     """Compile a function that Python calls, and keep the result in Numba's cache.
 
-    Numba notices changes of a function's own file alone, and of what its closure holds. So a function must
-    hold a fingerprint of the package's sources in its closure.
+    While it runs, so may other Python threads. Numba notices changes of a function's own file alone, and of
+    what its closure holds. So a function must hold a fingerprint of the package's sources in its closure.
     """
-
-    def compile_later(function: Function) -> Function:
-        return cast(Function, numba.njit(parallel=parallel, cache=True, error_model="numpy")(function))
-
-    return compile_later
+    return cast(Function, numba.njit(nogil=True, cache=True, error_model="numpy")(function))

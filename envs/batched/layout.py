@@ -26,6 +26,8 @@ MAX_ROWS = 128
 
 LANES = 16
 """Worlds that are solved side by side: 16 float32 numbers are an AVX-512 register."""
+CHUNK = 4 * LANES
+"""Worlds that are advanced together: enough to gather stragglers from."""
 
 POLYGON: Any = np.dtype(
     [
@@ -240,6 +242,7 @@ def solver_layout(lanes: int) -> Any:
     return np.dtype(
         [
             *rows("c_x c_y a v_x v_y w p_x p_y q_s q_c", MAX_PARTS),
+            *rows("saved_x saved_y saved_a", MAX_PARTS),
             *rows("r_a_x r_a_y r_b_x r_b_y", MAX_PARTS),
             *rows("ex_x ey_x ez_x ey_y ez_y inv_det22 inv_det33 cross_x cross_y cross_z", MAX_PARTS),
             *rows("impulse_x impulse_y impulse_z motor_impulse motor_speed max_motor_impulse", MAX_PARTS),
@@ -279,6 +282,7 @@ SCRATCH: Any = np.dtype(
         ("simplex_a", "i4", (3,)),
         ("simplex_b", "i4", (3,)),
         ("saved", "f4", (3 + 4 * MAX_TOI_CONTACTS,)),  # velocities and impulses of an earlier iteration
+        ("playing", "i8", (CHUNK,)),  # slots whose episodes go on
         ("waiting", "i8", (LANES,)),  # slots that need more position iterations
         ("cache_count", "i4"),
         ("cache_metric", "f4"),

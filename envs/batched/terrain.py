@@ -24,14 +24,15 @@ def _set_reaches(fixtures: Record, count: int) -> None:
 
 @kernel
 def set_obstacles(obstacles: Record, corners: Record, start: int, ends: Record) -> int:
-    """Lay out obstacles, whose corners follow one another from `start` on; those of k end at `ends[k]`."""
-    xs, ys = corners[:, 0], corners[:, 1]
+    """Lay out obstacles, whose corners follow one another; those of k end `ends[k]` after `start`."""
+    xs, ys = corners[start:, 0], corners[start:, 1]
+    first = 0
     for k in range(len(ends)):
         obstacle = obstacles[k]
-        if not set_polygon(obstacle.polygon, xs[start : ends[k]], ys[start : ends[k]], ends[k] - start):
+        if not set_polygon(obstacle.polygon, xs[first : ends[k]], ys[first : ends[k]], ends[k] - first):
             return BAD_OBSTACLE
         set_extended_box(obstacle.box, bounds_of(obstacle.polygon, ZERO, ZERO, ZERO, ONE))
-        start = ends[k]
+        first = ends[k]
     _set_reaches(obstacles, len(ends))
     return NO_ERROR
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numba
 import numpy as np
 from gymnasium.utils import seeding
 from gymnasium.vector import AutoresetMode, VectorEnv
@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from envs.batched import layout
 from envs.batched.body import body_record
 from envs.batched.engine import Scratch, build_worlds, step_worlds
+from envs.batched.team import Team
 from envs.task_space import Task, TaskSpace
-from envs.track import Track
+from envs.track import Polygons, Track
 from envs.walker_env import INITIAL_FORCE, WalkerEnv
 
 _PROBLEMS = {
@@ -29,6 +30,13 @@ _PROBLEMS = {
     ),
     layout.BAD_GROUND: "has ground points that do not increase in x",
 }
+
+_FIRST_STEP = 0
+"""How many times an action is played in the step that a reset makes."""
+_PIECES_PER_THREAD = 2
+"""At least, so that whoever has the harder worlds leaves others to others."""
+_SMALLEST_PIECE = 2 * layout.LANES
+"""Fewer worlds have fewer stragglers to gather: a single block takes more than half as long as two."""
 
 
 class EngineError(RuntimeError):
@@ -62,7 +70,7 @@ class BatchedWalkers(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArray
         for name, value in sizes.items():
             if value < 1:
                 raise ValueError(f"{name}={value} must be at least 1")
-        self._n_threads = min(n_threads, numba.config.NUMBA_NUM_THREADS)
+        self._team = Team(min(n_threads, os.cpu_count() or 1, -(-num_envs // _SMALLEST_PIECE)))
         self.action_repeat = action_repeat
         self.num_envs = num_envs
         self.world = world
@@ -92,7 +100,7 @@ class BatchedWalkers(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArray
         self._terminated = np.zeros(num_envs, dtype=np.bool_)
         self._truncated = np.zeros(num_envs, dtype=np.bool_)
         self._errors = np.zeros(num_envs, dtype=np.int32)
-        self._scratch = Scratch()
+        self._scratch = [Scratch() for _ in range(self._team.size)]
 
     @property
     def task_space(self) -> TaskSpace:
@@ -211,29 +219,28 @@ class BatchedWalkers(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArray
             EngineError: If the engine cannot hold a track.
         """
         chosen = np.array(slots, dtype=np.int64)
-        if not len(chosen) == len(tracks) == len(forces) == len(np.unique(chosen)):
+        if not len(chosen) == len(tracks) == len(forces) == len(set(chosen.tolist())):
             raise ValueError(
                 f"start() takes one track and one force for each of {len(chosen)} different slots, got "
                 f"{len(tracks)} and {len(forces)} for slots {chosen.tolist()}"
             )
         if not ((chosen >= 0) & (chosen < self.num_envs)).all():
             raise IndexError(f"slots {chosen.tolist()} must lie in [0, {self.num_envs})")
-        corners = [corner for track in tracks for corner in track.obstacles]
-        points = np.concatenate(corners, dtype=np.float32) if corners else np.zeros((0, 2), np.float32)
         grounds = [track.ground for track in tracks]
-        self._make_room(max(len(track.obstacles) for track in tracks), max(map(len, grounds)))
+        polygons = [Polygons.of(track.obstacles) for track in tracks]
+        self._make_room(max(map(len, polygons)), max(map(len, grounds)))
         self._started[chosen] = False
         self._build(
             chosen,
             np.concatenate(grounds, dtype=np.float32),
             np.cumsum([len(ground) for ground in grounds]),
-            points,
-            np.cumsum([len(corner) for corner in corners], dtype=np.int64),
-            np.cumsum([len(track.obstacles) for track in tracks]),
+            np.concatenate([part.corners for part in polygons], dtype=np.float32),
+            np.concatenate([part.ends for part in polygons]),
+            np.cumsum([len(part) for part in polygons]),
             np.array(forces, dtype=np.float32),
         )
         self._report_problems()
-        self._advance(chosen, self._no_actions, starting=True)
+        self._advance(chosen, self._no_actions, _FIRST_STEP)
         self._started[chosen] = True
         return self._observations.copy()
 
@@ -263,26 +270,37 @@ class BatchedWalkers(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArray
             self._errors,
         )
 
-    def _advance(self, slots: NDArray[np.int64], actions: NDArray[np.float32], starting: bool) -> None:
-        numba.set_num_threads(self._n_threads)
-        step_worlds(
-            self._worlds,
-            slots,
-            self._body,
-            self._obstacles,
-            self._segments,
-            actions,
-            starting,
-            self._observations,
-            self._rewards,
-            self._terminated,
-            self._truncated,
-            self._errors,
-            self._scratch.lanes,
-            self._scratch.single,
-            self._scratch.small,
-        )
+    def _advance(self, slots: NDArray[np.int64], actions: NDArray[np.float32], times: int) -> None:
+        def advance(thread: int, piece: NDArray[np.int64]) -> None:
+            scratch = self._scratch[thread]
+            step_worlds(
+                self._worlds,
+                piece,
+                self._body,
+                self._obstacles,
+                self._segments,
+                actions,
+                times,
+                self._observations,
+                self._rewards,
+                self._terminated,
+                self._truncated,
+                self._errors,
+                scratch.lanes,
+                scratch.single,
+                scratch.small,
+            )
+
+        self._team.share(advance, self._pieces(slots))
         self._report_problems()
+
+    def _pieces(self, slots: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+        """What threads take at a time."""
+        if self._team.size == 1:
+            return [slots]
+        wanted = len(slots) // (_PIECES_PER_THREAD * self._team.size)
+        size = layout.CHUNK if wanted >= layout.CHUNK else _SMALLEST_PIECE
+        return [slots[first : first + size] for first in range(0, len(slots), size)]
 
     def _make_room(self, obstacles: int, segments: int) -> None:
         """Let the arrays grow with the tracks; twice over, so that it happens rarely."""
@@ -313,14 +331,7 @@ class BatchedWalkers(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArray
         """
         self._require_episodes()
         self._actions[:] = actions
-        slots = self._everyone
-        rewards = np.zeros(self.num_envs)
-        for _ in range(self.action_repeat):
-            self._advance(slots, self._actions, starting=False)
-            rewards[slots] += self._rewards[slots]
-            slots = slots[~(self._terminated | self._truncated)[slots]]
-            if not len(slots):
-                break
+        self._advance(self._everyone, self._actions, self.action_repeat)
         self.steps += 1
         infos: dict[str, Any] = {}
         ended = self._terminated | self._truncated
@@ -329,7 +340,7 @@ class BatchedWalkers(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArray
             infos = {"is_success": mastered & ended, "_is_success": ended}
         return (
             self._observations.copy(),
-            rewards,
+            self._rewards.copy(),
             self._terminated.copy(),
             self._truncated.copy(),
             infos,
@@ -356,6 +367,10 @@ class BatchedWalkers(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArray
         raise EngineError(
             f"the world of slot {slot} {problem}, at step {count} of its episode in task {task}"
         )
+
+    def close_extras(self, **kwargs: Any) -> None:
+        """Let the threads end."""
+        self._team.close()
 
     def task_of(self, slot: int) -> Task:
         """The task that a slot plays, float32 of shape (d,)."""

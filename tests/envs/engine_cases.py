@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 from gymnasium.envs.box2d.bipedal_walker import BipedalWalkerHeuristics
 from numpy.typing import NDArray
+from stable_baselines3.common.vec_env import VecNormalize
 
 from envs.obstacles import Stump, obstacle_track
 from envs.stump_tracks import StumpTracks
 from envs.track import GROUND_LEVEL, LENGTH, STEP, Track
 from envs.walker_body import BODIES, WalkerBody
+from students.curriculum_vec_env import CurriculumVecEnv
+from students.fast_ppo import FastPPO
+from teachers.curriculum import Curriculum
+from teachers.random import Random
 
 WALKERS: dict[str, WalkerBody] = BODIES
 
@@ -137,11 +143,30 @@ def heuristic_policy(joints: int) -> Policy:
     return act
 
 
-POLICIES: dict[str, Callable[[int], Policy]] = {
+MakePolicy = Callable[[int], Policy]
+"""Makes the policy of one episode for a number of joints."""
+
+POLICIES: dict[str, MakePolicy] = {
     "random": random_policy,
     "sluggish": sluggish_policy,
     "heuristic": heuristic_policy,
 }
+
+
+def train_policy(body: WalkerBody, steps: int) -> MakePolicy:
+    """Let PPO learn to walk over low stumps, and return what makes policies of it."""
+    world = partial(StumpTracks, stump_height=(0.0, 0.5), obstacle_spacing=(3.0, 6.0), body=body)
+    space = world().task_space
+    curriculum = Curriculum(Random(space, seed=0), space, seed=0)
+    vector = VecNormalize(CurriculumVecEnv([world] * 16, curriculum), gamma=0.99)
+    model = FastPPO("MlpPolicy", vector, 4e-4, n_steps=256, batch_size=512, seed=0, device="cpu")
+    model.learn(steps)
+
+    def act(rng: np.random.Generator, observation: NDArray[np.float32]) -> NDArray[np.float32]:
+        action: NDArray[np.float32] = model.predict(vector.normalize_obs(observation), deterministic=True)[0]
+        return action
+
+    return lambda joints: act
 
 
 def new_world(body: WalkerBody) -> StumpTracks:

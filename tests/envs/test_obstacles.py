@@ -7,8 +7,9 @@ import pytest
 from numpy.typing import NDArray
 from scipy.spatial import ConvexHull
 
-from envs.obstacles import Hexagon, Obstacle, Stump, StumpRow, obstacle_track
-from envs.track import FINISH_X, GROUND_LEVEL, LENGTH, STEP, Track, convex_hull
+from envs.obstacles import Hexagon, Obstacle, Stump, StumpRow, convex_hull, obstacle_track
+from envs.track import FINISH_X, GROUND_LEVEL, LENGTH, STEP, Polygons, Track
+from envs.track_layout import hexagon
 from envs.walker_body import BODIES
 from envs.walker_world import WalkerWorld
 
@@ -24,6 +25,14 @@ def many(kind: Obstacle, seeds: int = 20) -> NDArray[np.float64]:
     """Corners of obstacles of one kind over the ground, shape (n, corners, 2), in track steps."""
     obstacles = np.array([o for seed in range(seeds) for o in track(kind, spacing=0.0, seed=seed).obstacles])
     return np.asarray((obstacles - [0, GROUND_LEVEL]) / STEP, dtype=np.float64)
+
+
+def hexagon_points(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The six points whose hull a hexagon is, metres."""
+    outline = np.empty((1, 6, 2))
+    assert hexagon(numbers, STEP, outline) == (1, 6)
+    points: NDArray[np.float64] = outline[0]
+    return points
 
 
 def area(corners: NDArray[np.floating]) -> float:
@@ -103,10 +112,7 @@ class TestHexagon:
     def test_is_the_hull_of_its_six_points(self) -> None:
         rng = np.random.default_rng(0)
         for _ in range(200):
-            offsets = rng.uniform(0, 4, 12)
-            hexagon = Hexagon(offsets)
-            numbers = hexagon.draw(rng, 1)
-            points = hexagon.points(numbers)[0, 0]
+            points = hexagon_points(Hexagon(rng.uniform(0, 4, 12)).draw(rng, 1)[0])
             expected = points[ConvexHull(points).vertices]
             hull = convex_hull(points)
             assert sorted(map(tuple, hull)) == sorted(map(tuple, expected))
@@ -114,8 +120,8 @@ class TestHexagon:
 
     def test_points_are_moved_from_the_base_shape_by_offsets_around_the_mean(self) -> None:
         mean = np.arange(12) / 4
-        hexagon = Hexagon(mean)
-        points = hexagon.points(hexagon.draw(np.random.default_rng(0), 5000))[:, 0] / STEP
+        drawn = Hexagon(mean).draw(np.random.default_rng(0), 5000)
+        points = np.array([hexagon_points(numbers) for numbers in drawn]) / STEP
         base = [(-0.5, 0.0), (-0.5, 0.25), (-0.25, 0.5), (0.25, 0.5), (0.5, 0.25), (0.5, 0.0)]
         expected = np.array(base) + mean.reshape(6, 2)
         expected[[0, 5], 1] = 0.0
@@ -197,3 +203,21 @@ class TestRoughness:
         assert np.abs(bumps).max() <= 2.001
         assert np.std(bumps) == pytest.approx(2 / np.sqrt(3), rel=0.1)
         assert np.diff(x)[1 : pieces - 2] == pytest.approx(STEP, abs=1e-4)
+
+
+class TestPolygons:
+    def test_are_the_arrays_they_were_made_of(self) -> None:
+        rng = np.random.default_rng(0)
+        parts = tuple(rng.random((corners, 2), np.float32) for corners in (3, 5, 4))
+        polygons = Polygons.of(parts)
+        assert Polygons.of(polygons) is polygons
+        for ways in (
+            list(polygons),
+            [polygons[k] for k in range(3)],
+            polygons[:],
+            [*polygons[:2], polygons[-1]],
+        ):
+            assert all(np.array_equal(a, b) for a, b in zip(ways, parts, strict=True))
+        with pytest.raises(IndexError):
+            polygons[3]
+        assert list(Polygons.of(())) == []

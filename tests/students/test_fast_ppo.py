@@ -13,6 +13,7 @@ from stable_baselines3.common.save_util import load_from_zip_file
 from stable_baselines3.common.vec_env import VecNormalize
 
 from students.fast_ppo import FastPPO
+from students.ppo_choices import PPOChoices
 
 ENVS = ["Pendulum-v1", "CartPole-v1"]
 """Continuous actions and a choice."""
@@ -136,3 +137,21 @@ def test_normalised_observations_and_rewards_learn_alike() -> None:
         model = kind("MlpPolicy", env, n_steps=64, batch_size=64, n_epochs=2, seed=0, device="cpu")
         models.append(model.learn(512))
     assert_equal(*models)
+
+
+@pytest.mark.parametrize("deterministic", [False, True])
+def test_choices_are_those_of_stock_policies(deterministic: bool) -> None:
+    policy = trained(PPO, "Pendulum-v1", 1, policy_kwargs={"net_arch": [16, 24]}).policy
+    observations = torch.linspace(-2, 2, 21).reshape(7, 3)
+    given = []
+    for choose in (policy, PPOChoices(policy)):
+        torch.manual_seed(0)
+        with torch.no_grad():
+            given.append(choose(observations, deterministic))
+    for expected, got in zip(*given, strict=True):
+        assert torch.equal(expected, got)
+
+
+def test_policies_choose_as_their_class_does_between_rollouts() -> None:
+    model = trained(FastPPO, "Pendulum-v1", 1)
+    assert "forward" not in vars(model.policy)
