@@ -19,7 +19,7 @@ from envs.action_repeat import slowed_down
 from envs.task_space import TaskSpace
 from envs.vector_workers import make_vector
 from evaluation.callback import EvaluationCallback, mastered_percent, return_mean
-from evaluation.evaluate import EVALUATION_SLOTS, TaskResult
+from evaluation.evaluate import TaskResult, evaluation_slots
 from evaluation.evaluation_log import EvaluationLog
 from evaluation.run_directory import RunDirectory
 from evaluation.task_sets import uniform_tasks
@@ -63,7 +63,7 @@ class TrainingRun(Run):
             )
         evaluation = config["evaluation"]
         self._task_set = uniform_tasks(self.curriculum.space, evaluation["n_tasks"], evaluation["seed"])
-        slots = min(EVALUATION_SLOTS, len(self._task_set))
+        slots = evaluation_slots(len(self._task_set))
         self._test_worlds = make_vector([self._make_world] * slots, n_workers)
 
     @property

@@ -38,7 +38,8 @@ class EngineError(RuntimeError):
 class BatchedWalkers(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArray[Any]]):
     """The worlds of `VectorLoop`, bit for bit, at a fraction of the cost.
 
-    Slots are never reset on their own: whoever steps them resets those whose episode ended. The first use
+    Slots are never reset on their own: whoever steps them resets those whose episode ended. Until then such a
+    slot rests: it is not stepped, keeps its observation and flags, and earns nothing. The first use
     on a machine compiles the engine, which takes most of a minute; later ones find it in Numba's cache.
 
     Args:
@@ -239,6 +240,7 @@ class BatchedWalkers(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArray
         )
         self._report_problems()
         self._advance(chosen, self._no_actions, starting=True)
+        self._terminated[chosen] = self._truncated[chosen] = False
         self._started[chosen] = True
         return self._observations.copy()
 
@@ -277,7 +279,7 @@ class BatchedWalkers(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArray
     ) -> tuple[
         NDArray[np.float32], NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]
     ]:
-        """Advance every slot by one fiftieth of a second, or as many as actions are repeated.
+        """Advance slots that do not rest by one fiftieth of a second, or as many as actions are repeated.
 
         Args:
             actions: float32 of shape (n, joints).
@@ -294,17 +296,18 @@ class BatchedWalkers(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArray
             slot = int(np.flatnonzero(~self._started)[0])
             raise RuntimeError(f"call reset() before step(): slot {slot} has no episode")
         self._actions[:] = actions
-        slots = self._everyone
+        resting = self._terminated | self._truncated
+        slots = np.flatnonzero(~resting) if resting.any() else self._everyone
         rewards = np.zeros(self.num_envs)
         for _ in range(self.action_repeat):
+            if not len(slots):
+                break
             self._advance(slots, self._actions, starting=False)
             rewards[slots] += self._rewards[slots]
             slots = slots[~(self._terminated | self._truncated)[slots]]
-            if not len(slots):
-                break
         self.steps += 1
         infos: dict[str, Any] = {}
-        ended = self._terminated | self._truncated
+        ended = (self._terminated | self._truncated) & ~resting
         if ended.any():
             mastered = self._worlds["episode_return"] > self.mastered_return
             infos = {"is_success": mastered & ended, "_is_success": ended}
@@ -343,6 +346,8 @@ class BatchedWalkers(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArray
             "tasks": self._tasks.copy(),
             "started": self._started.copy(),
             "observations": self._observations.copy(),
+            "terminated": self._terminated.copy(),
+            "truncated": self._truncated.copy(),
             "generators": [g.bit_generator.state if g is not None else None for g in self._generators],
             "steps": self.steps,
         }
@@ -365,6 +370,8 @@ class BatchedWalkers(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArray
         self._tasks = state["tasks"].copy()
         self._started = state["started"].copy()
         self._observations = state["observations"].copy()
+        self._terminated = state["terminated"].copy()
+        self._truncated = state["truncated"].copy()
         self.steps = state["steps"]
         for slot, saved in enumerate(state["generators"]):
             self._generators[slot] = None
