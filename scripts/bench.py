@@ -11,10 +11,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from scripts import bench_comparison, bench_envs, bench_students, bench_teachers
+from scripts import bench_comparison, bench_envs, bench_students, bench_teachers, bench_vector
 
 PARTS = {
     "envs": bench_envs.benchmark,
+    "vector": bench_vector.benchmark,
     "students": bench_students.benchmark,
     "teachers": bench_teachers.benchmark,
     "comparison": bench_comparison.benchmark,

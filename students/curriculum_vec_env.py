@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -140,9 +141,9 @@ class CurriculumVecEnv(VecEnv):
         return info
 
     def _check_finite(self, what: str, values: Any) -> None:
-        parts = values.values() if isinstance(values, dict) else [values]
-        for part in parts:
-            if np.isfinite(part).all():
+        for part in values.values() if isinstance(values, dict) else (values,):
+            # Their squares' sum tells in one pass, unless it overflows.
+            if math.isfinite(np.vdot(part, part)) or np.isfinite(part).all():
                 continue
             slot = int(np.flatnonzero(~np.isfinite(part).reshape(self.num_envs, -1).all(axis=1))[0])
             assignment = self.curriculum.playing(slot)
