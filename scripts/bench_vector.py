@@ -81,7 +81,7 @@ def _player(vec_env: VecEnv, actions: NDArray[Any]) -> Callable[[], int]:
     def play() -> int:
         for action in actions:
             vec_env.step(action)
-        return actions.shape[0] * actions.shape[1]
+        return len(actions) * len(actions[0])
 
     return play
 
@@ -134,7 +134,7 @@ def _taskless_player(worlds: Any, actions: NDArray[Any]) -> Callable[[], int]:
             over = terminated | truncated
             if over.any():
                 worlds.reset(options={"reset_mask": over, "task": tasks})
-        return actions.shape[0] * actions.shape[1]
+        return len(actions) * len(actions[0])
 
     return play
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -12,7 +13,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv
 from envs.action_repeat import slowed_down
 from envs.stump_tracks import StumpTracks
 
-STOCK = {"DummyVecEnv": DummyVecEnv, "SubprocVecEnv": SubprocVecEnv}
+STOCK: dict[str, Callable[..., VecEnv]] = {"DummyVecEnv": DummyVecEnv, "SubprocVecEnv": SubprocVecEnv}
 
 
 class UniformTasks(gym.Wrapper[Any, Any, Any, Any]):
