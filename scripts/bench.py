@@ -11,13 +11,21 @@ from pathlib import Path
 
 from rich.console import Console
 
-from scripts import bench_comparison, bench_envs, bench_students, bench_teachers, bench_vector
+from scripts import (
+    bench_comparison,
+    bench_envs,
+    bench_run,
+    bench_students,
+    bench_teachers,
+    bench_vector,
+)
 
 PARTS = {
     "envs": bench_envs.benchmark,
     "vector": bench_vector.benchmark,
     "students": bench_students.benchmark,
     "teachers": bench_teachers.benchmark,
+    "run": bench_run.benchmark,
     "comparison": bench_comparison.benchmark,
 }
 _PACKAGES = ("numpy", "scipy", "torch", "gymnasium", "box2d", "stable-baselines3")
@@ -30,6 +38,7 @@ def main(arguments: list[str] | None = None) -> None:
         "parts", nargs="*", metavar="part", help=f"what to measure: {', '.join(PARTS)}; or all"
     )
     parser.add_argument("--rounds", type=int, default=9, help="how often what is compared is timed in turn")
+    parser.add_argument("--steps", type=int, default=98_304, help="decisions of each run of the main job")
     parser.add_argument("--episodes", type=int, default=1_000_000, help="length of the teachers' long run")
     parser.add_argument(
         "--sbx-python", type=Path, help="interpreter that has SBX, to time students beside it"

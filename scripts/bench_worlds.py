@@ -13,7 +13,12 @@ from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv
 from envs.action_repeat import slowed_down
 from envs.stump_tracks import StumpTracks
 
-STOCK: dict[str, Callable[..., VecEnv]] = {"DummyVecEnv": DummyVecEnv, "SubprocVecEnv": SubprocVecEnv}
+# Forked processes step as fast as others, and begin at once: others import torch first, dozens of times.
+STOCK: dict[str, Callable[..., VecEnv]] = {
+    "DummyVecEnv": DummyVecEnv,
+    "SubprocVecEnv": partial(SubprocVecEnv, start_method="fork"),
+}
+"""Stable-Baselines3's own vector envs."""
 
 
 class UniformTasks(gym.Wrapper[Any, Any, Any, Any]):

@@ -26,6 +26,7 @@ from evaluation.run_directory import RunDirectory
 from evaluation.task_sets import uniform_tasks
 from evaluation.whole_files import replacing
 from scripts.checkpointer import Checkpointer
+from scripts.memory import require_batch_in_buffer, require_room_for_replay, require_room_for_worlds
 from scripts.run import Run, Watcher, require_class
 from students.curriculum_callback import CurriculumCallback
 from students.curriculum_vec_env import CurriculumVecEnv
@@ -59,8 +60,12 @@ class TrainingRun(Run):
         config = self.config
         n_envs, n_workers = config["n_envs"], min(config["n_workers"], config["n_envs"])
         with self._blaming("env"):
+            require_room_for_worlds(self._make_world, n_envs)
             self._vec_env = CurriculumVecEnv([self._make_world] * n_envs, self.curriculum, n_workers)
         with self._blaming("student"):
+            spaces = self._vec_env.observation_space, self._vec_env.action_space
+            require_room_for_replay(config["student"], *spaces)
+            require_batch_in_buffer(config["student"], n_envs)
             self.model = _build_algorithm(
                 config["student"],
                 self._vec_env,
@@ -70,7 +75,7 @@ class TrainingRun(Run):
         evaluation = config["evaluation"]
         self._task_set = uniform_tasks(self.curriculum.space, evaluation["n_tasks"], evaluation["seed"])
         slots = evaluation_slots(len(self._task_set))
-        self._test_worlds = make_vector([self._make_world] * slots, n_workers)
+        self.test_worlds = make_vector([self._make_world] * slots, n_workers)
 
     @property
     def steps(self) -> int:
@@ -88,7 +93,7 @@ class TrainingRun(Run):
             self._evaluated(watcher, mastered_percent(results), return_mean(results))
 
         every_steps = self.config["evaluation"]["every_steps"]
-        evaluation = EvaluationCallback(self._test_worlds, self._task_set, every_steps, hear_evaluation)
+        evaluation = EvaluationCallback(self.test_worlds, self._task_set, every_steps, hear_evaluation)
         self._callbacks: dict[str, CurriculumCallback | EvaluationCallback] = {
             "curriculum": CurriculumCallback(self.curriculum),
             "evaluation": evaluation,
@@ -132,7 +137,7 @@ class TrainingRun(Run):
 
     def _close(self) -> None:
         self._vec_env.close()
-        self._test_worlds.close()
+        self.test_worlds.close()
 
 
 class _AtRolloutStart(BaseCallback):
