@@ -14,6 +14,7 @@ from rich.console import Console
 from scripts import (
     bench_comparison,
     bench_envs,
+    bench_gpu,
     bench_run,
     bench_students,
     bench_teachers,
@@ -27,7 +28,9 @@ PARTS = {
     "teachers": bench_teachers.benchmark,
     "run": bench_run.benchmark,
     "comparison": bench_comparison.benchmark,
+    "gpu": bench_gpu.benchmark,
 }
+_NEEDS_GPU = "gpu"
 _PACKAGES = ("numpy", "scipy", "torch", "gymnasium", "box2d", "stable-baselines3")
 
 
@@ -35,7 +38,10 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(prog="chiron-bench", description=__doc__)
     parser.add_argument(
-        "parts", nargs="*", metavar="part", help=f"what to measure: {', '.join(PARTS)}; or all"
+        "parts",
+        nargs="*",
+        metavar="part",
+        help=f"what to measure: {', '.join(PARTS)}; or all but {_NEEDS_GPU}",
     )
     parser.add_argument("--rounds", type=int, default=9, help="how often what is compared is timed in turn")
     parser.add_argument("--steps", type=int, default=98_304, help="decisions of each run of the main job")
@@ -48,12 +54,13 @@ def main(arguments: list[str] | None = None) -> None:
     unknown = [part for part in options.parts if part not in PARTS]
     if unknown:
         parser.error(f"{unknown[0]!r} must be one of {', '.join(PARTS)}")
-    if options.rounds < 1:
-        parser.error(f"--rounds={options.rounds} must be at least 1")
+    for name in ("rounds", "steps"):
+        if getattr(options, name) < 1:
+            parser.error(f"--{name}={getattr(options, name)} must be at least 1")
     console = Console()
     machine = describe_machine()
     console.print(" · ".join(f"{key} {value}" for key, value in machine.items()), highlight=False)
-    for part in options.parts or PARTS:
+    for part in options.parts or [part for part in PARTS if part != _NEEDS_GPU]:
         try:
             content = PARTS[part](console, options)
         except ValueError as error:

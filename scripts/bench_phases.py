@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from time import thread_time
 from typing import Any
 
 from matplotlib.figure import Figure
 
+EVALUATION = "evaluation"
 PHASES = {
     "physics": "#1b7837",
     "choosing actions": "#2166ac",
@@ -18,20 +18,24 @@ PHASES = {
     "bookkeeping": "#e08214",
     "curriculum": "#c2a5cf",
     "teacher": "#762a83",
-    "evaluation": "#bababa",
+    EVALUATION: "#bababa",
 }
 """What the time of a run is divided into, and the colours of the parts."""
 
 
 class Phases:
-    """Adds up the CPU time of this thread by phase; of calls within calls the innermost counts.
+    """Adds up time by phase; of calls within calls the innermost counts.
+
+    Args:
+        clock: Tells seconds: of the wall, or of this thread on a processor.
 
     Attributes:
         seconds: By phase.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float]) -> None:
         self.seconds: Counter[str] = Counter()
+        self._clock = clock
         self._open: list[str] = []
         self._since = 0.0
 
@@ -54,14 +58,10 @@ class Phases:
         return call
 
     def _credit(self) -> None:
-        now = thread_time()
+        now = self._clock()
         if self._open:
             self.seconds[self._open[-1]] += now - self._since
         self._since = now
-
-    def microseconds_per(self, units: int) -> dict[str, float]:
-        """Microseconds per unit of work, by phase, in the order of `PHASES`."""
-        return {phase: 1e6 * self.seconds[phase] / units for phase in PHASES if phase in self.seconds}
 
 
 def draw_phases(path: Path, profiles: Mapping[str, Mapping[str, float]]) -> None:

@@ -6,19 +6,22 @@ import argparse
 import tempfile
 from contextlib import closing
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, thread_time
 from typing import Any
+from unittest.mock import patch
 
 import torch
 from rich.console import Console
 from rich.table import Table
 from stable_baselines3 import PPO
+from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.vec_env import VecNormalize
 
 from conf.build import build
+from evaluation.callback import EvaluationCallback
 from evaluation.run_directory import RunDirectory
-from scripts.bench_phases import PHASES, Phases, draw_phases
+from scripts.bench_phases import EVALUATION, PHASES, Phases, draw_phases
 from scripts.bench_timing import Timing
 from scripts.bench_worlds import STOCK, stock_vec_env
 from scripts.reproduction import composed
@@ -31,6 +34,8 @@ _ROUNDS = 3
 """Most turns: one takes a minute."""
 _EVALUATION_SLOTS = 16
 """Of stock runs."""
+_EVALUATIONS = 2
+"""Of a run that is timed: before and after."""
 _BOOKKEEPING = "bookkeeping"
 
 
@@ -47,14 +52,14 @@ def benchmark(console: Console, options: argparse.Namespace) -> dict[str, Any]:
             where the figure goes.
     """
     # The engine is compiled, or read from its cache, before anything is timed.
-    _run_chiron(steps=1)
+    chiron_seconds(_NAMES, (), 1, Phases(perf_counter))
     threads_before = torch.get_num_threads()
     seconds: dict[str, list[float]] = {name: [] for name in (*STOCK, _CHIRON)}
     for turn in range(min(options.rounds, _ROUNDS)):
         console.print(f"Turn {turn + 1}: {options.steps:,} decisions each…")
-        for kind in STOCK:
-            seconds[kind].append(_run_stock(kind, options.steps))
-        seconds[_CHIRON].append(_run_chiron(options.steps))
+        for name, taken in seconds.items():
+            parts = _seconds_of(name, options.steps, Phases(perf_counter), detailed=False)
+            taken.append(sum(parts.values()))
     timings = {name: Timing(tuple(values)) for name, values in seconds.items()}
     better = min(STOCK, key=lambda kind: timings[kind].median)
     rows = [
@@ -69,12 +74,15 @@ def benchmark(console: Console, options: argparse.Namespace) -> dict[str, Any]:
     console.print(_run_table(rows, options.steps))
 
     console.print("Profiling…")
-    profiles = {"stock PPO, DummyVecEnv": Phases(), _CHIRON: Phases()}
-    before, after = profiles.values()
-    _run_stock("DummyVecEnv", options.steps, before)
-    _run_chiron(options.steps, after)
+    shares = {
+        label: _seconds_of(name, options.steps, Phases(thread_time), detailed=True)
+        for name, label in {"DummyVecEnv": "stock PPO, DummyVecEnv", _CHIRON: _CHIRON}.items()
+    }
+    shares = {
+        name: {phase: 1e6 * parts[phase] for phase in PHASES if phase in parts}
+        for name, parts in shares.items()
+    }
     torch.set_num_threads(threads_before)
-    shares = {name: phases.microseconds_per(options.steps) for name, phases in profiles.items()}
     console.print(_profile_table(shares))
     figure = options.out / "main_job_profile.png"
     figure.parent.mkdir(parents=True, exist_ok=True)
@@ -83,26 +91,75 @@ def benchmark(console: Console, options: argparse.Namespace) -> dict[str, Any]:
     return {"steps": options.steps, "runs": rows, "microseconds_per_decision": shares}
 
 
-def _run_chiron(steps: int, phases: Phases | None = None) -> float:
-    """Run the main job for so many decisions, evaluations included; returns seconds per decision."""
-    config = composed(
-        (f"total_steps={steps}", f"evaluation.every_steps={steps}", "checkpoint.every_minutes=null")
-    )
-    assert config is not None
-    with tempfile.TemporaryDirectory() as folder:
-        run = TrainingRun(config, _NAMES)
-        if phases is not None:
-            _watch_chiron(run, phases)
-            # What is watched cannot be saved.
-            vars(run)["_save"] = lambda directory: None
-        summary = run.execute(RunDirectory(Path(folder) / "run"), _Nobody())
-    return float(summary["wall_seconds"] / summary["steps"])
+def _seconds_of(name: str, steps: int, phases: Phases, detailed: bool) -> dict[str, float]:
+    """Seconds of a decision of the main job, by phase, from a shorter run.
+
+    A shorter run is evaluated when it begins and ends, which is too often: evaluation counts as much as it
+    does in the main job.
+    """
+    if name == _CHIRON:
+        return chiron_seconds(_NAMES, (), steps, phases, detailed=detailed)
+    return _per_step(phases, _run_stock(name, steps, phases, detailed), _configured())
 
 
-def _run_stock(kind: str, steps: int, phases: Phases | None = None) -> float:
-    """The same student on stock pieces; returns seconds per decision."""
-    config = composed(())
+def chiron_seconds(
+    names: dict[str, str], overrides: tuple[str, ...], steps: int, phases: Phases, detailed: bool = False
+) -> dict[str, float]:
+    """Seconds of a step of a run, by phase, from a shorter run.
+
+    Args:
+        names: Its env, teacher and student.
+        overrides: What else a command line would say of it.
+        steps: About how many are made.
+        phases: What measures.
+        detailed: Whether learning is divided further, which only PPO's is.
+    """
+    chosen = (*(f"{group}={name}" for group, name in names.items()), *overrides)
+    made = _run_chiron(names, chosen, steps, phases, detailed)
+    return _per_step(phases, made, _configured(*chosen))
+
+
+def _per_step(phases: Phases, made: int, config: dict[str, Any]) -> dict[str, float]:
+    total = config["total_steps"]
+    evaluations = total // config["evaluation"]["every_steps"] + 1
+    return {
+        phase: seconds * evaluations / _EVALUATIONS / total if phase == EVALUATION else seconds / made
+        for phase, seconds in phases.seconds.items()
+    }
+
+
+def _configured(*overrides: str) -> dict[str, Any]:
+    config = composed(overrides)
     assert config is not None
+    return config
+
+
+def _run_chiron(
+    names: dict[str, str], overrides: tuple[str, ...], steps: int, phases: Phases, detailed: bool
+) -> int:
+    """Run a job for about so many steps; returns how many were made."""
+    budget = (f"total_steps={steps}", f"evaluation.every_steps={steps}", "checkpoint.every_minutes=null")
+    run = TrainingRun(_configured(*overrides, *budget), names)
+    model = run.model
+    _watch_model(model, phases, detailed)
+    if detailed:
+        vec_env: Any = model.get_vec_normalize_env().venv  # type: ignore[union-attr]
+        phases.watch(vec_env, "step_wait", "curriculum")
+        for method in ("sample", "observe"):
+            phases.watch(run.curriculum.teacher, method, "teacher")
+        for method in ("step", "reset"):
+            phases.watch(vec_env.worlds, method, "physics")
+    # What is watched cannot be saved.
+    vars(run)["_save"] = lambda directory: None
+    evaluate = phases.watched(EVALUATION, EvaluationCallback._evaluate)
+    with tempfile.TemporaryDirectory() as folder, patch.object(EvaluationCallback, "_evaluate", evaluate):
+        run.execute(RunDirectory(Path(folder) / "run"), _Nobody())
+    return run.steps
+
+
+def _run_stock(kind: str, steps: int, phases: Phases, detailed: bool) -> int:
+    """Run the same student on stock pieces; returns how many decisions were made."""
+    config = _configured()
     torch.set_num_threads(config["threads"])
     settings = {**config["student"], "_target_": "stable_baselines3.PPO"}
     policy = settings["policy_kwargs"]
@@ -117,54 +174,32 @@ def _run_stock(kind: str, steps: int, phases: Phases | None = None) -> float:
         test_vec_env = VecNormalize(test_worlds, training=False, norm_reward=False)
         test_vec_env.obs_rms = vec_env.obs_rms
         model: PPO = build(settings)(env=vec_env, seed=config["seed"], device="cpu")
-
-        def evaluate() -> None:
-            evaluate_policy(model, test_vec_env, config["evaluation"]["n_tasks"], warn=False)
-
-        if phases is not None:
-            _watch_stock(model, phases)
-            evaluate = phases.watched("evaluation", evaluate)
-        start = perf_counter()
-        evaluate()
+        _watch_model(model, phases, detailed)
+        if detailed:
+            dummy: Any = worlds
+            phases.watch(dummy, "step_wait", _BOOKKEEPING)
+            for world in dummy.envs:
+                phases.watch(world, "step", "physics")
+                phases.watch(world, "reset", "physics")
+        evaluate = phases.watched(EVALUATION, evaluate_policy)
+        n_tasks = config["evaluation"]["n_tasks"]
+        evaluate(model, test_vec_env, n_tasks, warn=False)
         model.learn(steps)
-        evaluate()
-        return (perf_counter() - start) / model.num_timesteps
+        evaluate(model, test_vec_env, n_tasks, warn=False)
+        return model.num_timesteps
 
 
-def _watch_model(model: PPO, phases: Phases) -> None:
-    vec_env: Any = model.get_vec_normalize_env()
+def _watch_model(model: BaseAlgorithm, phases: Phases, detailed: bool) -> None:
     phases.watch(model, "learn", _BOOKKEEPING)
-    phases.watch(model.policy, "forward", "choosing actions")
-    phases.watch(model.policy, "predict_values", "choosing actions")
-    phases.watch(model, "train", "update")
-    phases.watch(vec_env, "step_wait", "normalisation")
-
-
-def _watch_stock(model: PPO, phases: Phases) -> None:
-    _watch_model(model, phases)
-    dummy: Any = model.get_vec_normalize_env().venv  # type: ignore[union-attr]
-    phases.watch(dummy, "step_wait", _BOOKKEEPING)
-    for world in dummy.envs:
-        phases.watch(world, "step", "physics")
-        phases.watch(world, "reset", "physics")
-
-
-def _watch_chiron(run: TrainingRun, phases: Phases) -> None:
-    model = run.model
-    assert isinstance(model, PPO)
-    _watch_model(model, phases)
-    vec_env: Any = model.get_vec_normalize_env().venv  # type: ignore[union-attr]
-    phases.watch(vec_env, "step_wait", "curriculum")
-    for method in ("sample", "observe"):
-        phases.watch(run.curriculum.teacher, method, "teacher")
-    for method in ("step", "reset"):
-        phases.watch(vec_env.worlds, method, "physics")
-        phases.watch(run.test_worlds, method, "evaluation")
-    phases.watch(model, "predict", "evaluation")
+    if detailed:
+        phases.watch(model.policy, "forward", "choosing actions")
+        phases.watch(model.policy, "predict_values", "choosing actions")
+        phases.watch(model, "train", "update")
+        phases.watch(model.get_vec_normalize_env(), "step_wait", "normalisation")
 
 
 def _run_table(rows: list[dict[str, Any]], steps: int) -> Table:
-    table = Table(title=f"The main job's first {steps:,} decisions, evaluation before and after included")
+    table = Table(title=f"The main job's first {steps:,} decisions, its evaluations included")
     for heading in ("run", "decisions/s", "fastest", "× better stock"):
         table.add_column(heading, justify="left" if heading == "run" else "right", no_wrap=True)
     for row in rows:
@@ -186,7 +221,7 @@ def _profile_table(profiles: dict[str, dict[str, float]]) -> Table:
     totals = {name: sum(shares.values()) for name, shares in profiles.items()}
     for phase in PHASES:
         cells = (
-            f"{shares.get(phase, 0):.1f} µs, {shares.get(phase, 0) / totals[name]:.0%}"
+            f"{shares[phase]:.1f} µs, {shares[phase] / totals[name]:.0%}" if phase in shares else "–"
             for name, shares in profiles.items()
         )
         table.add_row(phase, *cells)

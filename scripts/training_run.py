@@ -75,7 +75,7 @@ class TrainingRun(Run):
         evaluation = config["evaluation"]
         self._task_set = uniform_tasks(self.curriculum.space, evaluation["n_tasks"], evaluation["seed"])
         slots = evaluation_slots(len(self._task_set))
-        self.test_worlds = make_vector([self._make_world] * slots, n_workers)
+        self._test_worlds = make_vector([self._make_world] * slots, n_workers)
 
     @property
     def steps(self) -> int:
@@ -93,7 +93,7 @@ class TrainingRun(Run):
             self._evaluated(watcher, mastered_percent(results), return_mean(results))
 
         every_steps = self.config["evaluation"]["every_steps"]
-        evaluation = EvaluationCallback(self.test_worlds, self._task_set, every_steps, hear_evaluation)
+        evaluation = EvaluationCallback(self._test_worlds, self._task_set, every_steps, hear_evaluation)
         self._callbacks: dict[str, CurriculumCallback | EvaluationCallback] = {
             "curriculum": CurriculumCallback(self.curriculum),
             "evaluation": evaluation,
@@ -137,7 +137,7 @@ class TrainingRun(Run):
 
     def _close(self) -> None:
         self._vec_env.close()
-        self.test_worlds.close()
+        self._test_worlds.close()
 
 
 class _AtRolloutStart(BaseCallback):
