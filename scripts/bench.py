@@ -31,6 +31,12 @@ PARTS = {
     "gpu": bench_gpu.benchmark,
 }
 _NEEDS_GPU = "gpu"
+_LENGTHS = {
+    "rounds": (9, 3, "how often what is compared is timed in turn"),
+    "steps": (98_304, 32_768, "decisions of each run of the main job"),
+    "episodes": (1_000_000, 100_000, "length of the teachers' long run"),
+}
+"""By option: its default, what `--quick` makes of it, and what it is."""
 _PACKAGES = ("numpy", "scipy", "torch", "gymnasium", "box2d", "stable-baselines3")
 
 
@@ -43,9 +49,11 @@ def main(arguments: list[str] | None = None) -> None:
         metavar="part",
         help=f"what to measure: {', '.join(PARTS)}; or all but {_NEEDS_GPU}",
     )
-    parser.add_argument("--rounds", type=int, default=9, help="how often what is compared is timed in turn")
-    parser.add_argument("--steps", type=int, default=98_304, help="decisions of each run of the main job")
-    parser.add_argument("--episodes", type=int, default=1_000_000, help="length of the teachers' long run")
+    for name, (default, _, what) in _LENGTHS.items():
+        parser.add_argument(f"--{name}", type=int, help=f"{what} (default: {default:,})")
+    parser.add_argument(
+        "--quick", action="store_true", help="shorter where nothing else is said: minutes in all"
+    )
     parser.add_argument(
         "--sbx-python", type=Path, help="interpreter that has SBX, to time students beside it"
     )
@@ -54,7 +62,9 @@ def main(arguments: list[str] | None = None) -> None:
     unknown = [part for part in options.parts if part not in PARTS]
     if unknown:
         parser.error(f"{unknown[0]!r} must be one of {', '.join(PARTS)}")
-    for name in ("rounds", "steps"):
+    for name, (default, quick, _) in _LENGTHS.items():
+        if getattr(options, name) is None:
+            setattr(options, name, quick if options.quick else default)
         if getattr(options, name) < 1:
             parser.error(f"--{name}={getattr(options, name)} must be at least 1")
     console = Console()

@@ -18,7 +18,7 @@ from scripts.bench_phases import EVALUATION, Phases
 from scripts.bench_run import chiron_seconds
 from scripts.bench_sac import updater
 from scripts.bench_timing import time_in_turns
-from students import fast_sac
+from students.captured import Captured
 from students.fast_sac import FastSAC
 
 _DEVICE = "cuda"
@@ -68,7 +68,7 @@ def _captured_difference() -> float:
     """Largest relative distance of any parameter after updates with and without a captured graph."""
     ends = []
     for captured in (True, False):
-        with patch.object(fast_sac, "Captured", fast_sac.Captured if captured else _uncaptured):
+        with patch("students.fast_sac.Captured", Captured if captured else _uncaptured):
             models: list[SAC] = []
             update = updater(_noted(FastSAC, models), _EQUAL_UPDATES, device=_DEVICE)
             np.random.seed(0)  # noqa: NPY002 (minibatches on a CPU)

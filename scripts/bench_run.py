@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from time import perf_counter, thread_time
@@ -25,8 +26,8 @@ from scripts.bench_phases import EVALUATION, PHASES, Phases, draw_phases
 from scripts.bench_timing import Timing
 from scripts.bench_worlds import STOCK, stock_vec_env
 from scripts.reproduction import composed
-from scripts.run import Watcher
 from scripts.training_run import TrainingRun
+from teachers.curriculum import Episode
 
 _CHIRON = "Chiron"
 _NAMES = {"env": "stump_tracks", "teacher": "alp_gmm", "student": "ppo"}
@@ -39,8 +40,20 @@ _EVALUATIONS = 2
 _BOOKKEEPING = "bookkeeping"
 
 
-class _Nobody(Watcher):
-    """Hears nothing."""
+class _Nobody:
+    """A watcher that does not care."""
+
+    def advance(self, step: int) -> None:
+        pass
+
+    def hear_resume(self, step: int, notices: Sequence[str]) -> None:
+        pass
+
+    def hear_episode(self, episode: Episode) -> None:
+        pass
+
+    def hear_evaluation(self, step: int, mastered_percent: float, return_mean: float) -> None:
+        pass
 
 
 def benchmark(console: Console, options: argparse.Namespace) -> dict[str, Any]:

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from rich.console import Console
 from stable_baselines3 import SAC
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -179,6 +182,27 @@ def test_what_a_gpu_is_measured_at_runs_on_a_cpu_too(
         assert 0 < row["evaluation_share"] < 1
     assert written["runs"][0]["times_stock"] == 1
     assert "20 M steps" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "rounds", "steps"),
+    [([], 9, 98_304), (["--quick"], 3, 32_768), (["--quick", "--rounds", "5"], 5, 32_768)],
+)
+def test_quick_is_shorter_where_nothing_else_is_said(
+    arguments: list[str], rounds: int, steps: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[argparse.Namespace] = []
+
+    def part(console: Console, options: argparse.Namespace) -> dict[str, Any]:
+        heard.append(options)
+        return {}
+
+    monkeypatch.setattr(bench, "PARTS", {"one": part, "gpu": part})
+    bench.main([*arguments, "--out", str(tmp_path)])
+    # Without a name all parts are measured, but for what needs a GPU.
+    (options,) = heard
+    assert (options.rounds, options.steps) == (rounds, steps)
+    assert [path.name for path in tmp_path.iterdir()] == ["bench_one.json"]
 
 
 def test_of_calls_within_calls_the_innermost_counts() -> None:
