@@ -124,8 +124,8 @@ class CurriculumVecEnv(VecEnv):
 
         infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
         dones = terminated | truncated
-        if dones.any():
-            slots = np.flatnonzero(dones).tolist()
+        slots = dones.nonzero()[0].tolist()
+        if slots:
             for slot in slots:
                 infos[slot] = self._finish_episode(slot, world_infos)
                 infos[slot]["TimeLimit.truncated"] = bool(truncated[slot] and not terminated[slot])
