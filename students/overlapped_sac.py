@@ -21,7 +21,8 @@ class OverlappedSAC(FastSAC):
     A rollout acts with the actor as it was before the block of gradient steps that is under way: never more
     than one block older than FastSAC's, which waits for each block. As many gradient steps are made, on the
     same transitions: what is collected meanwhile is kept aside until the block is done. Whatever else looks
-    at the model (`predict`, files, the log, the end of `learn`) waits for the block.
+    at the model (`predict`, files, the end of `learn`) waits for the block; the log tells of the last one
+    that is done.
 
     A GPU goes on by itself with the work it was handed, and acting is done on the CPU. On a CPU a thread
     makes the gradient steps; that gains little, since it shares cores and Python's lock with the worlds.
@@ -59,6 +60,7 @@ class OverlappedSAC(FastSAC):
 
     def train(self, gradient_steps: int, batch_size: int = 64) -> None:
         self.finish_updates()
+        super()._record_statistics()
         self._refresh_acting()
         super().train(gradient_steps, batch_size)
 
@@ -86,8 +88,7 @@ class OverlappedSAC(FastSAC):
         return super().predict(*args, **kwargs)
 
     def _record_statistics(self) -> None:
-        self.finish_updates()
-        super()._record_statistics()
+        """The log, written every few episodes, does not wait: it tells of the last block that is done."""
 
     def get_parameters(self) -> dict[str, dict[str, Any]]:
         self.finish_updates()

@@ -123,6 +123,25 @@ class TestWhileABlockIsUnderWay:
         assert parameters(SAC.load(tmp_path / "model", device="cpu").actor) == parameters_at_the_end
 
 
+def test_the_log_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    released, make = threading.Event(), FastSAC._make_gradient_steps
+
+    def make_late(*args: Any) -> None:
+        assert released.wait(PATIENCE)
+        make(*args)
+
+    monkeypatch.setattr(FastSAC, "_make_gradient_steps", make_late)
+    model = OverlappedSAC("MlpPolicy", DummyVecEnv([Signalling]), **SETTINGS)
+    model.learn(SETTINGS["learning_starts"])
+    model.train(3, 16)
+    model.dump_logs()
+    assert not released.is_set()
+    released.set()
+    model.train(3, 16)
+    assert model.logger.name_to_value["train/critic_loss"] > 0
+    model.finish_updates()
+
+
 def test_an_error_in_a_block_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*args: Any) -> None:
         raise ArithmeticError("these gradients do not add up")
