@@ -3,13 +3,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
-.PHONY: train test lint types format check clean
+.PHONY: train test bench lint types format check clean
 
 train: $(INSTALLED)  ## the main job: ALP-GMM teaches PPO on Stump Tracks
 	$(BIN)/chiron-train
 
 test: $(INSTALLED)  ## all tests
 	$(BIN)/python -m pytest
+
+bench: $(INSTALLED)  ## how fast everything is here, in less than ten minutes; results/bench keeps the numbers
+	$(BIN)/chiron-bench --quick --out results/bench
 
 lint: $(INSTALLED)  ## style
 	$(BIN)/ruff format --check .

@@ -123,6 +123,8 @@ class TaskSpace:
         self.low = np.concatenate([p.low for p in parameters])
         self.high = np.concatenate([p.high for p in parameters])
         self.default = np.concatenate([p.default for p in parameters])
+        self._start = self.low.astype(np.float64)
+        self._width = self.high.astype(np.float64) - self._start
         self.box = spaces.Box(self.low, self.high, dtype=np.float32)
         ends = np.cumsum([p.size for p in parameters])
         self._slices = {
@@ -146,7 +148,9 @@ class TaskSpace:
 
     def clip(self, task: ArrayLike) -> Task:
         """Return the nearest task inside the space, for one task or an array of them."""
-        return np.clip(np.asarray(task, dtype=np.float32), self.low, self.high)
+        # For so few numbers np.clip takes three times as long.
+        clipped: Task = np.minimum(np.maximum(np.asarray(task, dtype=np.float32), self.low), self.high)
+        return clipped
 
     def contains(self, task: ArrayLike) -> bool:
         """Whether `task` is one task vector of the right shape, finite and within bounds."""
@@ -159,14 +163,12 @@ class TaskSpace:
 
     def normalize(self, task: ArrayLike) -> NDArray[np.float64]:
         """Map tasks, shape (…, d), to [0, 1]^d."""
-        low, high = self.low.astype(np.float64), self.high.astype(np.float64)
-        return (np.asarray(task, dtype=np.float64) - low) / (high - low)
+        return (np.asarray(task, dtype=np.float64) - self._start) / self._width
 
     def denormalize(self, unit: ArrayLike) -> Task:
         """Map points of [0, 1]^d, shape (…, d), to tasks: the inverse of `normalize`."""
-        low, high = self.low.astype(np.float64), self.high.astype(np.float64)
         # Rounding to float32 may step over a bound, hence the clip.
-        return self.clip(low + np.asarray(unit, dtype=np.float64) * (high - low))
+        return self.clip(self._start + np.asarray(unit, dtype=np.float64) * self._width)
 
     def to_dict(self, task: ArrayLike) -> dict[str, Any]:
         """Name the numbers of one task vector: floats, or float32 arrays for groups."""

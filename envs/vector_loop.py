@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from typing import Any
 
 import gymnasium as gym
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
+from gymnasium.vector.utils import concatenate, iterate
+from numpy.typing import NDArray
 
 EnvFn = Callable[[], gym.Env[Any, Any]]
 
@@ -14,7 +17,8 @@ EnvFn = Callable[[], gym.Env[Any, Any]]
 class VectorLoop(SyncVectorEnv):
     """Gymnasium's loop over environments, with a reset that gives each slot its own task.
 
-    Slots are never reset on their own: whoever steps them resets those whose episode ended.
+    Slots are never reset on their own: whoever steps them resets those whose episode ended. Until then such a
+    slot rests: it is not stepped, keeps its observation and flags, and earns nothing.
 
     Args:
         env_fns: One function per slot, each making a new environment.
@@ -42,6 +46,32 @@ class VectorLoop(SyncVectorEnv):
         """
         # Gymnasium's loop removes the mask from the very dict it is given.
         return super().reset(seed=seed, options=dict(options or {}))
+
+    def step(self, actions: Any) -> tuple[Any, NDArray[Any], NDArray[Any], NDArray[Any], dict[str, Any]]:
+        """Step every slot that does not rest."""
+        infos: dict[str, Any] = {}
+        resting = (self._terminations | self._truncations).tolist()
+        self._rewards[resting] = 0.0
+        for slot, action in enumerate(iterate(self.action_space, actions)):
+            if resting[slot]:
+                continue
+            (
+                self._env_obs[slot],
+                self._rewards[slot],
+                self._terminations[slot],
+                self._truncations[slot],
+                info,
+            ) = self.envs[slot].step(action)
+            if info:
+                infos = self._add_info(infos, info, slot)
+        observations = concatenate(self.single_observation_space, self._env_obs, self._observations)
+        return (
+            deepcopy(observations),
+            self._rewards.copy(),
+            self._terminations.copy(),
+            self._truncations.copy(),
+            infos,
+        )
 
 
 class _TaskOfSlot(gym.Wrapper[Any, Any, Any, Any]):

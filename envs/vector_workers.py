@@ -39,7 +39,7 @@ class VectorWorkers(VectorEnv[Any, Any, Any]):
 
     Actions, observations, rewards, flags, tasks and seeds live in shared memory; one short message per
     worker and direction makes a step. Only what a world puts into its info is pickled. Slots are never
-    reset on their own. The results are those of `VectorLoop`, bit for bit.
+    reset on their own, and rest until then. The results are those of `VectorLoop`, bit for bit.
 
     Processes are spawned, so a script that uses workers needs the usual `if __name__ == "__main__":`. They
     end with the process that made them, whatever ends it, and leave nothing behind.
@@ -112,6 +112,7 @@ class VectorWorkers(VectorEnv[Any, Any, Any]):
         if seed is None or isinstance(seed, int):
             seed = [None if seed is None else seed + slot for slot in range(self.num_envs)]
         self._batch.mask[:] = mask
+        self._batch.terminated[mask] = self._batch.truncated[mask] = False
         self._batch.seeds[:] = [_NO_SEED if value is None else value for value in seed]
         has_task = "task" in options
         if has_task:
@@ -122,7 +123,7 @@ class VectorWorkers(VectorEnv[Any, Any, Any]):
         return self._batch.copy_observations(), infos
 
     def step(self, actions: Any) -> tuple[Any, NDArray[Any], NDArray[Any], NDArray[Any], dict[str, Any]]:
-        """Step every slot."""
+        """Step every slot that does not rest."""
         batch = self._batch
         batch.actions[:] = actions
         infos = self._gather_infos(self._ask(dict.fromkeys(range(len(self._pipes)), _STEP)))
@@ -303,6 +304,9 @@ class _Share:
     def step(self) -> dict[int, dict[str, Any]]:
         batch, infos = self._batch, {}
         for slot, world in self._each():
+            if batch.terminated[slot] or batch.truncated[slot]:
+                batch.rewards[slot] = 0.0
+                continue
             observation, reward, terminated, truncated, info = world.step(batch.actions[slot].copy())
             batch.write_observation(slot, observation)
             batch.rewards[slot] = reward

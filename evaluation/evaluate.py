@@ -11,8 +11,8 @@ from gymnasium.vector import VectorEnv
 
 from envs.task_space import Task
 
-EVALUATION_SLOTS = 16
-"""Worlds that test tasks are played in; a constant, so that batches and their rounding never change."""
+_MOST_SLOTS = 128
+"""Worlds that are worth the memory they take."""
 
 Policy = Callable[[Any], Any]
 """From a batch of observations to a batch of actions."""
@@ -29,6 +29,14 @@ class TaskResult:
     mastered: bool
 
 
+def evaluation_slots(n_tasks: int) -> int:
+    """In how many worlds a test set is played: all its tasks at once, up to a limit.
+
+    It depends on nothing else, since the size of a batch changes the rounding of a policy's actions.
+    """
+    return min(n_tasks, _MOST_SLOTS)
+
+
 def evaluate(
     policy: Policy, worlds: VectorEnv[Any, Any, Any], tasks: Task, seeds: Sequence[int]
 ) -> list[TaskResult]:
@@ -38,7 +46,8 @@ def evaluate(
 
     Args:
         policy: Chooses actions.
-        worlds: Where to play: a vector env without autoreset, as for `students.CurriculumVecEnv`.
+        worlds: Where to play: a vector env without autoreset whose slots rest once their episode is over,
+            as `envs.make_vector` makes it.
         tasks: Shape (m, d).
         seeds: One per task.
 
@@ -49,41 +58,39 @@ def evaluate(
         ValueError: If an episode ends without the world saying whether it was a success.
     """
     slots = worlds.num_envs
-    # A slot that runs out of tasks repeats the last one it was given: all slots must be stepped.
+    # All slots have to be reset once: those in excess repeat tasks for which other slots are counted.
     playing = np.arange(slots) % len(tasks)
     waiting = iter(range(slots, len(tasks)))
     counted = np.arange(slots) < len(tasks)
     returns, lengths = np.zeros(slots), np.zeros(slots, dtype=np.int64)
     results: dict[int, TaskResult] = {}
 
-    over = np.ones(slots, dtype=np.bool_)
-    while True:
-        observations, _ = worlds.reset(
-            seed=[seeds[index] for index in playing.tolist()],  # type: ignore[arg-type]  # one per slot
-            options={"reset_mask": over, "task": tasks[playing]},
-        )
-        over[:] = False
-        while not over.any():
-            observations, rewards, terminated, truncated, infos = worlds.step(policy(observations))
-            returns += rewards
-            lengths += 1
-            over = terminated | truncated
-        if "is_success" not in infos:
+    starting = np.ones(slots, dtype=np.bool_)
+    while len(results) < len(tasks):
+        if starting.any():
+            observations, _ = worlds.reset(
+                seed=[seeds[index] for index in playing.tolist()],  # type: ignore[arg-type]  # one per slot
+                options={"reset_mask": starting, "task": tasks[playing]},
+            )
+            returns[starting] = lengths[starting] = 0
+            starting[:] = False
+        observations, rewards, terminated, truncated, infos = worlds.step(policy(observations))
+        returns += rewards
+        lengths += 1
+        ended = (terminated | truncated) & counted
+        if ended.any() and "is_success" not in infos:
             raise ValueError("mastery cannot be judged: the world's last info holds no is_success")
-        for slot in np.flatnonzero(over).tolist():
+        for slot in np.flatnonzero(ended).tolist():
             index = int(playing[slot])
-            if counted[slot]:
-                results[index] = TaskResult(
-                    index,
-                    tasks[index],
-                    float(returns[slot]),
-                    int(lengths[slot]),
-                    bool(infos["is_success"][slot]),
-                )
+            results[index] = TaskResult(
+                index,
+                tasks[index],
+                float(returns[slot]),
+                int(lengths[slot]),
+                bool(infos["is_success"][slot]),
+            )
             following = next(waiting, None)
-            counted[slot] = following is not None
+            counted[slot] = starting[slot] = following is not None
             if following is not None:
                 playing[slot] = following
-            returns[slot] = lengths[slot] = 0
-        if len(results) == len(tasks):
-            return [results[index] for index in range(len(tasks))]
+    return [results[index] for index in range(len(tasks))]

@@ -11,14 +11,32 @@ from pathlib import Path
 
 from rich.console import Console
 
-from scripts import bench_comparison, bench_envs, bench_students, bench_teachers
+from scripts import (
+    bench_comparison,
+    bench_envs,
+    bench_gpu,
+    bench_run,
+    bench_students,
+    bench_teachers,
+    bench_vector,
+)
 
 PARTS = {
     "envs": bench_envs.benchmark,
+    "vector": bench_vector.benchmark,
     "students": bench_students.benchmark,
     "teachers": bench_teachers.benchmark,
+    "run": bench_run.benchmark,
     "comparison": bench_comparison.benchmark,
+    "gpu": bench_gpu.benchmark,
 }
+_NEEDS_GPU = "gpu"
+_LENGTHS = {
+    "rounds": (9, 3, "how often what is compared is timed in turn"),
+    "steps": (98_304, 32_768, "decisions of each run of the main job"),
+    "episodes": (1_000_000, 100_000, "length of the teachers' long run"),
+}
+"""By option: its default, what `--quick` makes of it, and what it is."""
 _PACKAGES = ("numpy", "scipy", "torch", "gymnasium", "box2d", "stable-baselines3")
 
 
@@ -26,10 +44,16 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(prog="chiron-bench", description=__doc__)
     parser.add_argument(
-        "parts", nargs="*", metavar="part", help=f"what to measure: {', '.join(PARTS)}; or all"
+        "parts",
+        nargs="*",
+        metavar="part",
+        help=f"what to measure: {', '.join(PARTS)}; or all but {_NEEDS_GPU}",
     )
-    parser.add_argument("--rounds", type=int, default=9, help="how often what is compared is timed in turn")
-    parser.add_argument("--episodes", type=int, default=1_000_000, help="length of the teachers' long run")
+    for name, (default, _, what) in _LENGTHS.items():
+        parser.add_argument(f"--{name}", type=int, help=f"{what} (default: {default:,})")
+    parser.add_argument(
+        "--quick", action="store_true", help="shorter where nothing else is said: minutes in all"
+    )
     parser.add_argument(
         "--sbx-python", type=Path, help="interpreter that has SBX, to time students beside it"
     )
@@ -38,12 +62,15 @@ def main(arguments: list[str] | None = None) -> None:
     unknown = [part for part in options.parts if part not in PARTS]
     if unknown:
         parser.error(f"{unknown[0]!r} must be one of {', '.join(PARTS)}")
-    if options.rounds < 1:
-        parser.error(f"--rounds={options.rounds} must be at least 1")
+    for name, (default, quick, _) in _LENGTHS.items():
+        if getattr(options, name) is None:
+            setattr(options, name, quick if options.quick else default)
+        if getattr(options, name) < 1:
+            parser.error(f"--{name}={getattr(options, name)} must be at least 1")
     console = Console()
     machine = describe_machine()
     console.print(" · ".join(f"{key} {value}" for key, value in machine.items()), highlight=False)
-    for part in options.parts or PARTS:
+    for part in options.parts or [part for part in PARTS if part != _NEEDS_GPU]:
         try:
             content = PARTS[part](console, options)
         except ValueError as error:

@@ -39,6 +39,10 @@ class Ratio:
     low: float
     high: float
 
+    def as_row(self, name: str) -> dict[str, object]:
+        """The entries of a written row: the median under a name, and the quartiles beside it."""
+        return {name: self.median, f"{name}_quartiles": [self.low, self.high]}
+
     def __str__(self) -> str:
         return f"{self.median:.2f} ({self.low:.2f}–{self.high:.2f})"
 

@@ -24,7 +24,7 @@ from envs.vector_workers import WorkerError, make_vector
 from envs.walker_env import WalkerEnv
 from evaluation.comparison import worst_return_of
 from evaluation.comparison_report import plus_minus
-from evaluation.evaluate import EVALUATION_SLOTS, evaluate
+from evaluation.evaluate import evaluate, evaluation_slots
 from evaluation.named_test_sets import (
     OPEN_ENDED,
     RECIPES,
@@ -137,7 +137,7 @@ def _play(
     workers: int,
 ) -> pd.DataFrame:
     """One row per episode; `tasks` has `episodes` of each task, one after another."""
-    slots = min(EVALUATION_SLOTS, len(tasks))
+    slots = evaluation_slots(len(tasks))
     make_slow = partial(slowed_down, make_world, student.action_repeat)
     world = make_slow()
     columns = world.get_wrapper_attr("task_space").columns

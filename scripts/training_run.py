@@ -19,7 +19,7 @@ from envs.action_repeat import slowed_down
 from envs.task_space import TaskSpace
 from envs.vector_workers import make_vector
 from evaluation.callback import EvaluationCallback, mastered_percent, policy_of, return_mean
-from evaluation.evaluate import EVALUATION_SLOTS, TaskResult
+from evaluation.evaluate import TaskResult, evaluation_slots
 from evaluation.evaluation_log import EvaluationLog
 from evaluation.run_directory import RunDirectory
 from evaluation.student_films import StudentFilms
@@ -27,6 +27,7 @@ from evaluation.task_sets import uniform_tasks
 from evaluation.whole_files import replacing
 from scripts.checkpointer import Checkpointer
 from scripts.drawn_world import draw_without_display, drawn_world
+from scripts.memory import require_batch_in_buffer, require_room_for_replay, require_room_for_worlds
 from scripts.run import Run, Watcher, require_class
 from students.curriculum_callback import CurriculumCallback
 from students.curriculum_vec_env import CurriculumVecEnv
@@ -66,8 +67,12 @@ class TrainingRun(Run):
         config = self.config
         n_envs, n_workers = config["n_envs"], min(config["n_workers"], config["n_envs"])
         with self._blaming("env"):
+            require_room_for_worlds(self._make_world, n_envs)
             self._vec_env = CurriculumVecEnv([self._make_world] * n_envs, self.curriculum, n_workers)
         with self._blaming("student"):
+            spaces = self._vec_env.observation_space, self._vec_env.action_space
+            require_room_for_replay(config["student"], *spaces)
+            require_batch_in_buffer(config["student"], n_envs)
             self.model = _build_algorithm(
                 config["student"],
                 self._vec_env,
@@ -76,7 +81,7 @@ class TrainingRun(Run):
             )
         evaluation = config["evaluation"]
         self._task_set = uniform_tasks(self.curriculum.space, evaluation["n_tasks"], evaluation["seed"])
-        slots = min(EVALUATION_SLOTS, len(self._task_set))
+        slots = evaluation_slots(len(self._task_set))
         self._test_worlds = make_vector([self._make_world] * slots, n_workers)
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -84,17 +85,17 @@ class CurriculumVecEnv(VecEnv):
 
     def reset(self) -> VecEnvObs:
         """Start a new episode in every slot, forgetting those under way."""
-        return self._reset_slots(np.ones(self.num_envs, dtype=np.bool_))
+        return self._reset_slots(range(self.num_envs), np.ones(self.num_envs, dtype=np.bool_))
 
-    def _reset_slots(self, mask: NDArray[np.bool_]) -> VecEnvObs:
+    def _reset_slots(self, slots: Sequence[int], mask: NDArray[np.bool_]) -> VecEnvObs:
         seeds: list[int | None] = [None] * self.num_envs
-        for slot in np.flatnonzero(mask).tolist():
+        for slot in slots:
             assignment = self.curriculum.next_task(slot)
             self._tasks[slot] = assignment.task
             seeds[slot] = assignment.seed
             self.reset_infos[slot] = {"task": assignment.task}
-        self._returns[mask] = 0.0
-        self._lengths[mask] = 0
+            self._returns[slot] = 0.0
+            self._lengths[slot] = 0
         observations: VecEnvObs
         observations, _ = self.worlds.reset(
             seed=seeds,  # type: ignore[arg-type]  # one per slot, as Gymnasium's own vector envs take them
@@ -107,7 +108,8 @@ class CurriculumVecEnv(VecEnv):
         return observations
 
     def step_async(self, actions: NDArray[Any]) -> None:
-        self._check_finite("action", actions)
+        if actions.dtype.kind == "f":
+            self._check_finite("action", actions)
         self._actions = actions
 
     def step_wait(self) -> VecEnvStepReturn:
@@ -122,12 +124,13 @@ class CurriculumVecEnv(VecEnv):
 
         infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
         dones = terminated | truncated
-        if dones.any():
-            for slot in np.flatnonzero(dones).tolist():
+        slots = dones.nonzero()[0].tolist()
+        if slots:
+            for slot in slots:
                 infos[slot] = self._finish_episode(slot, world_infos)
                 infos[slot]["TimeLimit.truncated"] = bool(truncated[slot] and not terminated[slot])
                 infos[slot]["terminal_observation"] = _at(observations, slot)
-            observations = self._reset_slots(dones)
+            observations = self._reset_slots(slots, dones)
         self._observations = observations
         return observations, rewards.astype(np.float32), dones, infos
 
@@ -148,9 +151,9 @@ class CurriculumVecEnv(VecEnv):
         return info
 
     def _check_finite(self, what: str, values: Any) -> None:
-        parts = values.values() if isinstance(values, dict) else [values]
-        for part in parts:
-            if np.isfinite(part).all():
+        for part in values.values() if isinstance(values, dict) else (values,):
+            # Their squares' sum tells in one pass, unless it overflows.
+            if math.isfinite(np.vdot(part, part)) or np.isfinite(part).all():
                 continue
             slot = int(np.flatnonzero(~np.isfinite(part).reshape(self.num_envs, -1).all(axis=1))[0])
             assignment = self.curriculum.playing(slot)

@@ -95,6 +95,7 @@ class DeviceReplayBuffer(ReplayBuffer):
         self.optimize_memory_usage = False
         self._observation_dim = int(np.prod(self.obs_shape))
         self._width = 2 * self._observation_dim + self.action_dim + 2
+        self._held: list[NDArray[np.float32]] | None = None
         self._require_memory()
         shape = (self.buffer_size * n_envs, self._width)
         if self.device.type == "cpu":
@@ -134,12 +135,28 @@ class DeviceReplayBuffer(ReplayBuffer):
             reward.reshape(self.n_envs, 1),
             (1 - done * ~np.array(cut, dtype=bool)).reshape(self.n_envs, 1),
         )
-        rows = torch.from_numpy(np.concatenate(parts, axis=1, dtype=np.float32, casting="unsafe"))
-        self._rows[self.pos * self.n_envs : (self.pos + 1) * self.n_envs].copy_(rows)
+        rows = np.concatenate(parts, axis=1, dtype=np.float32, casting="unsafe")
+        if self._held is None:
+            self._write(rows)
+        else:
+            self._held.append(rows)
+
+    def _write(self, rows: NDArray[np.float32]) -> None:
+        self._rows[self.pos * self.n_envs : (self.pos + 1) * self.n_envs].copy_(torch.from_numpy(rows))
         self.pos += 1
         if self.pos == self.buffer_size:
             self.full = True
             self.pos = 0
+
+    def hold(self) -> None:
+        """Keep what is added aside from now on, so that rows can be drawn at the same time."""
+        self._held = []
+
+    def release(self) -> None:
+        """Take up what was kept aside, and keep nothing aside any more."""
+        held, self._held = self._held, None
+        for rows in held or []:
+            self._write(rows)
 
     def prepare(self, env: VecNormalize | None) -> None:
         """Make what rows there are, and how they are normalised, known to `draw`.

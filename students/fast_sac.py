@@ -162,6 +162,12 @@ class FastSAC(SAC):
         self._update_learning_rate(list(self._optimizers().values()))
         self.replay_buffer.prepare(self._vec_normalize_env)
         self._update.gamma, self._update.tau = self.gamma, self.tau
+        self._make_gradient_steps(gradient_steps, batch_size)
+        self._since_log += gradient_steps
+        self._n_updates += gradient_steps
+        self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
+
+    def _make_gradient_steps(self, gradient_steps: int, batch_size: int) -> None:
         if self._what_is_captured(batch_size) != self._captured_with:
             self._steps = {}
         for gradient_step in range(gradient_steps):
@@ -170,9 +176,6 @@ class FastSAC(SAC):
                 self._steps[move_targets] = self._capture(batch_size, move_targets)
             self._steps[move_targets]()
         self._captured_with = self._what_is_captured(batch_size)
-        self._since_log += gradient_steps
-        self._n_updates += gradient_steps
-        self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
 
     def _capture(self, batch_size: int, move_targets: bool) -> Captured:
         buffer, update = self.replay_buffer, self._update

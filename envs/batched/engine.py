@@ -132,6 +132,7 @@ def _step_chunk(
             errors[slot] = world.error
             if times == 0:
                 start_episode(world)
+                terminated[slot] = truncated[slot] = False
                 continue
             reward, terminated[slot], truncated[slot] = judge(world, body)
             rewards[slot] += reward

@@ -51,12 +51,12 @@ class Kernels(NamedTuple):
 
 
 @kernel
-def _slot_of(i: int, slots: Record, again: bool, terminated: Record, truncated: Record) -> int:
-    """The slot of thread i; -1 if there is none, or if its episode ended as the action was played before."""
+def _slot_of(i: int, slots: Record, starting: bool, terminated: Record, truncated: Record) -> int:
+    """The slot of thread i; -1 if there is none, or if its episode is over and it rests until its reset."""
     if i >= len(slots):
         return -1
     slot: int = slots[i]
-    if again and (terminated[slot] or truncated[slot]):
+    if not starting and (terminated[slot] or truncated[slot]):
         return -1
     return slot
 
@@ -118,13 +118,13 @@ def _make_kernels(digest: str) -> Kernels:
         obstacles: Any,
         segments: Any,
         slots: Any,
-        again: bool,
+        starting: bool,
         terminated: Any,
         truncated: Any,
         actions: Any,
     ) -> None:
         len(digest)
-        slot = _slot_of(cuda.grid(1), slots, again, terminated, truncated)
+        slot = _slot_of(cuda.grid(1), slots, starting, terminated, truncated)
         if slot >= 0:
             scratch = cuda.local.array(1, _SCRATCH)
             act(worlds[slot], body[0], actions[slot])
@@ -135,12 +135,12 @@ def _make_kernels(digest: str) -> Kernels:
         worlds: Any,
         body: Any,
         slots: Any,
-        again: bool,
+        starting: bool,
         terminated: Any,
         truncated: Any,
     ) -> None:
         len(digest)
-        slot = _slot_of(cuda.grid(1), slots, again, terminated, truncated)
+        slot = _slot_of(cuda.grid(1), slots, starting, terminated, truncated)
         if slot >= 0:
             solver = cuda.local.array(1, _SOLVER)
             alone = cuda.local.array(1, _SLOT)
@@ -154,12 +154,12 @@ def _make_kernels(digest: str) -> Kernels:
         obstacles: Any,
         segments: Any,
         slots: Any,
-        again: bool,
+        starting: bool,
         terminated: Any,
         truncated: Any,
     ) -> None:
         len(digest)
-        slot = _slot_of(cuda.grid(1), slots, again, terminated, truncated)
+        slot = _slot_of(cuda.grid(1), slots, starting, terminated, truncated)
         if slot >= 0:
             solver = cuda.local.array(1, _SOLVER)
             scratch = cuda.local.array(1, _SCRATCH)
@@ -173,24 +173,28 @@ def _make_kernels(digest: str) -> Kernels:
         obstacles: Any,
         segments: Any,
         slots: Any,
-        again: bool,
+        starting: bool,
         terminated: Any,
         truncated: Any,
-        starting: bool,
+        again: bool,
         observations: Any,
         rewards: Any,
         returns: Any,
         errors: Any,
     ) -> None:
         len(digest)
-        slot = _slot_of(cuda.grid(1), slots, again, terminated, truncated)
+        i = cuda.grid(1)
+        if i < len(slots) and not again:
+            rewards[slots[i]] = 0.0
+        slot = _slot_of(i, slots, starting, terminated, truncated)
         if slot >= 0:
             world = worlds[slot]
             if starting:
                 start_episode(world)
+                terminated[slot] = truncated[slot] = False
             else:
                 reward, terminated[slot], truncated[slot] = judge(world, body[0])
-                rewards[slot] = rewards[slot] + reward if again else reward
+                rewards[slot] += reward
             observe(world, body[0], obstacles[slot], segments[slot], observations[slot])
             returns[slot] = world.episode_return
             errors[slot] = world.error

@@ -18,7 +18,7 @@ from envs.walker_env import WalkerEnv
 _STATE = ("worlds", "body", "obstacles", "segments")
 _RESULTS = ("observations", "rewards", "terminated", "truncated", "returns", "errors")
 
-_MOVING = ("worlds", "obstacles", "segments", "observations")
+_MOVING = ("worlds", "obstacles", "segments", "observations", "terminated", "truncated")
 
 
 class GpuError(ValueError):
@@ -92,11 +92,12 @@ class GpuWalkers(BatchedWalkers):
         """
         self._require_episodes()
         torch.as_tensor(self._device["actions"], device="cuda").copy_(actions)
+        resting = self.tensors.terminated | self.tensors.truncated
         for turn in range(self.action_repeat):
             self._launch_step(self._device["everyone"], self._device["actions"], False, turn > 0)
         self.steps += 1
         observations, rewards, terminated, truncated, returns = self.tensors
-        ended = terminated | truncated
+        ended = (terminated | truncated) & ~resting
         infos = {"is_success": (returns > self.mastered_return) & ended, "_is_success": ended}
         return observations, rewards, terminated, truncated, infos
 
@@ -129,15 +130,15 @@ class GpuWalkers(BatchedWalkers):
             self._device[name].copy_to_host(getattr(self, f"_{name}"))
 
     def _launch_step(self, slots: Any, actions: Any, starting: bool, again: bool) -> None:
-        """Advance slots by one step of physics; `again` leaves out those whose episode has ended."""
+        """Advance slots by one step of physics; played `again`, its rewards are added to the last one's."""
         device, kernels, count = self._device, self._kernels, len(slots)
         worlds, body, obstacles, segments = (device[name] for name in _STATE)
-        chosen = (slots, again, device["terminated"], device["truncated"])
+        chosen = (slots, starting, device["terminated"], device["truncated"])
         results = [device[name] for name in ("observations", "rewards", "returns", "errors")]
         launch(kernels.collide, count, worlds, body, obstacles, segments, *chosen, actions)
         launch(kernels.solve, count, worlds, body, *chosen)
         launch(kernels.finish, count, worlds, body, obstacles, segments, *chosen)
-        launch(kernels.tell, count, worlds, body, obstacles, segments, *chosen, starting, *results)
+        launch(kernels.tell, count, worlds, body, obstacles, segments, *chosen, again, *results)
         device["errors"].copy_to_host(self._errors)
         self._report_problems()
 

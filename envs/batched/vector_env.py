@@ -46,7 +46,8 @@ class EngineError(RuntimeError):
 class BatchedWalkers(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArray[Any]]):
     """The worlds of `VectorLoop`, bit for bit, at a fraction of the cost.
 
-    Slots are never reset on their own: whoever steps them resets those whose episode ended. The first use
+    Slots are never reset on their own: whoever steps them resets those whose episode ended. Until then such a
+    slot rests: it is not stepped, keeps its observation and flags, and earns nothing. The first use
     on a machine compiles the engine, which takes most of a minute; later ones find it in Numba's cache.
 
     Args:
@@ -316,7 +317,7 @@ class BatchedWalkers(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArray
     ) -> tuple[
         NDArray[np.float32], NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]
     ]:
-        """Advance every slot by one fiftieth of a second, or as many as actions are repeated.
+        """Advance slots that do not rest by one fiftieth of a second, or as many as actions are repeated.
 
         Args:
             actions: float32 of shape (n, joints).
@@ -331,10 +332,14 @@ class BatchedWalkers(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArray
         """
         self._require_episodes()
         self._actions[:] = actions
-        self._advance(self._everyone, self._actions, self.action_repeat)
+        resting = self._terminated | self._truncated
+        slots = np.flatnonzero(~resting) if resting.any() else self._everyone
+        if len(slots):
+            self._advance(slots, self._actions, self.action_repeat)
+        self._rewards[resting] = 0.0
         self.steps += 1
         infos: dict[str, Any] = {}
-        ended = self._terminated | self._truncated
+        ended = (self._terminated | self._truncated) & ~resting
         if ended.any():
             mastered = self._episode_returns() > self.mastered_return
             infos = {"is_success": mastered & ended, "_is_success": ended}
@@ -386,6 +391,8 @@ class BatchedWalkers(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArray
             "tasks": self._tasks.copy(),
             "started": self._started.copy(),
             "observations": self._observations.copy(),
+            "terminated": self._terminated.copy(),
+            "truncated": self._truncated.copy(),
             "generators": [g.bit_generator.state if g is not None else None for g in self._generators],
             "steps": self.steps,
         }
@@ -408,6 +415,8 @@ class BatchedWalkers(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArray
         self._tasks = state["tasks"].copy()
         self._started = state["started"].copy()
         self._observations = state["observations"].copy()
+        self._terminated = state["terminated"].copy()
+        self._truncated = state["truncated"].copy()
         self.steps = state["steps"]
         for slot, saved in enumerate(state["generators"]):
             self._generators[slot] = None

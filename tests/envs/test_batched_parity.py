@@ -98,6 +98,10 @@ def test_a_fallen_walker_falls_asleep_and_wakes_as_in_box2d() -> None:
         # A push at the start to fall by, and one later to wake up by.
         pushed = step < 20 or 400 <= step < 410
         actions = rng.uniform(-1, 1, (1, len(body.joints))).astype(np.float32) * pushed
+        # Its episode is over, but it shall go on.
+        state = batch.state_dict()
+        state["terminated"][:] = False
+        batch.load_state_dict(state)
         observed, *_ = batch.step(actions)
         expected, *_ = reference.step(actions[0])
         np.testing.assert_array_equal(observed[0], expected, f"step {step}")

@@ -16,6 +16,7 @@ import pytest
 from gymnasium import spaces
 
 from envs import StumpTracks, VectorLoop, VectorWorkers, WorkerError
+from envs.vector_workers import make_vector
 from tests.conftest import CountdownWorld
 
 
@@ -80,7 +81,8 @@ def test_workers_do_what_the_loop_does_bit_for_bit(n_workers: int) -> None:
     space = StumpTracks.task_space()
     over = np.ones(5, dtype=np.bool_)
     for _ in range(120):
-        if over.any():
+        # Slots whose episode is over rest until another one's is.
+        if over.sum() >= 2:
             tasks, seeds = space.sample(rng, 5), rng.integers(1000, size=5).tolist()
             options = {"reset_mask": over, "task": tasks}
             first, second = (worlds.reset(seed=seeds, options=options) for worlds in (loop, workers))
@@ -103,6 +105,21 @@ def test_dicts_of_observations_and_discrete_actions() -> None:
         ):
             assert same(left, right)
     workers.close()
+
+
+@pytest.mark.parametrize("n_workers", [0, 2])
+def test_a_slot_whose_episode_is_over_rests_until_it_is_reset(n_workers: int) -> None:
+    worlds = make_vector([CountdownWorld] * 2, n_workers)
+    tasks, idle = np.array([[1, 0.5], [4, 0.5]], dtype=np.float32), np.zeros((2, 1), dtype=np.float32)
+    worlds.reset(options={"task": tasks})
+    _, rewards, over, _, infos = worlds.step(idle)
+    assert (rewards.tolist(), over.tolist(), "is_success" in infos) == ([0.5, 0.5], [True, False], True)
+    _, rewards, over, _, infos = worlds.step(idle)
+    assert (rewards.tolist(), over.tolist(), "is_success" in infos) == ([0.0, 0.5], [True, False], False)
+    worlds.reset(options={"task": tasks, "reset_mask": over})
+    _, rewards, over, _, _ = worlds.step(idle)
+    assert (rewards.tolist(), over.tolist()) == ([0.5, 0.5], [True, False])
+    worlds.close()
 
 
 def test_attributes_and_methods_by_slot() -> None:

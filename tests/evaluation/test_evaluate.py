@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from envs import StumpTracks, VectorLoop
-from evaluation.evaluate import TaskResult, evaluate
+from evaluation.evaluate import TaskResult, evaluate, evaluation_slots
 from evaluation.task_sets import uniform_tasks
 from tests.conftest import CountdownWorld
 
@@ -51,6 +51,24 @@ def test_the_same_policy_earns_the_same_rows_again_in_used_worlds() -> None:
         ]
 
     assert rows() == rows()
+
+
+def test_a_world_is_stepped_no_further_than_its_tasks() -> None:
+    task_set = uniform_tasks(CountdownWorld().task_space, 20, seed=0)
+    played = [0]
+
+    class Counting(CountdownWorld):
+        def step(self, action: Any) -> Any:
+            played[0] += 1
+            return super().step(action)
+
+    results = evaluate(idle, VectorLoop([Counting] * 8), task_set.tasks, task_set.seeds)
+    assert played[0] == sum(row.length for row in results)
+
+
+@pytest.mark.parametrize(("n_tasks", "slots"), [(1, 1), (50, 50), (100, 100), (500, 128)])
+def test_all_tasks_of_a_test_set_are_played_at_once(n_tasks: int, slots: int) -> None:
+    assert evaluation_slots(n_tasks) == slots
 
 
 def test_task_sets_depend_on_their_seed_alone() -> None:

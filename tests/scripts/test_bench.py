@@ -1,13 +1,29 @@
 from __future__ import annotations
 
+import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
+from rich.console import Console
 from stable_baselines3 import SAC
 from torch.utils.flop_counter import FlopCounterMode
 
-from scripts import bench, bench_comparison, bench_envs, bench_sac, bench_students, bench_teachers
+from scripts import (
+    bench,
+    bench_comparison,
+    bench_envs,
+    bench_gpu,
+    bench_run,
+    bench_sac,
+    bench_students,
+    bench_teachers,
+    bench_vector,
+    reproduction,
+)
+from scripts.bench_phases import Phases
 from scripts.bench_timing import Timing, time_in_turns
 from tests.listing import names_in
 
@@ -94,6 +110,114 @@ def test_a_comparison_is_measured_in_a_process_of_its_own(
     assert "6 runs and 240 rows" in capsys.readouterr().out
 
 
+forking = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+
+
+@forking
+def test_vector_envs_are_measured_beside_stable_baselines3s(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in {"_WALKERS": 3, "_POLES": 3, "_WALKER_STEPS": 2, "_POLE_STEPS": 60}.items():
+        monkeypatch.setattr(bench_vector, name, value)
+    bench.main(["vector", "--rounds", "2", "--out", str(tmp_path)])
+    written = json.loads((tmp_path / "bench_vector.json").read_text())
+    walkers = {row["vector_env"]: row for row in written["walkers"]}
+    assert len(walkers) == 5
+    assert {"DummyVecEnv", "SubprocVecEnv", "CurriculumVecEnv, 2 workers"} <= set(walkers)
+    assert all(row["steps_per_second"] > 0 for row in walkers.values())
+    assert min(row["times_better_stock"] for row in written["walkers"][:2]) <= 1
+    for row in written["curriculum"]:
+        if row["teacher"] in ("Random", "ALP-GMM"):
+            assert 0 < row["times_none_besides_teacher"] < row["times_none"]
+    assert [row["n_workers"] for row in written["curriculum"]] == [0, 0, 0, 0, 2, 2, 2, 2]
+    assert "what a curriculum adds to a step" in capsys.readouterr().out
+
+
+def small(monkeypatch: pytest.MonkeyPatch, *overrides: str) -> None:
+    """Let whole runs be small ones."""
+    overrides = ("n_envs=2", "n_workers=0", "evaluation.n_tasks=2", *overrides)
+    monkeypatch.setattr(bench_run, "composed", lambda given: reproduction.composed((*given, *overrides)))
+
+
+@forking
+def test_the_main_job_is_measured_beside_stock_pieces(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small(monkeypatch, "student.n_steps=32", "student.batch_size=32")
+    monkeypatch.setattr(bench_run, "_EVALUATION_SLOTS", 2)
+    bench.main(["run", "--rounds", "1", "--steps", "64", "--out", str(tmp_path)])
+    written = json.loads((tmp_path / "bench_run.json").read_text())
+    names = [row["run"] for row in written["runs"]]
+    assert names == ["stock PPO, DummyVecEnv", "stock PPO, SubprocVecEnv", "Chiron"]
+    assert all(row["steps_per_second"] > 0 for row in written["runs"])
+    before, after = written["microseconds_per_decision"].values()
+    of_all = {"physics", "choosing actions", "update", "normalisation", "bookkeeping", "evaluation"}
+    assert set(before) == of_all
+    assert set(after) == of_all | {"curriculum", "teacher"}
+    assert all(value > 0 for part in (before, after) for value in part.values())
+    assert (tmp_path / "main_job_profile.png").stat().st_size > 1000
+    assert "CPU time of a decision" in capsys.readouterr().out
+
+
+def test_what_a_gpu_is_measured_at_runs_on_a_cpu_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small(
+        monkeypatch,
+        "student.batch_size=16",
+        "student.learning_starts=20",
+        "student.policy_kwargs.net_arch=[8]",
+        "student.buffer_size=1000",
+    )
+    monkeypatch.setattr(bench_gpu, "_DEVICE", "cpu")
+    monkeypatch.setattr(bench_gpu, "_UPDATES", 1)
+    monkeypatch.setattr(bench_gpu, "_STUDENTS", dict.fromkeys(bench_gpu._STUDENTS, 60))
+    bench.main(["gpu", "--rounds", "1", "--out", str(tmp_path)])
+    written = json.loads((tmp_path / "bench_gpu.json").read_text())
+    assert written["captured_difference"] == 0
+    assert [row["student"] for row in written["updates"]] == ["stock SAC", "FastSAC"]
+    assert [row["student"] for row in written["runs"]] == ["sac", "fast_sac", "overlapped_sac"]
+    for row in written["runs"]:
+        assert row["steps_per_second"] > 0
+        assert 0 < row["evaluation_share"] < 1
+    assert written["runs"][0]["times_stock"] == 1
+    assert "20 M steps" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "rounds", "steps"),
+    [([], 9, 98_304), (["--quick"], 3, 32_768), (["--quick", "--rounds", "5"], 5, 32_768)],
+)
+def test_quick_is_shorter_where_nothing_else_is_said(
+    arguments: list[str], rounds: int, steps: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[argparse.Namespace] = []
+
+    def part(console: Console, options: argparse.Namespace) -> dict[str, Any]:
+        heard.append(options)
+        return {}
+
+    monkeypatch.setattr(bench, "PARTS", {"one": part, "gpu": part})
+    bench.main([*arguments, "--out", str(tmp_path)])
+    # Without a name all parts are measured, but for what needs a GPU.
+    (options,) = heard
+    assert (options.rounds, options.steps) == (rounds, steps)
+    assert [path.name for path in tmp_path.iterdir()] == ["bench_one.json"]
+
+
+def test_of_calls_within_calls_the_innermost_counts() -> None:
+    ticks = iter(range(100))
+    phases = Phases(lambda: float(next(ticks)))
+    inner = phases.watched("inner", lambda: None)
+
+    def call_twice() -> None:
+        inner()
+        inner()
+
+    phases.watched("outer", call_twice)()
+    assert phases.seconds == {"outer": 3.0, "inner": 2.0}
+
+
 def test_turns_are_taken_and_the_first_does_not_count() -> None:
     taken = []
 
@@ -115,9 +239,15 @@ def test_a_ratio_is_that_of_the_same_rounds() -> None:
     ("arguments", "message"),
     [
         (["teachers", "--episodes", "10"], "--episodes=10 must be at least 20000"),
-        (["moons"], "'moons' must be one of envs, students, teachers, comparison"),
+        (["moons"], "'moons' must be one of envs, vector, students, teachers, run, comparison, gpu"),
         (["students", "--sbx-python", "/nowhere"], "--sbx-python=/nowhere is no interpreter"),
         (["students", "--sbx-python", "/bin/false"], "--sbx-python=/bin/false has no SBX that works"),
+        pytest.param(
+            ["gpu"],
+            "gpu needs a GPU and torch sees none here",
+            marks=pytest.mark.skipif(torch.cuda.is_available(), reason="has a GPU"),
+        ),
+        (["run", "--steps", "0"], "--steps=0 must be at least 1"),
         (["envs", "--rounds", "0"], "--rounds=0 must be at least 1"),
     ],
 )

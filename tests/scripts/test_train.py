@@ -325,6 +325,10 @@ class TestBadInput:
                 "student=ppo: unknown key 'wings': students.fast_ppo.FastPPO takes policy, ",
             ),
             ("device=cuda:99", "device=cuda:99 needs a GPU"),
+            (
+                "student.batch_size=5000",
+                "student=ppo: batch_size=5000 must be at most the 4096 transitions that n_steps=128 holds",
+            ),
             ("device=tpu", "device=tpu must be auto, cpu, cuda or cuda:N"),
             ("study=", "study='' must be the name of a folder"),
             ("n_envs=[1", "'n_envs=[1' cannot be read"),
