@@ -52,7 +52,7 @@ class Kernels(NamedTuple):
 
 @kernel
 def _slot_of(i: int, slots: Record, starting: bool, terminated: Record, truncated: Record) -> int:
-    """The slot of thread i; -1 if there is none, or if its episode is over and it rests until its reset."""
+    """The slot of thread i; -1 if there is none, or if it rests since its episode has ended."""
     if i >= len(slots):
         return -1
     slot: int = slots[i]
@@ -176,22 +176,18 @@ def _make_kernels(digest: str) -> Kernels:
         starting: bool,
         terminated: Any,
         truncated: Any,
-        again: bool,
         observations: Any,
         rewards: Any,
         returns: Any,
         errors: Any,
     ) -> None:
         len(digest)
-        i = cuda.grid(1)
-        if i < len(slots) and not again:
-            rewards[slots[i]] = 0.0
-        slot = _slot_of(i, slots, starting, terminated, truncated)
+        slot = _slot_of(cuda.grid(1), slots, starting, terminated, truncated)
         if slot >= 0:
             world = worlds[slot]
             if starting:
                 start_episode(world)
-                terminated[slot] = truncated[slot] = False
+                terminated[slot], truncated[slot] = False, False
             else:
                 reward, terminated[slot], truncated[slot] = judge(world, body[0])
                 rewards[slot] += reward

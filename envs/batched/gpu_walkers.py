@@ -17,7 +17,6 @@ from envs.walker_env import WalkerEnv
 
 _STATE = ("worlds", "body", "obstacles", "segments")
 _RESULTS = ("observations", "rewards", "terminated", "truncated", "returns", "errors")
-
 _MOVING = ("worlds", "obstacles", "segments", "observations", "terminated", "truncated")
 
 
@@ -63,7 +62,7 @@ class GpuWalkers(BatchedWalkers):
     def __init__(self, world: WalkerEnv, num_envs: int, action_repeat: int = 1) -> None:
         require_gpu()
         super().__init__(world, num_envs, action_repeat=action_repeat)
-        self._returns = np.zeros(num_envs)
+        self._returns, self._no_rewards = np.zeros(num_envs), np.zeros(num_envs)
         self._kernels = load_kernels()
         names = (*_STATE, *_RESULTS, "actions", "everyone")
         self._device = {name: cuda.to_device(getattr(self, f"_{name}")) for name in names}
@@ -77,7 +76,7 @@ class GpuWalkers(BatchedWalkers):
     def step_on_device(
         self, actions: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, dict[str, torch.Tensor]]:
-        """Advance every slot as `step` does, without leaving the GPU.
+        """Advance slots as `step` does, without leaving the GPU.
 
         Args:
             actions: float32 of shape (n, joints), on the GPU or not.
@@ -91,12 +90,11 @@ class GpuWalkers(BatchedWalkers):
             EngineError: If a state is not finite any more.
         """
         self._require_episodes()
-        torch.as_tensor(self._device["actions"], device="cuda").copy_(actions)
-        resting = self.tensors.terminated | self.tensors.truncated
-        for turn in range(self.action_repeat):
-            self._launch_step(self._device["everyone"], self._device["actions"], False, turn > 0)
-        self.steps += 1
         observations, rewards, terminated, truncated, returns = self.tensors
+        resting = terminated | truncated
+        torch.as_tensor(self._device["actions"], device="cuda").copy_(actions)
+        self._launch_steps(self._device["everyone"], self.action_repeat)
+        self.steps += 1
         ended = (terminated | truncated) & ~resting
         infos = {"is_success": (returns > self.mastered_return) & ended, "_is_success": ended}
         return observations, rewards, terminated, truncated, infos
@@ -112,10 +110,11 @@ class GpuWalkers(BatchedWalkers):
         forces: NDArray[np.float32],
     ) -> None:
         state = [self._device[name] for name in _STATE]
-        has_any = np.diff(obstacle_ends, prepend=0) > 0
-        n_corners = np.zeros(len(slots), np.int64)
-        n_corners[has_any] = corner_ends[obstacle_ends[has_any] - 1]
-        corner_starts = np.cumsum(n_corners) - n_corners
+        # Corners of each track, whose obstacles' ends count from its first one.
+        counts = np.diff(obstacle_ends, prepend=0)
+        corner_counts = np.zeros_like(obstacle_ends)
+        corner_counts[counts > 0] = corner_ends[obstacle_ends[counts > 0] - 1]
+        corner_starts = np.cumsum(corner_counts) - corner_counts
         tracks = (ground, ground_ends, corners, corner_starts, corner_ends, obstacle_ends, forces)
         uploaded = [cuda.to_device(array) for array in (slots, *tracks)]
         launch(self._kernels.start, len(slots), *state, *uploaded, self._device["errors"])
@@ -123,24 +122,24 @@ class GpuWalkers(BatchedWalkers):
 
     def _advance(self, slots: NDArray[np.int64], actions: NDArray[np.float32], times: int) -> None:
         self._device["actions"].copy_to_device(actions)
-        uploaded = cuda.to_device(slots)
-        for turn in range(max(times, 1)):
-            self._launch_step(uploaded, self._device["actions"], times == 0, turn > 0)
+        self._launch_steps(cuda.to_device(slots), times)
         for name in _RESULTS:
             self._device[name].copy_to_host(getattr(self, f"_{name}"))
 
-    def _launch_step(self, slots: Any, actions: Any, starting: bool, again: bool) -> None:
-        """Advance slots by one step of physics; played `again`, its rewards are added to the last one's."""
+    def _launch_steps(self, slots: Any, times: int) -> None:
+        """Advance those slots that do not rest; 0 times: by the first step of their episodes."""
         device, kernels, count = self._device, self._kernels, len(slots)
         worlds, body, obstacles, segments = (device[name] for name in _STATE)
-        chosen = (slots, starting, device["terminated"], device["truncated"])
+        chosen = (slots, times == 0, device["terminated"], device["truncated"])
         results = [device[name] for name in ("observations", "rewards", "returns", "errors")]
-        launch(kernels.collide, count, worlds, body, obstacles, segments, *chosen, actions)
-        launch(kernels.solve, count, worlds, body, *chosen)
-        launch(kernels.finish, count, worlds, body, obstacles, segments, *chosen)
-        launch(kernels.tell, count, worlds, body, obstacles, segments, *chosen, again, *results)
-        device["errors"].copy_to_host(self._errors)
-        self._report_problems()
+        device["rewards"].copy_to_device(self._no_rewards)
+        for _ in range(max(times, 1)):
+            launch(kernels.collide, count, worlds, body, obstacles, segments, *chosen, device["actions"])
+            launch(kernels.solve, count, worlds, body, *chosen)
+            launch(kernels.finish, count, worlds, body, obstacles, segments, *chosen)
+            launch(kernels.tell, count, worlds, body, obstacles, segments, *chosen, *results)
+            device["errors"].copy_to_host(self._errors)
+            self._report_problems()
 
     def _episode_returns(self) -> NDArray[np.float64]:
         return self._returns

@@ -32,7 +32,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "collide": (*STATE, *CHOSEN, ROWS),
     "solve": (*STATE[:2], *CHOSEN),
     "finish": (*STATE, *CHOSEN),
-    "tell": (*STATE, *CHOSEN, types.boolean, ROWS, NUMBERS, NUMBERS, ERRORS),
+    "tell": (*STATE, *CHOSEN, ROWS, NUMBERS, NUMBERS, ERRORS),
 }
 
 
