@@ -116,7 +116,8 @@ def _same_steps(ours: GpuWalkers, twin: BatchedWalkers, steps: int, rng: np.rand
     same = np.array_equal(ours.reset(seed=1, options=options)[0], twin.reset(seed=1, options=options)[0])
     for step in range(steps):
         actions = rng.uniform(-1, 1, ours.action_space.shape or ()).astype(np.float32)
-        given, expected = ours.step(actions), twin.step(actions)
+        given: Any = ours.step(actions)
+        expected: Any = twin.step(actions)
         same = same and all(np.array_equal(a, b) for a, b in zip(given[:4], expected[:4], strict=True))
         if not same:
             return step

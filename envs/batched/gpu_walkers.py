@@ -17,7 +17,6 @@ from envs.walker_env import WalkerEnv
 
 _STATE = ("worlds", "body", "obstacles", "segments")
 _RESULTS = ("observations", "rewards", "terminated", "truncated", "returns", "errors")
-
 _MOVING = ("worlds", "obstacles", "segments", "observations")
 
 
