@@ -9,6 +9,7 @@ from PIL import Image
 from evaluation.evaluate import TaskResult
 from evaluation.film import encode_gif
 from evaluation.live_view import LiveView
+from evaluation.tensorboard_log import Trait
 from teachers import Curriculum, Random
 from tests.evaluation.events import Events
 from tests.teachers.spaces import cube
@@ -79,7 +80,7 @@ def test_films_move(tmp_path: Path) -> None:
 
 
 def test_a_line_in_the_table_of_runs_with_the_columns_of_all(tmp_path: Path) -> None:
-    traits = {"teacher": "riac", "seed": 3, "teacher.window": True, "teacher.ratio": 0.5}
+    traits: dict[str, Trait] = {"teacher": "riac", "seed": 3, "teacher.window": True, "teacher.ratio": 0.5}
     view = LiveView(tmp_path, "world/riac/seed3", a_curriculum(), traits, ["teacher.other"])
     view.close(is_finished=False)
     events = Events(tmp_path)

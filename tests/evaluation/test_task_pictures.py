@@ -23,7 +23,8 @@ LEGEND = 50
 def where(picture: Image.Image, color: tuple[int, int, int]) -> NDArray[np.intp]:
     """Rows and columns of the pixels of a colour, below the legend."""
     pixels = np.asarray(picture).astype(int)
-    return np.argwhere((np.abs(pixels - color) <= 8).all(axis=2)[LEGEND:])
+    close = np.abs(pixels - color).max(axis=2) <= 8
+    return np.argwhere(close[LEGEND:])
 
 
 def center(picture: Image.Image, color: tuple[int, int, int]) -> tuple[float, float]:
