@@ -18,7 +18,7 @@ import conf.schema  # noqa: F401 (the schema and its resolvers)
 from evaluation.study import COMPONENTS, StudyRun
 
 _NOT_SAID = ("seed", "results", "films")
-"""The seed is said for all runs at once; where results lie and whether it was filmed is no part of what ran."""
+"""The seed is said for all runs at once; where results lie, and films, are no part of what ran."""
 
 
 def command_of(runs: Sequence[StudyRun]) -> str:
