@@ -14,11 +14,11 @@ from PIL import Image, ImageDraw, ImageFont
 from envs.task_space import Task, TaskSpace
 from teachers.focus import Focus, FocusBox
 
-# About 364 pixels wide, which is what TensorBoard gives a picture.
+# 350 pixels wide, which is what TensorBoard gives a picture.
 _SCALE = 2
 """Pictures are drawn at twice their size and made smaller, for smooth edges."""
-_PLANE = 298
-_STRIP_WIDTH, _STRIP_HEIGHT = 204, 30
+_PLANE = 284
+_STRIP_WIDTH, _STRIP_HEIGHT = 190, 30
 _MOST_STRIPS = 16
 _NAME_WIDTH = 140
 _MARGIN, _TITLE, _LEGEND = 14, 26, 24

@@ -17,8 +17,8 @@ from omegaconf.errors import OmegaConfBaseException
 import conf.schema  # noqa: F401 (the schema and its resolvers)
 from evaluation.study import COMPONENTS, StudyRun
 
-_NOT_SAID = ("seed", "results")
-"""The seed is said for all runs at once; where results lie is no part of what ran."""
+_NOT_SAID = ("seed", "results", "films")
+"""The seed is said for all runs at once; where results lie, and films, are no part of what ran."""
 
 
 def command_of(runs: Sequence[StudyRun]) -> str:

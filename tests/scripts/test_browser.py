@@ -165,7 +165,7 @@ def test_images_show_proposals_and_mastery(address: str, visitor: Visitor) -> No
         for run in RUNS:
             expect(pictures.filter(has_text=run)).to_have_count(1, timeout=PATIENCE)
         drawn = pictures.first.locator("img")
-        expect(drawn).to_have_js_property("naturalWidth", 364, timeout=PATIENCE)
+        expect(drawn).to_have_js_property("naturalWidth", 350, timeout=PATIENCE)
 
 
 def test_hparams_have_a_line_for_each_run(address: str, visitor: Visitor) -> None:

@@ -64,3 +64,12 @@ def test_choices_of_the_users_own_are_left_to_them(tmp_path: Path) -> None:
     assert command == (
         "chiron-train --config-dir … env=mine teacher=random student=ppo seed=0 total_steps=2000000 study=s"
     )
+
+
+@pytest.mark.parametrize("films", [None, True])
+def test_films_are_no_part_of_what_ran(tmp_path: Path, films: bool | None) -> None:
+    config = composed() | {"films": films}
+    if films is None:
+        del config["films"]
+    names = {"env": "stump_tracks", "teacher": "alp_gmm", "student": "ppo"}
+    assert "films" not in command_of([run_of(tmp_path, config, names, 0)])

@@ -21,8 +21,8 @@ class EveryThirdAtRandom(Random):
 
     def sample(self) -> Proposal:
         self.proposed += 1
-        task = (np.arange(1, self.space.dim + 1) * self.proposed / 100).astype(np.float32)
-        return Proposal(task, "random" if self.proposed % 3 == 0 else "gaussian_0")
+        task = np.arange(1, self.space.dim + 1) * self.proposed / 100
+        return Proposal(task.astype(np.float32), "random" if self.proposed % 3 == 0 else "gaussian_0")
 
 
 def play(curriculum: Curriculum, episodes: int, success: bool | None = None) -> None:
