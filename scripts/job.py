@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from omegaconf import DictConfig, OmegaConf
 
+from conf.schema import check_ranges
 from evaluation.run_directory import RunDirectory
 from evaluation.run_lock import holder, is_held
 from scripts.job_status import read_status
@@ -127,11 +128,12 @@ class Job:
         self._require_place()
         return _run_of(self.config)(self.config, self.names)
 
-    def check(self, elsewhere: bool = False) -> None:
+    def check(self, elsewhere: bool = False, build: bool = True) -> None:
         """Make sure that the job has been done or can be.
 
         Args:
             elsewhere: Whether it is another machine that will run it, which may have a GPU where this has none.
+            build: Whether to build it; False, if one that differs in the seed alone has been built.
 
         Raises:
             ValueError: If it cannot be run.
@@ -139,6 +141,9 @@ class Job:
         if self.finished_summary() is not None:
             return
         self._require_place()
+        check_ranges(self.config)
+        if not build:
+            return
         config = {**self.config, "n_workers": 0}
         if elsewhere and str(config["device"]).startswith("cuda"):
             config["device"] = "cpu"
@@ -147,10 +152,14 @@ class Job:
     def _require_place(self) -> None:
         path = self.directory.path
         existing = next(parent for parent in (path, *path.absolute().parents) if parent.exists())
-        if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        try:
+            # Only trying tells: permissions say nothing of full, foreign or read-only file systems.
+            tempfile.TemporaryFile(dir=existing).close()
+        except OSError as error:
             raise ValueError(
-                f"results={self.config['results']}: {existing} is no folder that can be written to"
-            )
+                f"results={self.config['results']}: {existing} is no folder that can be written to: "
+                f"{error.strerror}"
+            ) from error
 
 
 def _run_of(config: Mapping[str, Any]) -> type[Run]:

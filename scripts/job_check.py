@@ -52,8 +52,11 @@ class CheckJobs(Callback):
             sweep = Sweep(config, sys.argv[1:])
             if sweep.launcher == "slurm":
                 _require_slurm()
+            built: set[str] = set()
             for job in sweep.jobs:
-                job.check(elsewhere=sweep.launcher in _ELSEWHERE)
+                but_for_the_seed = repr({**job.config, "seed": None})
+                job.check(sweep.launcher in _ELSEWHERE, build=but_for_the_seed not in built)
+                built.add(but_for_the_seed)
         except (ValueError, HydraException, OmegaConfBaseException) as error:
             refuse(error)
         states = sweep.states()

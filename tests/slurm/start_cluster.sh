@@ -33,7 +33,7 @@ SlurmctldHost=$(hostname -s)(127.0.0.1)
 SlurmctldPort=$controller_port
 SlurmdPort=$node_port
 AuthType=auth/munge
-AuthInfo=socket=$folder/munge.socket,cred_expire=3
+AuthInfo=socket=$folder/munge.socket,cred_expire=5
 CredType=cred/munge
 SlurmUser=root
 SlurmdUser=root
@@ -45,7 +45,7 @@ MpiDefault=none
 SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU
 SlurmdParameters=config_overrides
-SchedulerParameters=sched_min_interval=0,bf_interval=1
+SchedulerParameters=sched_interval=1,sched_min_interval=0,bf_interval=1
 ReturnToService=2
 KillWait=10
 JobRequeue=1
