@@ -99,7 +99,7 @@ def per_env(steps: int, n_envs: int) -> int:
 
 
 def workers_per_job(n_jobs: int) -> int:
-    """Which `n_workers` lets `n_jobs` jobs at a time share this machine's cores, n_jobs as joblib counts them."""
+    """Which `n_workers` lets `n_jobs` jobs, as joblib counts them, share this machine's cores."""
     # Imported here: only parallel sweeps pay for it.
     from joblib import cpu_count, effective_n_jobs
 

@@ -16,10 +16,10 @@ class RuggedStumpTracks(StumpTracks):
     """Walk over stumps whose height and spacing the task decides, in a shuffled way.
 
     ## Description
-    `StumpTracks`, with a detour between task and track: the range of each parameter of the task is cut into
-    intervals of the same width, and these change places. Neighbouring tasks are still alike within an interval,
-    but what is easy lies scattered over the space. It is a profile of the TeachMyAgent benchmark (Romac et al.,
-    ICML 2021, "rugged difficulty landscape"), with four intervals for each parameter.
+    `StumpTracks`, with a detour between task and track: the range of each parameter of the task is cut
+    into intervals of the same width, and these change places. Neighbouring tasks are still alike within an
+    interval, but what is easy lies scattered over the space. A profile of the TeachMyAgent benchmark (Romac
+    et al., ICML 2021: rugged difficulty), which has four intervals for each parameter.
 
     ## Task Space
     | parameter | bounds | unit | meaning |
@@ -46,8 +46,8 @@ class RuggedStumpTracks(StumpTracks):
     That of `StumpTracks`; mastered above a return of 230.
 
     ## Arguments
-    Those of `StumpTracks`; `intervals`: how many, for each parameter; `shuffle_seed`: seeds the order in which
-    they lie. Parameters are shuffled independently of each other.
+    Those of `StumpTracks`; `intervals`: how many, for each parameter; `shuffle_seed`: seeds the order in
+    which they lie. Parameters are shuffled independently of each other.
 
     ## Deviations
     The order that the benchmark's authors drew is not published; any seed's is as good.

@@ -11,13 +11,14 @@ from pathlib import Path
 
 from rich.console import Console
 
-from scripts import bench_comparison, bench_envs, bench_students, bench_teachers
+from scripts import bench_comparison, bench_envs, bench_students, bench_sweep, bench_teachers
 
 PARTS = {
     "envs": bench_envs.benchmark,
     "students": bench_students.benchmark,
     "teachers": bench_teachers.benchmark,
     "comparison": bench_comparison.benchmark,
+    "sweep": bench_sweep.benchmark,
 }
 _PACKAGES = ("numpy", "scipy", "torch", "gymnasium", "box2d", "stable-baselines3")
 

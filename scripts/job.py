@@ -20,7 +20,7 @@ from scripts.simulated_run import SimulatedRun
 from scripts.training_run import TrainingRun
 
 _NO_DIFFERENCE = ("results", "n_workers", "checkpoint.")
-"""How keys begin that say where and how a job runs, which may be otherwise when it goes on: folders get moved."""
+"""How keys begin that say where and how a job runs, which may change before it goes on: folders get moved."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ class Job:
         """Make sure that the job has been done or can be.
 
         Args:
-            elsewhere: Whether it is another machine that will run it, which may have a GPU where this has none.
+            elsewhere: Whether another machine will run it, which may have a GPU where this one has none.
             build: Whether to build it; False, if one that differs in the seed alone has been built.
 
         Raises:

@@ -1,4 +1,4 @@
-"""What happens before the first job of a sweep starts: every job is checked, and what there is to do is said."""
+"""Before the first job of a sweep starts: every job is checked, and what there is to do is said."""
 
 from __future__ import annotations
 
@@ -75,7 +75,9 @@ class CheckJobs(Callback):
 
             wait_with_squeue()
             folder = Path(str(config.hydra.sweep.dir), ".slurm")
-            console.print(f"Waiting for Slurm; what jobs print is in {folder}", soft_wrap=True, highlight=False)
+            console.print(
+                f"Waiting for Slurm; what jobs print is in {folder}", soft_wrap=True, highlight=False
+            )
         return sweep
 
 
@@ -83,8 +85,8 @@ def _require_slurm() -> None:
     for program in ("sbatch", "srun", "squeue"):
         if shutil.which(program) is None:
             raise ValueError(
-                f"launcher=slurm needs Slurm's {program}, which is not on the PATH here: start the sweep on a "
-                "machine that jobs are submitted from"
+                f"launcher=slurm needs Slurm's {program}, which is not on the PATH: start the sweep on a machine "
+                "that jobs are submitted from"
             )
 
 

@@ -41,7 +41,7 @@ class PatientJob(SlurmJob[Any]):
     """A job of a sweep, which does not keep the sweep from waiting for the others when it is lost."""
 
     watcher = QueueWatcher(delay_s=_LONGEST_WAIT_SECONDS)
-    # A job without a result has been cancelled or killed: there is nothing that a slow file system holds back.
+    # A job without a result was cancelled or killed: no slow file system holds anything back.
     _results_timeout_s = 5
 
     def results(self) -> list[Any]:

@@ -1,4 +1,4 @@
-"""Ending a run in good order when a signal asks for it: Ctrl-C, SIGTERM, and what a batch system warns with."""
+"""Ending a run in good order when a signal asks for it: Ctrl-C, SIGTERM, a batch system's warning."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def is_asked_to_stop() -> bool:
 
 
 def forward_to_children() -> None:
-    """Let the processes that work for this one stop in good order, and wait for them; a second Ctrl-C does not."""
+    """Let the processes that work for this one stop in good order; a second Ctrl-C does not wait for that."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _forward)
 

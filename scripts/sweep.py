@@ -1,4 +1,4 @@
-"""The jobs of a sweep: which they are, how far each has come, and which command does those again that failed."""
+"""The jobs of a sweep: which they are, how far each has come, and how to do those again that failed."""
 
 from __future__ import annotations
 

@@ -156,7 +156,7 @@ def _end(sweep: Sweep | None, code: int) -> None:
 
 
 def _without_dry_run(arguments: list[str]) -> list[str]:
-    """`--dry-run` as the override that Hydra understands, beside other overrides, since flags must not part them."""
+    """`--dry-run` as an override of Hydra's, put beside others, since flags must not part overrides."""
     if _DRY_RUN not in arguments:
         return arguments
     rest = [argument for argument in arguments if argument != _DRY_RUN]

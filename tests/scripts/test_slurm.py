@@ -1,4 +1,4 @@
-"""A sweep on a real Slurm: one node, started for these tests, whose jobs are requeued, cancelled and warned."""
+"""A sweep on a real Slurm, started for the test, whose jobs are requeued, cancelled and warned."""
 
 from __future__ import annotations
 
