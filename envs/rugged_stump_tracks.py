@@ -96,7 +96,7 @@ class RuggedStumpTracks(StumpTracks):
         places = self._places[name]
         position = (value - low) / (high - low) * len(places)
         interval = min(int(position), len(places) - 1)
-        return low + (places[interval] + position - interval) / len(places) * (high - low)
+        return float(low + (places[interval] + position - interval) / len(places) * (high - low))
 
 
 batched = RuggedStumpTracks.batched

@@ -1,4 +1,4 @@
-"""What running the jobs of a sweep beside each other costs: the same jobs, through joblib and one after another."""
+"""What running the jobs of a sweep beside each other costs: the same jobs through joblib and in turn."""
 
 from __future__ import annotations
 

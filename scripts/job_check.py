@@ -85,8 +85,8 @@ def _require_slurm() -> None:
     for program in ("sbatch", "srun", "squeue"):
         if shutil.which(program) is None:
             raise ValueError(
-                f"launcher=slurm needs Slurm's {program}, which is not on the PATH: start the sweep on a machine "
-                "that jobs are submitted from"
+                f"launcher=slurm needs Slurm's {program}, which is not on the PATH: start the sweep on "
+                "a machine that jobs are submitted from"
             )
 
 

@@ -6,16 +6,15 @@ import sys
 from typing import Any
 
 from hydra.core.utils import JobReturn, JobStatus
-from submitit.core.core import InfoWatcher
 from submitit.core.utils import FailedJobError, UncompletedJobError
 from submitit.slurm import slurm
-from submitit.slurm.slurm import SlurmExecutor, SlurmJob, read_job_id
+from submitit.slurm.slurm import SlurmExecutor, SlurmInfoWatcher, SlurmJob, read_job_id
 
 _LONGEST_WAIT_SECONDS = 30
 _LEFT_THE_QUEUE = "COMPLETED"
 
 
-class QueueWatcher(InfoWatcher):
+class QueueWatcher(SlurmInfoWatcher):
     """Asks squeue what became of jobs: unlike submitit's own watcher it needs no accounting database."""
 
     def _make_command(self) -> list[str] | None:
@@ -32,9 +31,6 @@ class QueueWatcher(InfoWatcher):
                     states[main if task is None else f"{main}_{task}"] = {"State": state}
         # Slurm forgets jobs some minutes after their end.
         return {job: states.get(job, {"State": _LEFT_THE_QUEUE}) for job in self._registered}
-
-    def get_state(self, job_id: str, mode: str = "standard") -> str:
-        return self.get_info(job_id, mode=mode).get("State", "UNKNOWN")
 
 
 class PatientJob(SlurmJob[Any]):

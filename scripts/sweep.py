@@ -104,7 +104,9 @@ class Sweep:
 
     def commands(self, jobs: Sequence[Job]) -> list[str]:
         """The fewest command lines, near enough, that run these jobs and no others."""
-        groups = [{key: (value,) for key, value in _pairs(job).items()} for job in jobs]
+        groups: list[dict[str, tuple[str, ...]]] = [
+            {key: (value,) for key, value in _pairs(job).items()} for job in jobs
+        ]
         merged = True
         while merged:
             merged = False

@@ -259,9 +259,9 @@ class TestJoblib:
         )
 
     def test_jobs_with_worker_processes_give_the_results_of_a_serial_sweep(self, tmp_path: Path) -> None:
-        sweep = ["seed=0,1", "total_steps=256", "n_workers=1"]
-        for launcher in ("joblib", "serial"):
-            with self.start(tmp_path, *sweep, f"launcher={launcher}", f"results={launcher}") as process:
+        for launcher, n_workers in (("joblib", 1), ("serial", 0)):
+            sweep = ["seed=0,1", "total_steps=256", f"n_workers={n_workers}", f"results={launcher}"]
+            with self.start(tmp_path, *sweep, f"launcher={launcher}") as process:
                 output, _ = process.communicate(timeout=300)
             assert process.returncode == 0, output
         for seed in (0, 1):
@@ -271,7 +271,13 @@ class TestJoblib:
 
     @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
     def test_a_signal_ends_all_jobs_in_good_order(self, tmp_path: Path, number: signal.Signals) -> None:
-        sweep = ["seed=0,1,2", "total_steps=1_000_000", "launcher=joblib", "hydra.launcher.n_jobs=2"]
+        sweep = [
+            "seed=0,1,2",
+            "total_steps=1_000_000",
+            "launcher=joblib",
+            "hydra.launcher.n_jobs=2",
+            "n_workers=0",
+        ]
         with self.start(tmp_path, *sweep, "evaluation.every_steps=10_000") as process:
             assert process.stdout is not None
             begun: set[str] = set()
