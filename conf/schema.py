@@ -25,6 +25,19 @@ class EvaluationConfig:
 
 
 @dataclass
+class CheckpointConfig:
+    """When the state of a run is kept, so that the same command can go on from it; whichever comes first.
+
+    Attributes:
+        every_steps: Training steps between checkpoints; None to go by the clock alone.
+        every_minutes: Minutes between checkpoints; None to go by steps alone. Both None keeps no state.
+    """
+
+    every_steps: int | None = None
+    every_minutes: float | None = None
+
+
+@dataclass
 class RunConfig:
     """One run: what to train on what, for how long, and where it goes.
 
@@ -43,6 +56,7 @@ class RunConfig:
         results: Root folder of all results.
         pictures: Whether to draw what the teacher proposed and why, moment by moment, when the run ends.
         evaluation: When and on what the student is tested.
+        checkpoint: When the run's state is kept.
     """
 
     env: Any = MISSING
@@ -58,6 +72,7 @@ class RunConfig:
     results: str = MISSING
     pictures: bool = MISSING
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+    checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
 
 
 _AT_LEAST = {
@@ -87,6 +102,9 @@ def check_ranges(config: dict[str, Any]) -> None:
             value = value[part]
         if value < least:
             raise ValueError(f"{key}={value} must be at least {least}")
+    for key, value in config["checkpoint"].items():
+        if value is not None and not value > 0:
+            raise ValueError(f"checkpoint.{key}={value} must be above 0, or null")
     for key in ("study", "results"):
         if not config[key].strip():
             raise ValueError(f"{key}='' must be the name of a folder")

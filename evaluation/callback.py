@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -53,8 +53,17 @@ class EvaluationCallback(BaseCallback):
         self.listener = listener
         self._evaluated_at = -1
 
+    def state_dict(self) -> dict[str, Any]:
+        """When the last evaluation was, in training steps; -1 before the first."""
+        return {"evaluated_at": self._evaluated_at}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state that `state_dict` returned."""
+        self._evaluated_at = state["evaluated_at"]
+
     def _on_training_start(self) -> None:
-        self._evaluate()
+        if self._evaluated_at < 0:
+            self._evaluate()
 
     def _on_step(self) -> bool:
         due = self.num_timesteps // self.every_steps > self._evaluated_at // self.every_steps

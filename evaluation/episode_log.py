@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from envs.task_space import TaskSpace
+from evaluation.whole_files import replacing
 from teachers.curriculum import Episode
 
 _ROWS_PER_PART = 1000
@@ -21,14 +22,24 @@ class EpisodeLog:
     Args:
         folder: Where the parts go; made if absent.
         space: Names the task columns.
+        parts: How many parts to keep of what is there; those after them are dropped.
+
+    Attributes:
+        parts: How many parts are written.
     """
 
-    def __init__(self, folder: Path, space: TaskSpace) -> None:
+    def __init__(self, folder: Path, space: TaskSpace, parts: int = 0) -> None:
+        self.parts = parts
         self._folder = folder
         self._space = space
         self._rows: list[dict[str, Any]] = []
-        self._parts = 0
         folder.mkdir(parents=True, exist_ok=True)
+        kept = {self._part(number) for number in range(parts)}
+        for file in set(folder.iterdir()) - kept:
+            file.unlink()
+
+    def _part(self, number: int) -> Path:
+        return self._folder / f"part-{number:05d}.parquet"
 
     def add(self, episode: Episode) -> None:
         """Append one episode; every thousandth writes a part."""
@@ -53,9 +64,7 @@ class EpisodeLog:
         """Write what has not been written yet."""
         if not self._rows:
             return
-        part = self._folder / f"part-{self._parts:05d}.parquet"
-        unfinished = part.with_suffix(".tmp")
-        pd.DataFrame(self._rows).astype({"success": "boolean"}).to_parquet(unfinished, index=False)
-        unfinished.replace(part)
-        self._parts += 1
+        with replacing(self._part(self.parts)) as part:
+            pd.DataFrame(self._rows).astype({"success": "boolean"}).to_parquet(part, index=False)
+        self.parts += 1
         self._rows.clear()

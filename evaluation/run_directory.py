@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import shutil
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import yaml
+
+from evaluation.checkpoints import Checkpoints
+from evaluation.whole_files import replacing
 
 _RECORDED_PACKAGES = (
     "chiron-curricula",
@@ -38,6 +43,7 @@ class RunDirectory:
         self.summary = path / "summary.json"
         self.status = path / "status.json"
         self.lock = path / "run.lock"
+        self.checkpoints = path / "checkpoints"
         self.log = path / "run.log"
         self.episodes = path / "episodes"
         self.evaluations = path / "evaluations.csv"
@@ -52,11 +58,15 @@ class RunDirectory:
 
     def begin(self, config: dict[str, Any]) -> None:
         """Make an empty directory that says what is going to run, dropping what an earlier try left."""
-        if self.path.exists():
-            shutil.rmtree(self.path)
-        self.path.mkdir(parents=True)
-        self.config.write_text(yaml.safe_dump(config, sort_keys=False))
-        _write_json(self.versions, _installed_versions())
+        self.path.mkdir(parents=True, exist_ok=True)
+        for left in set(self.path.iterdir()) - {self.lock}:
+            if left.is_dir():
+                shutil.rmtree(left)
+            else:
+                left.unlink()
+        with replacing(self.config) as file:
+            file.write_text(yaml.safe_dump(config, sort_keys=False))
+        _write_json(self.versions, installed_versions())
 
     def read_config(self) -> dict[str, Any] | None:
         """The resolved configuration of the run, or None if nothing ran here."""
@@ -65,9 +75,42 @@ class RunDirectory:
         config: dict[str, Any] = yaml.safe_load(self.config.read_text())
         return config
 
+    def read_versions(self) -> dict[str, Any]:
+        """Python, platform and packages that the run was begun with."""
+        versions: dict[str, Any] = json.loads(self.versions.read_text())
+        return versions
+
     def checkpointed_step(self) -> int | None:
         """Steps that the run had made at its newest checkpoint, None if there is none."""
-        return None
+        return Checkpoints(self.checkpoints).newest_step()
+
+    def keep_checkpoint(self, step: int, state: Mapping[str, Any]) -> None:
+        """Keep the run's state after `step` steps, and drop all but the last two."""
+        Checkpoints(self.checkpoints).save(step, state)
+
+    def newest_checkpoint(self) -> tuple[dict[str, Any] | None, list[str]]:
+        """The newest state that can be used; see `Checkpoints.newest`."""
+        return Checkpoints(self.checkpoints).newest()
+
+    def drop_checkpoints(self) -> None:
+        """Remove all checkpoints: the run has finished."""
+        shutil.rmtree(self.checkpoints, ignore_errors=True)
+
+    def event_file_lengths(self) -> dict[str, int]:
+        """Bytes of each of TensorBoard's files."""
+        return {str(file.relative_to(self.path)): file.stat().st_size for file in self._event_files()}
+
+    def truncate_event_files(self, lengths: Mapping[str, int]) -> None:
+        """Cut TensorBoard's files back to former lengths, and remove those that did not exist then."""
+        for file in self._event_files():
+            length = lengths.get(str(file.relative_to(self.path)))
+            if length is None:
+                file.unlink()
+            else:
+                os.truncate(file, length)
+
+    def _event_files(self) -> list[Path]:
+        return sorted(self.path.rglob("events.out.tfevents.*"))
 
     def write_summary(self, summary: dict[str, Any]) -> None:
         """Replace the summary, in one move."""
@@ -128,12 +171,12 @@ def mastery_in(evaluations: pd.DataFrame) -> pd.Series[float]:
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:
-    unfinished = path.with_suffix(".tmp")
-    unfinished.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
-    unfinished.replace(path)
+    with replacing(path) as file:
+        file.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
 
 
-def _installed_versions() -> dict[str, Any]:
+def installed_versions() -> dict[str, Any]:
+    """Python, platform and the packages that results depend on."""
     packages: dict[str, str | None] = {}
     for name in _RECORDED_PACKAGES:
         try:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from evaluation.whole_files import AppendFile
 from teachers.focus import Focus, FocusBox, FocusGaussian
 
 
@@ -35,10 +36,16 @@ class SnapshotLog:
 
     Args:
         path: The file.
+        length: Bytes to keep of the file; 0 begins a new one.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, length: int = 0) -> None:
+        self._file = AppendFile(path, length)
+
+    @property
+    def length(self) -> int:
+        """Bytes of the file."""
+        return self._file.length
 
     def add(self, snapshot: Snapshot) -> None:
         """Append one snapshot."""
@@ -47,8 +54,7 @@ class SnapshotLog:
             "focus": [{"kind": type(part).__name__, **asdict(part)} for part in snapshot.focus],
             "competence": snapshot.competence,
         }
-        with self._path.open("a") as file:
-            file.write(json.dumps(row, default=np.ndarray.tolist) + "\n")
+        self._file.append(json.dumps(row, default=np.ndarray.tolist) + "\n")
 
 
 def read_snapshots(path: Path) -> list[Snapshot]:

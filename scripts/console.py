@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -65,6 +66,13 @@ class ProgressDisplay:
         recent = sum(self._returns) / len(self._returns) if self._returns else float("nan")
         self._progress.update(self._bar, completed=step, speed=speed, recent=recent)
         self._shown_at, self._shown_steps = time.monotonic(), step
+
+    def hear_resume(self, step: int, notices: Sequence[str]) -> None:
+        for notice in notices:
+            self._console.print(f"{self._prefix}[bold yellow]Note:[/] {notice}", highlight=False)
+        self._console.print(f"{self._prefix}Going on from the checkpoint at {step:,} steps.", highlight=False)
+        self._shown_steps = step
+        self._progress.update(self._bar, completed=step)
 
     def hear_episode(self, episode: Episode) -> None:
         self._returns.append(episode.outcome.episode_return)

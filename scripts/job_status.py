@@ -7,11 +7,14 @@ import json
 import os
 import socket
 import traceback
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from envs.vector_workers import WorkerError
 from evaluation.run_directory import RunDirectory
-from scripts.run import Watcher
+from scripts.run import DiskError, Watcher
+from students.curriculum_vec_env import NotFiniteError
 from teachers.curriculum import Episode
 
 
@@ -35,6 +38,10 @@ class StatusKeeper:
     def advance(self, step: int) -> None:
         self._begin()
         self._watcher.advance(step)
+
+    def hear_resume(self, step: int, notices: Sequence[str]) -> None:
+        self._begin()
+        self._watcher.hear_resume(step, notices)
 
     def hear_episode(self, episode: Episode) -> None:
         self._begin()
@@ -94,7 +101,7 @@ def sentence_of(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     # What is raised in another process ends with the error itself, after its traceback.
     text = " ".join(dict.fromkeys([lines[0], lines[-1]])) if lines else ""
-    if isinstance(error, ValueError) and text:
+    if isinstance(error, ValueError | DiskError | WorkerError | NotFiniteError) and text:
         return text
     return f"{type(error).__name__}: {text}".rstrip(": ")
 

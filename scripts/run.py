@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -17,8 +20,10 @@ from envs.task_space import TaskSpace
 from evaluation.curriculum_pictures import draw_pictures
 from evaluation.episode_log import EpisodeLog
 from evaluation.figures import draw_curriculum
-from evaluation.run_directory import RunDirectory
+from evaluation.run_directory import RunDirectory, installed_versions
+from evaluation.run_lock import RunLock
 from evaluation.snapshots import Snapshot, SnapshotLog
+from scripts.checkpointer import Checkpointer
 from scripts.refusal import blaming
 from teachers.curriculum import Curriculum, Episode
 
@@ -29,11 +34,29 @@ class Watcher(Protocol):
     def advance(self, step: int) -> None:
         """The student has made this many steps."""
 
+    def hear_resume(self, step: int, notices: Sequence[str]) -> None:
+        """The run goes on from a checkpoint after this many steps; something was odd about it, if so told."""
+
     def hear_episode(self, episode: Episode) -> None:
         """An episode has finished."""
 
     def hear_evaluation(self, step: int, mastered_percent: float, return_mean: float) -> None:
         """The student has been tested after this many steps."""
+
+
+_DISK_FAULTS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
+
+
+class DiskError(OSError):
+    """A run cannot write what it has to keep."""
+
+
+class LogFile(Protocol):
+    """A log that a run writes to, and that is cut back to what it held at a checkpoint."""
+
+    @property
+    def length(self) -> int:
+        """Bytes of the file."""
 
 
 class Run(ABC):
@@ -59,6 +82,7 @@ class Run(ABC):
         self._names = dict(names)
         self._mastered_percent: float | None = None
         self._return_mean: float | None = None
+        self._seconds = 0.0
         teacher_seed, episode_seed, student_seed = np.random.SeedSequence(config["seed"]).spawn(3)
         space = self._prepare()
         with self._blaming("teacher"):
@@ -75,8 +99,20 @@ class Run(ABC):
         """Build the student and what it plays in."""
 
     @abstractmethod
-    def _learn(self, directory: RunDirectory, watcher: Watcher) -> None:
-        """Learn to the end of the budget, logging evaluations in the directory."""
+    def _open_evaluations(self, path: Path, length: int) -> LogFile:
+        """Open the log of evaluations, keeping so many bytes of it."""
+
+    @abstractmethod
+    def _learn(self, directory: RunDirectory, watcher: Watcher, checkpointer: Checkpointer) -> None:
+        """Learn to the end of the budget, logging evaluations and letting the checkpointer hear."""
+
+    @abstractmethod
+    def _student_state(self) -> dict[str, Any]:
+        """All that student and worlds need to go on exactly from here; all log files are written out."""
+
+    @abstractmethod
+    def _load_student_state(self, state: dict[str, Any]) -> None:
+        """Go on from what `_student_state` returned; the curriculum has already."""
 
     @abstractmethod
     def _save(self, directory: RunDirectory) -> None:
@@ -94,48 +130,106 @@ class Run(ABC):
     def execute(self, directory: RunDirectory, watcher: Watcher) -> dict[str, Any]:
         """Learn to the end of the budget, and leave everything in a directory.
 
-        Whatever ends the learning, the directory holds all that was logged and a summary that says how it
-        ended; an exception is passed on.
+        If the directory holds a checkpoint, the run goes on from it, as if it had never stopped; without one,
+        what an earlier try left there is dropped. Whatever ends the learning, the directory holds all that
+        was logged and a summary that says how it ended; an exception is passed on.
 
         Args:
-            directory: Where the run leaves its files; what an earlier try left there is dropped.
+            directory: Where the run leaves its files.
             watcher: Hears how it goes.
 
         Returns:
             The content of `summary.json`.
+
+        Raises:
+            DirectoryBusyError: If another process works in the directory.
+            CheckpointError: If the directory holds checkpoints and none can be used.
+            DiskError: If the disk is full or gone.
         """
-        directory.begin(self.config)
-        episode_log = EpisodeLog(directory.episodes, self.curriculum.space)
-        self.curriculum.listeners += [episode_log.add, watcher.hear_episode]
-        started = time.monotonic()
-        directory.write_summary(self._summary("running", 0.0))
+        with RunLock(directory.lock):
+            try:
+                self._resume_or_begin(directory, watcher)
+                return self._execute(directory, watcher)
+            except OSError as error:
+                if error.errno not in _DISK_FAULTS:
+                    raise
+                raise DiskError(
+                    f"{directory.path} cannot be written to any more: {os.strerror(error.errno)}; what was "
+                    "logged stays readable, and the same command goes on from the last checkpoint"
+                ) from error
+            finally:
+                self._close()
+
+    def _resume_or_begin(self, directory: RunDirectory, watcher: Watcher) -> None:
+        begun = directory.read_config() is not None
+        state, notices = directory.newest_checkpoint() if begun else (None, [])
+        if state is None:
+            directory.begin(self.config)
+        else:
+            directory.truncate_event_files(state["logs"]["events"])
+            self._seconds = state["seconds"]
+            self._mastered_percent, self._return_mean = state["mastered_percent"], state["return_mean"]
+            self.curriculum.load_state_dict(state["curriculum"])
+            self._load_student_state(state["student"])
+            watcher.hear_resume(self.steps, [*notices, *_version_notices(directory)])
+        logs = state["logs"] if state is not None else {"episodes": 0, "snapshots": 0, "evaluations": 0}
+        self._episode_log = EpisodeLog(directory.episodes, self.curriculum.space, logs["episodes"])
+        self._snapshot_log = SnapshotLog(directory.snapshots, logs["snapshots"])
+        self._evaluation_log = self._open_evaluations(directory.evaluations, logs["evaluations"])
+
+    def _execute(self, directory: RunDirectory, watcher: Watcher) -> dict[str, Any]:
+        self.curriculum.listeners += [self._episode_log.add, watcher.hear_episode]
+        self._started = time.monotonic() - self._seconds
+        directory.write_summary(self._summary("running"))
+        checkpointer = Checkpointer(
+            directory, self.config["checkpoint"], lambda: self._state(directory), self.steps
+        )
         status = "failed"
         with ExitStack() as at_the_end:
             # In reverse order, each even if another fails.
-            at_the_end.callback(
-                lambda: directory.write_summary(self._summary(status, time.monotonic() - started))
-            )
-            at_the_end.callback(self._close)
-            at_the_end.callback(self._save, directory)
-            at_the_end.callback(episode_log.flush)
-            try:
-                self._learn(directory, watcher)
-                status = "finished"
-            except KeyboardInterrupt:
-                status = "interrupted"
-                raise
-        draw_curriculum(directory)
-        if self.config["pictures"]:
-            draw_pictures(directory)
+            at_the_end.callback(lambda: directory.write_summary(self._summary(status)))
+            with ExitStack() as after_learning:
+                after_learning.callback(self._stop_the_clock)
+                after_learning.callback(self._save, directory)
+                after_learning.callback(self._episode_log.flush)
+                try:
+                    self._learn(directory, watcher, checkpointer)
+                except KeyboardInterrupt:
+                    status = "interrupted"
+                    raise
+            draw_curriculum(directory)
+            if self.config["pictures"]:
+                draw_pictures(directory)
+            status = "finished"
+        directory.drop_checkpoints()
         return directory.read_summary() or {}
 
-    def _evaluated(
-        self, directory: RunDirectory, watcher: Watcher, mastered_percent: float, return_mean: float
-    ) -> None:
+    def _state(self, directory: RunDirectory) -> dict[str, Any]:
+        """Everything needed to go on exactly from here."""
+        student = self._student_state()
+        self._episode_log.flush()
+        return {
+            "seconds": time.monotonic() - self._started,
+            "mastered_percent": self._mastered_percent,
+            "return_mean": self._return_mean,
+            "curriculum": self.curriculum.state_dict(),
+            "student": student,
+            "logs": {
+                "episodes": self._episode_log.parts,
+                "snapshots": self._snapshot_log.length,
+                "evaluations": self._evaluation_log.length,
+                "events": directory.event_file_lengths(),
+            },
+        }
+
+    def _stop_the_clock(self) -> None:
+        self._seconds = time.monotonic() - self._started
+
+    def _evaluated(self, watcher: Watcher, mastered_percent: float, return_mean: float) -> None:
         """To be called after each evaluation, once its rows are logged."""
         self._mastered_percent, self._return_mean = mastered_percent, return_mean
         snapshot = Snapshot(self.steps, self.curriculum.teacher.focus(), self._competence())
-        SnapshotLog(directory.snapshots).add(snapshot)
+        self._snapshot_log.add(snapshot)
         watcher.hear_evaluation(self.steps, mastered_percent, return_mean)
 
     def _competence(self) -> NDArray[np.float64] | None:
@@ -146,7 +240,8 @@ class Run(ABC):
         """Let what a component says of its arguments name the choice it is."""
         return blaming(f"{group}={self._names[group]}")
 
-    def _summary(self, status: str, seconds: float) -> dict[str, Any]:
+    def _summary(self, status: str) -> dict[str, Any]:
+        seconds = self._seconds
         return {
             "status": status,
             **self._names,
@@ -159,6 +254,14 @@ class Run(ABC):
             "wall_seconds": round(seconds, 2),
             "steps_per_second": round(self.steps / seconds, 1) if seconds else 0.0,
         }
+
+
+def _version_notices(directory: RunDirectory) -> list[str]:
+    begun, now = directory.read_versions()["packages"], installed_versions()["packages"]
+    changed = [
+        f"{name} {begun.get(name)} then, {now[name]} now" for name in now if begun.get(name) != now[name]
+    ]
+    return [f"begun with other packages, so rounding may differ: {', '.join(changed)}"] if changed else []
 
 
 def require_class(node: Mapping[str, Any], base: type, otherwise: str) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import csv
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 from conf.build import build
 from envs.task_space import TaskSpace
 from evaluation.run_directory import RunDirectory
+from evaluation.whole_files import AppendFile, replacing
+from scripts.checkpointer import Checkpointer
 from scripts.run import Run, Watcher, require_class
 from students.simulated_student import SimulatedStudent
 from teachers.curriculum import Episode
@@ -34,31 +37,45 @@ class SimulatedRun(Run):
     def steps(self) -> int:
         return self.curriculum.episodes
 
-    def _learn(self, directory: RunDirectory, watcher: Watcher) -> None:
-        total, every = self.config["total_steps"], self.config["evaluation"]["every_steps"]
-        with directory.evaluations.open("w", newline="") as file:
-            rows = csv.writer(file)
-            rows.writerow(["step", "mastered_percent"])
+    def _open_evaluations(self, path: Path, length: int) -> AppendFile:
+        self._evaluations = AppendFile(path, length)
+        if not length:
+            self._evaluations.append("step,mastered_percent\n")
+        return self._evaluations
 
-            def evaluate() -> None:
-                student = self.student
-                rows.writerow([self.steps, student.mastered_percent])
-                file.flush()
-                self._evaluated(directory, watcher, student.mastered_percent, student.return_mean)
+    def _learn(self, directory: RunDirectory, watcher: Watcher, checkpointer: Checkpointer) -> None:
+        student, total, every = (
+            self.student,
+            self.config["total_steps"],
+            self.config["evaluation"]["every_steps"],
+        )
 
-            def hear_episode(episode: Episode) -> None:
-                watcher.advance(self.steps)
-                if self.steps % every == 0 or self.steps == total:
-                    evaluate()
+        def evaluate() -> None:
+            self._evaluations.append(f"{self.steps},{student.mastered_percent}\n")
+            self._evaluated(watcher, student.mastered_percent, student.return_mean)
 
+        def hear_episode(episode: Episode) -> None:
+            watcher.advance(self.steps)
+            if self.steps % every == 0 or self.steps == total:
+                evaluate()
+            checkpointer.hear(self.steps)
+
+        if self.steps == 0:
             evaluate()
-            self.student.learn(self.curriculum, total, hear_episode)
+        student.learn(self.curriculum, total, hear_episode)
+
+    def _student_state(self) -> dict[str, Any]:
+        return self.student.state_dict()
+
+    def _load_student_state(self, state: dict[str, Any]) -> None:
+        self.student.load_state_dict(state)
 
     def _competence(self) -> NDArray[np.float64] | None:
         return self.student.competence_map if self.curriculum.space.dim == 2 else None
 
     def _save(self, directory: RunDirectory) -> None:
-        np.save(directory.competence, self.student.competence_map)
+        with replacing(directory.competence) as file:
+            np.save(file, self.student.competence_map)
 
     def _close(self) -> None:
         pass

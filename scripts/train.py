@@ -16,6 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 
 from envs.vector_workers import WorkerError
+from evaluation.checkpoints import CheckpointError
 from evaluation.run_lock import DirectoryBusyError
 from scripts import stop_signals
 from scripts.console import ProgressDisplay, print_summary, result_line
@@ -23,12 +24,14 @@ from scripts.job import Job
 from scripts.job_check import CheckJobs
 from scripts.job_status import StatusKeeper, sentence_of
 from scripts.refusal import refuse
-from scripts.run import Run
+from scripts.run import DiskError, Run
 from scripts.sweep import Sweep
 from students.curriculum_vec_env import NotFiniteError
 
 FAILED, INTERRUPTED = 1, 130
 """Exit codes: training broke down, or jobs of a sweep are not done; stopped by Ctrl-C or SIGTERM."""
+_OURS = (NotFiniteError, WorkerError, DiskError)
+"""What ends a run and is said in a sentence."""
 _DRY_RUN = "--dry-run"
 
 
@@ -42,12 +45,12 @@ def main() -> None:
         with stop_signals.handled():
             _train()
             stopped = stop_signals.is_asked_to_stop()
-    except (HydraException, OmegaConfBaseException) as error:
+    except (HydraException, OmegaConfBaseException, CheckpointError, DirectoryBusyError) as error:
         refuse(error)
     except KeyboardInterrupt:
         stopped = True
     except Exception as error:
-        if CheckJobs.sweep is None and not isinstance(error, NotFiniteError | WorkerError):
+        if CheckJobs.sweep is None and not isinstance(error, _OURS):
             raise
         # What a job of a sweep raises stays in its directory: this is a launcher that could not go on.
         print(f"chiron-train: {sentence_of(error)}", file=sys.stderr)
@@ -78,8 +81,6 @@ def _train(config: DictConfig) -> float | None:
         progress = ProgressDisplay(console, job.config["total_steps"])
         try:
             summary = _execute(job, run, progress)
-        except DirectoryBusyError as error:
-            refuse(error)
         except KeyboardInterrupt:
             console.print("Interrupted; what was logged so far is in the run's directory.")
             raise

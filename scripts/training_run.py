@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
@@ -11,7 +12,7 @@ import numpy as np
 import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.logger import configure
+from stable_baselines3.common.logger import TensorBoardOutputFormat, configure
 from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 
 from conf.build import build
@@ -23,13 +24,18 @@ from evaluation.evaluate import EVALUATION_SLOTS, TaskResult
 from evaluation.evaluation_log import EvaluationLog
 from evaluation.run_directory import RunDirectory
 from evaluation.task_sets import uniform_tasks
+from evaluation.whole_files import replacing
+from scripts.checkpointer import Checkpointer
 from scripts.run import Run, Watcher, require_class
 from students.curriculum_callback import CurriculumCallback
 from students.curriculum_vec_env import CurriculumVecEnv
+from students.training_state import TrainingState
 
 
 class TrainingRun(Run):
     """A teacher, a Stable-Baselines3 student, and the worlds it trains and is tested in."""
+
+    _stored: dict[str, Any] | None = None
 
     def _prepare(self) -> TaskSpace:
         self._device = _checked_device(self.config["device"])
@@ -70,32 +76,86 @@ class TrainingRun(Run):
     def steps(self) -> int:
         return self._vec_env.steps
 
-    def _learn(self, directory: RunDirectory, watcher: Watcher) -> None:
+    def _open_evaluations(self, path: Path, length: int) -> EvaluationLog:
+        self._evaluations = EvaluationLog(path, self.curriculum.space, length)
+        return self._evaluations
+
+    def _learn(self, directory: RunDirectory, watcher: Watcher, checkpointer: Checkpointer) -> None:
         self.model.set_logger(configure(str(directory.path), ["tensorboard"]))
-        log = EvaluationLog(directory.evaluations, self.curriculum.space)
 
         def hear_evaluation(step: int, results: list[TaskResult]) -> None:
-            log.add(step, results)
-            self._evaluated(directory, watcher, mastered_percent(results), return_mean(results))
+            self._evaluations.add(step, results)
+            self._evaluated(watcher, mastered_percent(results), return_mean(results))
 
         every_steps = self.config["evaluation"]["every_steps"]
+        evaluation = EvaluationCallback(self._test_worlds, self._task_set, every_steps, hear_evaluation)
+        self._callbacks: dict[str, CurriculumCallback | EvaluationCallback] = {
+            "curriculum": CurriculumCallback(self.curriculum),
+            "evaluation": evaluation,
+        }
+        model_state = None
+        if self._stored is not None:
+            model_state = self._stored["model"]
+            for name, state in self._stored["callbacks"].items():
+                self._callbacks[name].load_state_dict(state)
         callbacks: list[BaseCallback] = [
-            CurriculumCallback(self.curriculum),
+            *self._callbacks.values(),
             _Advance(watcher),
-            EvaluationCallback(self._test_worlds, self._task_set, every_steps, hear_evaluation),
+            _AtRolloutStart(checkpointer, model_state),
         ]
-        self.model.learn(self.config["total_steps"], callback=callbacks)
+        left = self.config["total_steps"] - self.model.num_timesteps
+        self.model.learn(left, callback=callbacks, reset_num_timesteps=self._stored is None)
+
+    def _student_state(self) -> dict[str, Any]:
+        for writer in self.model.logger.output_formats:
+            if isinstance(writer, TensorBoardOutputFormat):
+                writer.writer.flush()
+        return {
+            "model": TrainingState(self.model).state_dict(),
+            "worlds": self._vec_env.state_dict(),
+            "callbacks": {name: callback.state_dict() for name, callback in self._callbacks.items()},
+        }
+
+    def _load_student_state(self, state: dict[str, Any]) -> None:
+        self._stored = state
+        TrainingState(self.model).load_state_dict(state["model"])
+        self._vec_env.load_state_dict(state["worlds"])
 
     def _save(self, directory: RunDirectory) -> None:
         self.model.logger.close()
-        self.model.save(directory.model)
+        with replacing(directory.model) as file:
+            self.model.save(file)
         normalizer = self.model.get_vec_normalize_env()
         if normalizer is not None:
-            normalizer.save(str(directory.normalization))
+            with replacing(directory.normalization) as file:
+                normalizer.save(str(file))
 
     def _close(self) -> None:
         self._vec_env.close()
         self._test_worlds.close()
+
+
+class _AtRolloutStart(BaseCallback):
+    """Lets a checkpointer hear of every place where the state can be taken.
+
+    Args:
+        checkpointer: Who is to hear.
+        stored: The state to go on from, whose rest is given back at the first of these places, or None.
+    """
+
+    def __init__(self, checkpointer: Checkpointer, stored: dict[str, Any] | None) -> None:
+        super().__init__()
+        self._checkpointer = checkpointer
+        self._stored = stored
+
+    def _on_step(self) -> bool:
+        return True
+
+    def _on_rollout_start(self) -> None:
+        if self._stored is not None:
+            TrainingState(self.model).load_at_rollout_start(self._stored)
+            self._stored = None
+        self._checkpointer.hear(self.num_timesteps)
 
 
 class _Advance(BaseCallback):

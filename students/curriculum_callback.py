@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from stable_baselines3.common.callbacks import BaseCallback
 
 from teachers.curriculum import Curriculum
@@ -20,6 +23,14 @@ class CurriculumCallback(BaseCallback):
         super().__init__()
         self.curriculum = curriculum
         self._recorded_at = 0
+
+    def state_dict(self) -> dict[str, Any]:
+        """When something was last recorded, in training steps."""
+        return {"recorded_at": self._recorded_at}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state that `state_dict` returned."""
+        self._recorded_at = state["recorded_at"]
 
     def _on_step(self) -> bool:
         return True

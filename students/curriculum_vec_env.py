@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import gymnasium as gym
@@ -20,6 +20,7 @@ from stable_baselines3.common.vec_env.base_vec_env import (
 
 from envs.vector_loop import EnvFn
 from envs.vector_workers import make_vector
+from students.action_history import ActionHistory
 from teachers.curriculum import Curriculum, Outcome
 
 
@@ -79,6 +80,7 @@ class CurriculumVecEnv(VecEnv):
         self._returns = np.zeros(self.num_envs)
         self._lengths = np.zeros(self.num_envs, dtype=np.int64)
         self._start_time = time.time()
+        self._history = None if hasattr(worlds, "state_dict") else ActionHistory()
 
     def reset(self) -> VecEnvObs:
         """Start a new episode in every slot, forgetting those under way."""
@@ -99,6 +101,9 @@ class CurriculumVecEnv(VecEnv):
             options={"reset_mask": mask, "task": self._tasks},
         )
         self._check_finite("observation", observations)
+        self._observations = observations
+        if self._history is not None:
+            self._history.forget_before(int(self._lengths.max()))
         return observations
 
     def step_async(self, actions: NDArray[Any]) -> None:
@@ -107,6 +112,8 @@ class CurriculumVecEnv(VecEnv):
 
     def step_wait(self) -> VecEnvStepReturn:
         observations, rewards, terminated, truncated, world_infos = self.worlds.step(self._actions)
+        if self._history is not None:
+            self._history.add(self._actions)
         self.steps += self.num_envs
         self._check_finite("observation", observations)
         self._check_finite("reward", rewards)
@@ -121,6 +128,7 @@ class CurriculumVecEnv(VecEnv):
                 infos[slot]["TimeLimit.truncated"] = bool(truncated[slot] and not terminated[slot])
                 infos[slot]["terminal_observation"] = _at(observations, slot)
             observations = self._reset_slots(dones)
+        self._observations = observations
         return observations, rewards.astype(np.float32), dones, infos
 
     def _finish_episode(self, slot: int, world_infos: dict[str, Any]) -> dict[str, Any]:
@@ -151,6 +159,49 @@ class CurriculumVecEnv(VecEnv):
                 f"finite, in task {self.curriculum.space.to_dict(assignment.task)} with seed "
                 f"{assignment.seed}"
             )
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything needed to go on in the middle of all episodes; what is played is the curriculum's.
+
+        Worlds that have a `state_dict` give their state. Of others the actions of the episodes under way are
+        kept, to be played again.
+        """
+        return {
+            "steps": self.steps,
+            "tasks": self._tasks.copy(),
+            "returns": self._returns.copy(),
+            "lengths": self._lengths.copy(),
+            "observations": _copy(self._observations),
+            "worlds": self._stateful().state_dict(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state that `state_dict` returned, once the curriculum has taken its own back.
+
+        Raises:
+            ValueError: If the worlds do not come out where they were when the actions are played again.
+        """
+        self.steps = state["steps"]
+        self._tasks, self._returns, self._lengths = (
+            state[name].copy() for name in ("tasks", "returns", "lengths")
+        )
+        self._observations = _copy(state["observations"])
+        self.reset_infos = [{"task": task} for task in self._tasks]
+        self._stateful().load_state_dict(state["worlds"])
+        if self._history is None:
+            return
+        seeds = [self.curriculum.playing(slot).seed for slot in range(self.num_envs)]
+        reached = self._history.play_again(self.worlds, self._tasks, seeds, self._lengths)
+        if not _equal(reached, self._observations):
+            raise ValueError(
+                "the worlds did not come out where they were when the actions of their episodes were played "
+                "again, so they cannot be resumed: what happens in an episode must depend on its task, its "
+                "seed and the actions alone (chiron-check finds out)"
+            )
+
+    def _stateful(self) -> Any:
+        """What knows the episodes under way: the worlds themselves, or what has been done in them."""
+        return self.worlds if self._history is None else self._history
 
     def close(self) -> None:
         self.worlds.close()
@@ -200,6 +251,18 @@ class CurriculumVecEnv(VecEnv):
             )
         found: Callable[..., Any] = getattr(self.worlds, method)
         return found
+
+
+def _copy(observations: Any) -> Any:
+    if isinstance(observations, dict):
+        return {key: part.copy() for key, part in observations.items()}
+    return observations.copy()
+
+
+def _equal(one: Any, other: Any) -> bool:
+    if isinstance(one, dict):
+        return all(np.array_equal(one[key], other[key]) for key in one)
+    return np.array_equal(one, other)
 
 
 def _at(observations: Any, slot: int) -> Any:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +49,14 @@ class SimulatedStudent(ABC):
     def competence_map(self) -> NDArray[np.float64]:
         """What it can do, in [0, 1], on a grid with one axis per parameter that matters."""
 
+    @abstractmethod
+    def state_dict(self) -> dict[str, Any]:
+        """Everything needed to go on exactly from here: nested dicts of JSON values and arrays."""
+
+    @abstractmethod
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state that `state_dict` returned."""
+
     def learn(
         self, curriculum: Curriculum, episodes: int, on_episode: Callable[[Episode], None] | None = None
     ) -> None:
@@ -55,10 +64,10 @@ class SimulatedStudent(ABC):
 
         Args:
             curriculum: Over this student's `task_space`.
-            episodes: How many to play.
+            episodes: How many the curriculum is to have seen in the end.
             on_episode: Called after each of them.
         """
-        for _ in range(episodes):
+        while curriculum.episodes < episodes:
             task = curriculum.next_task(0).task
             outcome = Outcome(self.play(task), 1, curriculum.episodes + 1, self.has_mastered(task))
             episode = curriculum.finish(0, outcome)

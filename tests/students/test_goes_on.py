@@ -1,0 +1,109 @@
+"""A curriculum and its worlds, put aside in the middle of all episodes and taken up again."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from envs import StumpTracks
+from envs.gymnasium_world import GymnasiumWorld
+from envs.task_space import TaskSpace
+from scripts.reproduction import composed
+from students import CurriculumVecEnv
+from teachers import ALPGMM, Curriculum
+from tests.conftest import CountdownWorld
+
+SLOTS = 5
+
+
+def cart_pole() -> gym.Env[Any, Any]:
+    config = composed(("env=cart_pole",))
+    assert config is not None
+    return GymnasiumWorld(**{key: value for key, value in config["env"].items() if key != "_target_"})
+
+
+WORLDS: dict[str, Any] = {
+    "countdown": CountdownWorld,
+    "CartPole": cart_pole,
+    "walkers stepped as one": StumpTracks,
+    "walkers one by one": partial(StumpTracks, engine="box2d"),
+}
+
+
+def build(make_world: Any, n_workers: int = 0) -> CurriculumVecEnv:
+    space: TaskSpace = make_world().task_space
+    return CurriculumVecEnv([make_world] * SLOTS, Curriculum(ALPGMM(space, seed=0), space, seed=1), n_workers)
+
+
+def play(vec_env: CurriculumVecEnv, actions: NDArray[Any]) -> list[NDArray[Any]]:
+    """What is seen and earned in some steps."""
+    seen = []
+    for action in actions:
+        observations, rewards, dones, _ = vec_env.step(action)
+        assert isinstance(observations, np.ndarray)
+        seen += [observations.copy(), rewards.copy(), dones.copy()]
+    return seen
+
+
+def random_actions(vec_env: CurriculumVecEnv, steps: int) -> NDArray[Any]:
+    vec_env.action_space.seed(3)
+    return np.array([[vec_env.action_space.sample() for _ in range(SLOTS)] for _ in range(steps)])
+
+
+@pytest.mark.parametrize("n_workers", [0, 2])
+@pytest.mark.parametrize("make_world", WORLDS.values(), ids=WORLDS.keys())
+def test_goes_on_in_the_middle_of_all_episodes(make_world: Any, n_workers: int) -> None:
+    vec_env = build(make_world, n_workers)
+    actions = random_actions(vec_env, 150)
+    vec_env.reset()
+    play(vec_env, actions[:97])
+    curriculum, worlds = vec_env.curriculum.state_dict(), vec_env.state_dict()
+    expected = play(vec_env, actions[97:])
+    vec_env.close()
+
+    again = build(make_world, n_workers)
+    again.curriculum.load_state_dict(curriculum)
+    again.load_state_dict(worlds)
+    found = play(again, actions[97:])
+    assert again.steps == vec_env.steps
+    again.close()
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert again.curriculum.episodes == vec_env.curriculum.episodes
+
+
+def test_only_the_episodes_under_way_are_remembered() -> None:
+    vec_env = build(CountdownWorld)
+    vec_env.reset()
+    play(vec_env, np.zeros((500, SLOTS, 1)))
+    assert len(vec_env.state_dict()["worlds"]["actions"]) <= 60  # the longest episode has 30 steps
+
+
+class Restless(CountdownWorld):
+    """Shows something else at every reset."""
+
+    count = 0.0
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Any, dict[str, Any]]:
+        _, info = super().reset(seed=seed, options=options)
+        Restless.count += 1
+        self._observation[2] = Restless.count
+        return self._observation, info
+
+
+def test_worlds_that_cannot_be_played_again_are_found_out() -> None:
+    vec_env = build(Restless)
+    vec_env.reset()
+    play(vec_env, np.zeros((10, SLOTS, 1)))
+    curriculum, worlds = vec_env.curriculum.state_dict(), vec_env.state_dict()
+    again = build(Restless)
+    again.curriculum.load_state_dict(curriculum)
+    with pytest.raises(ValueError, match="must depend on its task, its seed and the actions alone"):
+        again.load_state_dict(worlds)
