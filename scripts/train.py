@@ -102,13 +102,13 @@ def _do_job(config: DictConfig, hydra_config: Any) -> float | None:
     if multiprocessing.get_start_method(allow_none=True) == "loky":
         # joblib's own, which a process that a job spawns for its worlds would not know.
         multiprocessing.set_start_method("spawn", force=True)
+    is_alone = hydra_config.runtime.choices.launcher == "serial"
     try:
         job = Job(config, hydra_config)
         label = job.label
         summary = job.finished_summary()
         if summary is None:
             say("training")
-            is_alone = hydra_config.runtime.choices.launcher == "serial"
             display = ProgressDisplay(console, job.config["total_steps"], "" if is_alone else label)
             summary = _execute(job, None, display)
             say(f"finished, {result_line(summary)}")
@@ -116,6 +116,8 @@ def _do_job(config: DictConfig, hydra_config: Any) -> float | None:
             say(f"had been finished, {result_line(summary)}")
     except KeyboardInterrupt:
         say("interrupted")
+        if is_alone:
+            raise
         stop_signals.give_back_to_slurm()
         return None
     except Exception as error:
