@@ -52,9 +52,12 @@ def main() -> None:
     except Exception as error:
         if CheckJobs.sweep is None and not isinstance(error, _OURS):
             raise
-        # What a job of a sweep raises stays in its directory: this is a launcher that could not go on.
-        print(f"chiron-train: {sentence_of(error)}", file=sys.stderr)
-        _end(CheckJobs.sweep, FAILED)
+        # What a job raises stays in its directory: this is a launcher that could not go on, for one because a
+        # signal ended what worked for it.
+        stopped = stop_signals.is_asked_to_stop()
+        if not stopped:
+            print(f"chiron-train: {sentence_of(error)}", file=sys.stderr)
+            _end(CheckJobs.sweep, FAILED)
     finally:
         sys.argv[1:] = arguments
     _end(CheckJobs.sweep, INTERRUPTED if stopped else 0)
