@@ -118,5 +118,15 @@ def per_env(steps: int, n_envs: int) -> int:
     return max(1, steps // max(1, n_envs))
 
 
+def workers_per_job(n_jobs: int) -> int:
+    """Which `n_workers` lets `n_jobs` jobs, as joblib counts them, share this machine's cores."""
+    # Imported here: only parallel sweeps pay for it.
+    from joblib import cpu_count, effective_n_jobs
+
+    cores = cpu_count() // effective_n_jobs(n_jobs)
+    return cores if cores > 1 else 0
+
+
 ConfigStore.instance().store("schema", RunConfig)
 OmegaConf.register_new_resolver("per_env", per_env, replace=True)
+OmegaConf.register_new_resolver("workers_per_job", workers_per_job, replace=True)

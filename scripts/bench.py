@@ -12,11 +12,14 @@ from pathlib import Path
 from rich.console import Console
 
 from scripts import (
+    bench_checkpoints,
     bench_comparison,
     bench_envs,
     bench_gpu,
+    bench_kills,
     bench_run,
     bench_students,
+    bench_sweep,
     bench_teachers,
     bench_vector,
 )
@@ -28,12 +31,16 @@ PARTS = {
     "teachers": bench_teachers.benchmark,
     "run": bench_run.benchmark,
     "comparison": bench_comparison.benchmark,
+    "sweep": bench_sweep.benchmark,
+    "checkpoints": bench_checkpoints.benchmark,
+    "kills": bench_kills.benchmark,
     "gpu": bench_gpu.benchmark,
 }
 _NEEDS_GPU = "gpu"
 _LENGTHS = {
     "rounds": (9, 3, "how often what is compared is timed in turn"),
     "steps": (98_304, 32_768, "decisions of each run of the main job"),
+    "kills": (50, 5, "how often runs of each kind are killed"),
     "episodes": (1_000_000, 100_000, "length of the teachers' long run"),
 }
 """By option: its default, what `--quick` makes of it, and what it is."""

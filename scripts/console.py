@@ -22,14 +22,15 @@ _RECENT_EPISODES = 100
 class ProgressDisplay:
     """A bar with steps per second, time left, recent return and percentage mastered.
 
-    Where the output is no terminal, only the lines about evaluations are printed.
+    Where the output is no terminal, or several runs share it, only the lines about evaluations are printed.
 
     Args:
         console: Where to show it.
         total_steps: Steps of the whole run.
+        label: Which run it is, where several share the console.
     """
 
-    def __init__(self, console: Console, total_steps: int) -> None:
+    def __init__(self, console: Console, total_steps: int, label: str = "") -> None:
         self._progress = Progress(
             BarColumn(bar_width=24),
             TaskProgressColumn(),
@@ -39,9 +40,10 @@ class ProgressDisplay:
             TextColumn("left"),
             TimeRemainingColumn(),
             console=console,
-            disable=not console.is_terminal,
+            disable=bool(label) or not console.is_terminal,
         )
         self._console = console
+        self._prefix = f"{label}: " if label else ""
         self._bar = self._progress.add_task(
             "learning", total=total_steps, speed=0.0, recent=float("nan"), mastered="–"
         )
@@ -67,8 +69,8 @@ class ProgressDisplay:
 
     def hear_resume(self, step: int, notices: Sequence[str]) -> None:
         for notice in notices:
-            self._console.print(f"[bold yellow]Note:[/] {notice}", highlight=False)
-        self._console.print(f"Going on from the checkpoint at {step:,} steps.", highlight=False)
+            self._console.print(f"{self._prefix}[bold yellow]Note:[/] {notice}", highlight=False)
+        self._console.print(f"{self._prefix}Going on from the checkpoint at {step:,} steps.", highlight=False)
         self._shown_steps = step
         self._progress.update(self._bar, completed=step)
 
@@ -78,8 +80,9 @@ class ProgressDisplay:
     def hear_evaluation(self, step: int, mastered_percent: float, return_mean: float) -> None:
         self._progress.update(self._bar, completed=step, mastered=f"{mastered_percent:.0f}%")
         self._console.print(
-            f"[bold]{step:>10,}[/] steps: [bold]{mastered_percent:3.0f}%[/] of the test tasks mastered, "
-            f"mean return {return_mean:.1f}",
+            f"{self._prefix}[bold]{step:>10,}[/] steps: [bold]{mastered_percent:3.0f}%[/] of the test tasks "
+            f"mastered, mean return {return_mean:.1f}",
+            soft_wrap=bool(self._prefix),
             highlight=False,
         )
 
@@ -90,13 +93,12 @@ def print_summary(console: Console, directory: RunDirectory, study: Path, summar
     table = Table(title=" · ".join([*names, f"seed {summary['seed']}"]))
     for heading in ("mastered", "return", "steps", "episodes", "time", "steps/s", "status"):
         table.add_column(heading, justify="right", no_wrap=True)
-    minutes, seconds = divmod(round(summary["wall_seconds"]), 60)
     table.add_row(
         _shown(summary["mastered_percent"], "{:.0f}%"),
         _shown(summary["return_mean"], "{:.1f}"),
         f"{summary['steps']:,}",
         f"{summary['episodes']:,}",
-        f"{minutes}:{seconds:02d}",
+        _clock(summary["wall_seconds"]),
         f"{summary['steps_per_second']:,.0f}",
         summary["status"],
     )
@@ -104,6 +106,17 @@ def print_summary(console: Console, directory: RunDirectory, study: Path, summar
     if directory.figure.exists():
         console.print(f"Figure:       {directory.figure}", soft_wrap=True, highlight=False)
     console.print(f"TensorBoard:  tensorboard --logdir '{study}'", soft_wrap=True, highlight=False)
+
+
+def result_line(summary: dict[str, Any]) -> str:
+    """The result of a run in a few words."""
+    mastered = _shown(summary["mastered_percent"], "{:.0f}%")
+    return f"{mastered} mastered, {summary['steps']:,} steps in {_clock(summary['wall_seconds'])}"
+
+
+def _clock(wall_seconds: float) -> str:
+    minutes, seconds = divmod(round(wall_seconds), 60)
+    return f"{minutes}:{seconds:02d}"
 
 
 def _shown(value: float | None, form: str) -> str:

@@ -2,18 +2,43 @@
 
 from __future__ import annotations
 
-import os
+import tempfile
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from omegaconf import DictConfig, OmegaConf
 
+from conf.schema import check_ranges
 from evaluation.run_directory import RunDirectory
+from evaluation.run_lock import holder, is_held
+from scripts.job_status import read_status
 from scripts.run import Run
 from scripts.run_path import run_path
 from scripts.simulated_run import SimulatedRun
 from scripts.training_run import TrainingRun
+
+_NO_DIFFERENCE = ("results", "n_workers", "checkpoint.")
+"""How keys begin that say where and how a job runs, which may change before it goes on: folders get moved."""
+
+
+@dataclass(frozen=True)
+class JobState:
+    """How far a job has come.
+
+    Attributes:
+        kind: refused (its directory holds another run), running (in another process), finished, failed (the
+            last time), or open.
+        step: Steps of the checkpoint it would go on from; None if it would begin anew.
+        note: Why it is refused or failed; who runs it.
+        summary: What it left, if finished.
+    """
+
+    kind: Literal["refused", "running", "finished", "failed", "open"]
+    step: int | None = None
+    note: str = ""
+    summary: dict[str, Any] | None = None
 
 
 class Job:
@@ -21,7 +46,7 @@ class Job:
 
     Args:
         config: The composed configuration, with or without its `hydra` node.
-        hydra: Its `hydra` node: what was chosen in each group, and the overrides.
+        hydra: Its `hydra` node: what was chosen in each group, the overrides, and the folder of the command.
 
     Raises:
         omegaconf.errors.OmegaConfBaseException: If a mandatory value is missing.
@@ -29,6 +54,7 @@ class Job:
     Attributes:
         config: The resolved configuration as plain Python.
         names: What the config calls its env, teacher and student.
+        overrides: All overrides of the command line, as `key=value`.
         study: The folder of all runs of its study.
         directory: Where the run leaves its files.
     """
@@ -40,9 +66,18 @@ class Job:
         self.config: dict[str, Any] = {str(key): value for key, value in resolved.items()}
         choices = hydra.runtime.choices
         self.names = {group: str(choices[group]) for group in ("env", "teacher", "student")}
+        self.overrides = list(hydra.overrides.task)
         self.study = Path(self.config["results"], self.config["study"])
-        path = run_path(self.study, self.names, self.config["seed"], list(hydra.overrides.task))
+        # A launcher may put its jobs into a folder other than the command's.
+        if Path(hydra.runtime.cwd) != Path.cwd():
+            self.study = Path(hydra.runtime.cwd, self.study)
+        path = run_path(self.study, self.names, self.config["seed"], self.overrides)
         self.directory = RunDirectory(path)
+
+    @property
+    def label(self) -> str:
+        """Which job of its study it is: the path of its directory there."""
+        return str(self.directory.path.relative_to(self.study))
 
     def finished_summary(self) -> dict[str, Any] | None:
         """What the very same job left when it was run before, or None if it has yet to finish.
@@ -53,9 +88,12 @@ class Job:
         stored = self.directory.read_config()
         if stored is None:
             return None
-        # Where results lie is no part of what was run: folders get moved.
-        mine, theirs = (dict(_leaves({**c, "results": None})) for c in (self.config, stored))
-        differing = sorted(key for key in mine | theirs if mine.get(key) != theirs.get(key))
+        mine, theirs = (dict(_leaves(config)) for config in (self.config, stored))
+        differing = sorted(
+            key
+            for key in mine | theirs
+            if mine.get(key) != theirs.get(key) and not key.startswith(_NO_DIFFERENCE)
+        )
         if differing:
             listed = ", ".join(f"{k}={mine.get(k)} (there: {theirs.get(k)})" for k in differing)
             raise ValueError(
@@ -64,6 +102,22 @@ class Job:
             )
         summary = self.directory.read_summary()
         return summary if summary is not None and summary["status"] == "finished" else None
+
+    def state(self) -> JobState:
+        """How far the job has come, without doing anything about it."""
+        try:
+            summary = self.finished_summary()
+        except ValueError as error:
+            return JobState("refused", note=str(error))
+        if summary is not None:
+            return JobState("finished", summary=summary)
+        step = self.directory.checkpointed_step()
+        if is_held(self.directory.lock):
+            return JobState("running", step, holder(self.directory.lock) or "")
+        status = read_status(self.directory)
+        if status.get("status") == "failed":
+            return JobState("failed", step, status["error"])
+        return JobState("open", step)
 
     def build(self) -> Run:
         """Make the run, which checks everything about it and writes nothing.
@@ -74,23 +128,38 @@ class Job:
         self._require_place()
         return _run_of(self.config)(self.config, self.names)
 
-    def check(self) -> None:
+    def check(self, elsewhere: bool = False, build: bool = True) -> None:
         """Make sure that the job has been done or can be.
+
+        Args:
+            elsewhere: Whether another machine will run it, which may have a GPU where this one has none.
+            build: Whether to build it; False, if one that differs in the seed alone has been built.
 
         Raises:
             ValueError: If it cannot be run.
         """
-        if self.finished_summary() is None:
-            self._require_place()
-            _run_of(self.config)({**self.config, "n_workers": 0}, self.names)
+        if self.finished_summary() is not None:
+            return
+        self._require_place()
+        check_ranges(self.config)
+        if not build:
+            return
+        config = {**self.config, "n_workers": 0}
+        if elsewhere and str(config["device"]).startswith("cuda"):
+            config["device"] = "cpu"
+        _run_of(config)(config, self.names)
 
     def _require_place(self) -> None:
         path = self.directory.path
         existing = next(parent for parent in (path, *path.absolute().parents) if parent.exists())
-        if not existing.is_dir() or not os.access(existing, os.W_OK):
+        try:
+            # Only trying tells: permissions say nothing of full, foreign or read-only file systems.
+            tempfile.TemporaryFile(dir=existing).close()
+        except OSError as error:
             raise ValueError(
-                f"results={self.config['results']}: {existing} is no folder that can be written to"
-            )
+                f"results={self.config['results']}: {existing} is no folder that can be written to: "
+                f"{error.strerror}"
+            ) from error
 
 
 def _run_of(config: Mapping[str, Any]) -> type[Run]:

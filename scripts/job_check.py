@@ -1,35 +1,97 @@
-"""Checking every job of a sweep before the first one starts."""
+"""Before the first job of a sweep starts: every job is checked, and what there is to do is said."""
 
 from __future__ import annotations
 
-from typing import Any
+import shutil
+import sys
+from pathlib import Path
+from typing import Any, ClassVar
 
+import gymnasium as gym
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-from hydra.core.global_hydra import GlobalHydra
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
+from rich.console import Console
 
-from scripts.job import Job
+from scripts import stop_signals
 from scripts.refusal import refuse
+from scripts.sweep import Sweep
+
+_ELSEWHERE = ("slurm", "ray")
+"""Launchers whose jobs may run on other machines."""
 
 
 class CheckJobs(Callback):
-    """Builds each job of a sweep, so that a bad one is refused now and not after hours."""
+    """Builds each job of a sweep, so that a bad one is refused now and not after hours.
+
+    Args:
+        dry_run: Whether to print the table of jobs and leave.
+    """
+
+    sweep: ClassVar[Sweep | None] = None
+    """What this process has started, if it is a sweep."""
+
+    def __init__(self, dry_run: bool = False) -> None:
+        self._dry_run = dry_run
+
+    def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
+        if self._dry_run:
+            self._prepare(config)
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        sweeper = config.hydra.sweeper
-        if not sweeper._target_.endswith(BasicSweeper.__name__):
-            return
-        loader = GlobalHydra.instance().config_loader()
-        given = [f"{key}={value}" for key, value in (sweeper.params or {}).items()]
-        given += config.hydra.overrides.task
+        if config.hydra.sweeper._target_.endswith(BasicSweeper.__name__):
+            CheckJobs.sweep = self._prepare(config)
+        elif self._dry_run:
+            refuse(ValueError("--dry-run cannot tell the jobs of a sweeper other than Hydra's own"))
+
+    def _prepare(self, config: DictConfig) -> Sweep:
+        console = Console()
         try:
-            parsed = OverridesParser.create(config_loader=loader).parse_overrides(given)
-            for overrides in BasicSweeper.split_arguments(parsed, None)[0]:
-                composed = loader.load_sweep_config(config, overrides)
-                Job(composed, composed.hydra).check()
+            sweep = Sweep(config, sys.argv[1:])
+            if sweep.launcher == "slurm":
+                _require_slurm()
+            built: set[str] = set()
+            for job in sweep.jobs:
+                but_for_the_seed = repr({**job.config, "seed": None})
+                job.check(sweep.launcher in _ELSEWHERE, build=but_for_the_seed not in built)
+                built.add(but_for_the_seed)
         except (ValueError, HydraException, OmegaConfBaseException) as error:
             refuse(error)
+        states = sweep.states()
+        if self._dry_run:
+            sweep.print_table(console, states)
+            sys.exit(0)
+        console.print(sweep.digest(states), highlight=False)
+        is_batched = any(job.config["env"].get("engine") == "batched" for job in sweep.jobs)
+        if sweep.launcher != "serial" and is_batched and any(s.kind != "finished" for s in states):
+            _compile_engine()
+        if sweep.launcher == "joblib":
+            stop_signals.forward_to_children()
+        if sweep.launcher == "slurm":
+            # Imported here: other sweeps do without it.
+            from scripts.slurm_jobs import wait_with_squeue
+
+            wait_with_squeue()
+            folder = Path(str(config.hydra.sweep.dir), ".slurm")
+            console.print(
+                f"Waiting for Slurm; what jobs print is in {folder}", soft_wrap=True, highlight=False
+            )
+        return sweep
+
+
+def _require_slurm() -> None:
+    for program in ("sbatch", "srun", "squeue"):
+        if shutil.which(program) is None:
+            raise ValueError(
+                f"launcher=slurm needs Slurm's {program}, which is not on the PATH: start the sweep on "
+                "a machine that jobs are submitted from"
+            )
+
+
+def _compile_engine() -> None:
+    """Compile the batched engine, so that jobs which start together find it in Numba's cache."""
+    worlds = gym.make_vec("chiron/StumpTracks-v0", num_envs=1, vectorization_mode="vector_entry_point")
+    worlds.reset(seed=0)
+    worlds.close()

@@ -11,6 +11,8 @@ from pathlib import Path
 _NAMED_BY_PATH = {"env", "teacher", "student", "seed", "study", "results"}
 _PRESETS = {"experiment", "debug"}
 """Groups whose choices name a study of their own, and so are named by the path unless the user renames it."""
+_HOW = ("launcher", "checkpoint.")
+"""How overrides begin that say how a run is done, and not what is run."""
 _LONGEST_LEVEL = 120
 
 
@@ -36,7 +38,7 @@ def override_level(overrides: Sequence[str]) -> str:
     """
     pairs = [override.lstrip("+~").partition("=")[::2] for override in overrides]
     named = _NAMED_BY_PATH if any(key == "study" for key, _ in pairs) else _NAMED_BY_PATH | _PRESETS
-    others = sorted((key, value) for key, value in pairs if key not in named)
+    others = sorted((key, value) for key, value in pairs if key not in named and not key.startswith(_HOW))
     last_names = Counter(key.rpartition(".")[2] for key, _ in others)
     parts = []
     for key, value in others:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import sys
-import traceback
+from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
+from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
@@ -16,36 +18,59 @@ from rich.console import Console
 from envs.vector_workers import WorkerError
 from evaluation.checkpoints import CheckpointError
 from evaluation.run_lock import DirectoryBusyError
-from scripts.console import ProgressDisplay, print_summary
+from scripts import stop_signals
+from scripts.console import ProgressDisplay, print_summary, result_line
 from scripts.job import Job
+from scripts.job_check import CheckJobs
+from scripts.job_status import StatusKeeper, sentence_of
 from scripts.refusal import refuse
-from scripts.run import DiskError
+from scripts.run import DiskError, Run
+from scripts.sweep import Sweep
 from students.curriculum_vec_env import NotFiniteError
 
 FAILED, INTERRUPTED = 1, 130
-"""Exit codes: training broke down; stopped by Ctrl-C."""
+"""Exit codes: training broke down, or jobs of a sweep are not done; stopped by Ctrl-C or SIGTERM."""
+_OURS = (NotFiniteError, WorkerError, DiskError)
+"""What ends a run and is said in a sentence."""
+_DRY_RUN = "--dry-run"
 
 
 def main() -> None:
     """Run the command line."""
     # Without this, Hydra prints whatever it catches in its own way and exits with 1.
     os.environ["HYDRA_FULL_ERROR"] = "1"
+    CheckJobs.sweep = None
+    arguments, sys.argv[1:] = sys.argv[1:], _without_dry_run(sys.argv[1:])
     try:
-        _train()
+        with stop_signals.handled():
+            _train()
+            stopped = stop_signals.is_asked_to_stop()
     except (HydraException, OmegaConfBaseException, CheckpointError, DirectoryBusyError) as error:
         refuse(error)
-    except (NotFiniteError, WorkerError, DiskError) as error:
-        print(f"chiron-train: {error}", file=sys.stderr)
-        sys.exit(FAILED)
     except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
+        stopped = True
+    except Exception as error:
+        if CheckJobs.sweep is None and not isinstance(error, _OURS):
+            raise
+        # What a job raises stays in its directory: this is a launcher that could not go on, for one because a
+        # signal ended what worked for it.
+        stopped = stop_signals.is_asked_to_stop()
+        if not stopped:
+            print(f"chiron-train: {sentence_of(error)}", file=sys.stderr)
+            _end(CheckJobs.sweep, FAILED)
+    finally:
+        sys.argv[1:] = arguments
+    _end(CheckJobs.sweep, INTERRUPTED if stopped else 0)
 
 
 @hydra.main(version_base="1.3", config_path="pkg://conf", config_name="config")
 def _train(config: DictConfig) -> float | None:
     """Train what a composed configuration asks for; returns the final percentage mastered."""
+    hydra_config = HydraConfig.get()
+    if hydra_config.mode is RunMode.MULTIRUN:
+        return _do_job(config, hydra_config)
     try:
-        job = Job(config, HydraConfig.get())
+        job = Job(config, hydra_config)
         summary = job.finished_summary()
         run = None if summary is not None else job.build()
     except (ValueError, HydraException, OmegaConfBaseException) as error:
@@ -56,18 +81,94 @@ def _train(config: DictConfig) -> float | None:
         console.print("This run had been finished; its stored result:")
     else:
         console.print(f"Training in {job.directory.path}", soft_wrap=True, highlight=False)
+        progress = ProgressDisplay(console, job.config["total_steps"])
         try:
-            with ProgressDisplay(console, job.config["total_steps"]) as progress:
-                summary = run.execute(job.directory, progress)
+            summary = _execute(job, run, progress)
         except KeyboardInterrupt:
             console.print("Interrupted; what was logged so far is in the run's directory.")
-            raise
-        except Exception:
-            job.directory.log.write_text(traceback.format_exc())
             raise
     print_summary(console, job.directory, job.study, summary)
     mastered: float | None = summary["mastered_percent"]
     return mastered
+
+
+def _do_job(config: DictConfig, hydra_config: Any) -> float | None:
+    """Do one job of a sweep, whose failure is its own: the others must not hear of it."""
+    if stop_signals.is_asked_to_stop():
+        return None
+    console = Console()
+    label = " ".join(hydra_config.overrides.task)
+
+    def say(what: str) -> None:
+        console.print(f"{label}: {what}", soft_wrap=True, highlight=False, markup=False)
+
+    if multiprocessing.get_start_method(allow_none=True) == "loky":
+        # joblib's own, which a process that a job spawns for its worlds would not know.
+        multiprocessing.set_start_method("spawn", force=True)
+    is_alone = hydra_config.runtime.choices.launcher == "serial"
+    try:
+        job = Job(config, hydra_config)
+        label = job.label
+        summary = job.finished_summary()
+        if summary is None:
+            say("training")
+            display = ProgressDisplay(console, job.config["total_steps"], "" if is_alone else label)
+            summary = _execute(job, None, display)
+            say(f"finished, {result_line(summary)}")
+        else:
+            say(f"had been finished, {result_line(summary)}")
+    except KeyboardInterrupt:
+        say("interrupted")
+        if is_alone:
+            raise
+        stop_signals.give_back_to_slurm()
+        return None
+    except Exception as error:
+        say(f"failed: {sentence_of(error)}")
+        return None
+    mastered: float | None = summary["mastered_percent"]
+    return mastered
+
+
+def _execute(job: Job, run: Run | None, display: ProgressDisplay) -> dict[str, Any]:
+    status = StatusKeeper(job.directory, display)
+    try:
+        with stop_signals.stoppable(), display:
+            run = run or job.build()
+            summary = run.execute(job.directory, status)
+    except DirectoryBusyError:
+        raise
+    except KeyboardInterrupt:
+        status.end("interrupted")
+        raise
+    except Exception as error:
+        status.end("failed", error)
+        raise
+    status.end("finished")
+    return summary
+
+
+def _end(sweep: Sweep | None, code: int) -> None:
+    """Print what came of a sweep, and leave with an exit code that says whether all is done."""
+    if sweep is not None:
+        states = sweep.states()
+        sweep.print_end(Console(), states)
+        if code == INTERRUPTED:
+            print("Interrupted; the same command goes on.")
+        elif any(state.kind != "finished" for state in states):
+            code = FAILED
+    if code:
+        sys.exit(code)
+
+
+def _without_dry_run(arguments: list[str]) -> list[str]:
+    """`--dry-run` as an override of Hydra's, put beside others, since flags must not part overrides."""
+    if _DRY_RUN not in arguments:
+        return arguments
+    rest = [argument for argument in arguments if argument != _DRY_RUN]
+    overrides = [n for n, argument in enumerate(rest) if "=" in argument and not argument.startswith("-")]
+    place = overrides[-1] + 1 if overrides else len(rest)
+    return [*rest[:place], "hydra.callbacks.check_jobs.dry_run=true", *rest[place:]]
 
 
 if __name__ == "__main__":

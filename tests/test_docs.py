@@ -104,7 +104,7 @@ def test_a_world_that_breaks_the_contract_is_told_so(folder: Path) -> None:
     assert broken.stderr.startswith("chiron-check: is_success must be in the info of the last step")
 
 
-@pytest.mark.parametrize("group", ["env", "teacher", "student", "experiment", "debug"])
+@pytest.mark.parametrize("group", ["env", "teacher", "student", "launcher", "experiment", "debug"])
 def test_the_readme_names_every_choice(group: str) -> None:
     (row,) = [line for line in README.splitlines() if line.startswith(f"| `{group}` |")]
     assert [name for name in names_in(group) if f"`{name}`" not in row] == []

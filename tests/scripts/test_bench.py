@@ -19,6 +19,7 @@ from scripts import (
     bench_run,
     bench_sac,
     bench_students,
+    bench_sweep,
     bench_teachers,
     bench_vector,
     reproduction,
@@ -257,3 +258,20 @@ def test_what_cannot_be_measured_is_refused(
     with pytest.raises(SystemExit):
         bench.main(arguments)
     assert message in capsys.readouterr().err
+
+
+def test_jobs_beside_each_other_are_measured_beside_jobs_in_turn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(bench_sweep, "_STEPS", {"box2d": 64})
+    monkeypatch.setattr(bench_sweep, "_SWEEP", ("-m", "debug=smoke", "env=cart_pole", "seed=0,1"))
+    timed = bench_sweep._timed
+    monkeypatch.setattr(bench_sweep, "_timed", lambda overrides: timed((overrides[0], *overrides[3:])))
+    bench.main(["sweep", "--rounds", "1", "--out", str(tmp_path)])
+    written = json.loads((tmp_path / "bench_sweep.json").read_text())
+    serial, joblib = written["sweeps"]
+    assert (serial["launcher"], joblib["launcher"]) == ("one after another", "joblib")
+    assert serial["times_serial"] == 1
+    assert joblib["times_serial"] == pytest.approx(serial["seconds"] / joblib["seconds"])
+    assert all(row["steps_per_second"] > 0 for row in written["sweeps"])
+    assert "joblib" in capsys.readouterr().out
