@@ -16,7 +16,7 @@ from evaluation.study import COMPONENTS, StudyRun
 
 _NO_DIFFERENCE = {
     *("seed", "study", "results", "n_workers", "threads", "device", "pictures", "films"),
-    "env.engine",
+    *("env.engine", "checkpoint.every_steps", "checkpoint.every_minutes"),
 }
 """Keys that say where and how something ran, and what the single run was called, but not what it was."""
 

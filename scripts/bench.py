@@ -16,6 +16,7 @@ from scripts import (
     bench_comparison,
     bench_envs,
     bench_gpu,
+    bench_gpu_engine,
     bench_kills,
     bench_run,
     bench_students,
@@ -35,8 +36,9 @@ PARTS = {
     "checkpoints": bench_checkpoints.benchmark,
     "kills": bench_kills.benchmark,
     "gpu": bench_gpu.benchmark,
+    "gpu_engine": bench_gpu_engine.benchmark,
 }
-_NEEDS_GPU = "gpu"
+_NEED_GPU = {"gpu", "gpu_engine"}
 _LENGTHS = {
     "rounds": (9, 3, "how often what is compared is timed in turn"),
     "steps": (98_304, 32_768, "decisions of each run of the main job"),
@@ -54,7 +56,7 @@ def main(arguments: list[str] | None = None) -> None:
         "parts",
         nargs="*",
         metavar="part",
-        help=f"what to measure: {', '.join(PARTS)}; or all but {_NEEDS_GPU}",
+        help=f"what to measure: {', '.join(PARTS)}; or all but {' and '.join(sorted(_NEED_GPU))}",
     )
     for name, (default, _, what) in _LENGTHS.items():
         parser.add_argument(f"--{name}", type=int, help=f"{what} (default: {default:,})")
@@ -77,7 +79,7 @@ def main(arguments: list[str] | None = None) -> None:
     console = Console()
     machine = describe_machine()
     console.print(" · ".join(f"{key} {value}" for key, value in machine.items()), highlight=False)
-    for part in options.parts or [part for part in PARTS if part != _NEEDS_GPU]:
+    for part in options.parts or [part for part in PARTS if part not in _NEED_GPU]:
         try:
             content = PARTS[part](console, options)
         except ValueError as error:

@@ -124,10 +124,3 @@ def _same_steps(ours: GpuWalkers, twin: BatchedWalkers, steps: int, rng: np.rand
         if not same:
             return step
     return steps
-
-
-if __name__ == "__main__":
-    try:
-        benchmark(Console(), argparse.Namespace())
-    except ValueError as error:
-        raise SystemExit(str(error)) from None
