@@ -9,7 +9,7 @@ train: $(INSTALLED)  ## the main job: ALP-GMM teaches PPO on Stump Tracks
 	$(BIN)/chiron-train
 
 test: $(INSTALLED)  ## all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 bench: $(INSTALLED)  ## how fast everything is here, in less than ten minutes; results/bench keeps the numbers
 	$(BIN)/chiron-bench --quick --out results/bench
