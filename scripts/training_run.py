@@ -31,6 +31,7 @@ from scripts.memory import require_batch_in_buffer, require_room_for_replay, req
 from scripts.run import Run, Watcher, require_class
 from students.curriculum_callback import CurriculumCallback
 from students.curriculum_vec_env import CurriculumVecEnv
+from students.forgetting import Forgetting
 from students.speed_callback import SpeedCallback
 from students.training_state import TrainingState
 
@@ -73,12 +74,12 @@ class TrainingRun(Run):
             spaces = self._vec_env.observation_space, self._vec_env.action_space
             require_room_for_replay(config["student"], *spaces)
             require_batch_in_buffer(config["student"], n_envs)
+            seed_of_student = int(seed.generate_state(1)[0])
             self.model = _build_algorithm(
-                config["student"],
-                self._vec_env,
-                seed=int(seed.generate_state(1)[0]),
-                device=self._device,
+                config["student"], self._vec_env, seed=seed_of_student, device=self._device
             )
+            forget_every = config["student"].get("forget_every")
+            self._forgetting = None if forget_every is None else Forgetting(forget_every, seed_of_student)
         evaluation = config["evaluation"]
         self._task_set = uniform_tasks(self.curriculum.space, evaluation["n_tasks"], evaluation["seed"])
         slots = evaluation_slots(len(self._task_set))
@@ -103,20 +104,21 @@ class TrainingRun(Run):
 
         every_steps = self.config["evaluation"]["every_steps"]
         testing = EvaluationCallback(self._test_worlds, self._task_set, every_steps, hear_evaluation)
-        self._stateful: dict[str, CurriculumCallback | EvaluationCallback] = {
+        self._stateful: dict[str, CurriculumCallback | EvaluationCallback | Forgetting] = {
             "curriculum": CurriculumCallback(self.curriculum, self._view.recent),
             "evaluation": testing,
         }
+        if self._forgetting is not None:
+            self._stateful["forgetting"] = self._forgetting
         model_state = None
         if self._stored is not None:
             model_state = self._stored["model"]
             for name, state in self._stored["callbacks"].items():
                 self._stateful[name].load_state_dict(state)
         callbacks: list[BaseCallback] = [
-            self._stateful["curriculum"],
+            *self._stateful.values(),
             _Advance(watcher),
             SpeedCallback(lambda: testing.seconds),
-            testing,
             _AtRolloutStart(checkpointer, model_state),
         ]
         left = self.config["total_steps"] - self.model.num_timesteps
@@ -194,7 +196,8 @@ def _task_space_of(world: gym.Env[Any, Any]) -> TaskSpace:
 def _build_algorithm(node: Mapping[str, Any], vec_env: VecEnv, seed: int, device: str) -> BaseAlgorithm:
     settings = dict(node)
     normalization = settings.pop("vec_normalize", None)
-    settings.pop("action_repeat", None)
+    for key in ("action_repeat", "forget_every"):
+        settings.pop(key, None)
     if normalization is not None:
         vec_env = VecNormalize(vec_env, **normalization)
     model: BaseAlgorithm = build(settings)(env=vec_env, seed=seed, device=device)

@@ -25,16 +25,22 @@ class FastPPO(PPO):
 
     _update: PPOUpdate | None = None
 
+    def _setup_model(self) -> None:
+        super()._setup_model()
+        self._update = None
+
     def collect_rollouts(
         self, env: VecEnv, callback: BaseCallback, rollout_buffer: RolloutBuffer, n_rollout_steps: int
     ) -> bool:
         if not self._can_be_written_out() or not isinstance(self.action_space, spaces.Box):
             return super().collect_rollouts(env, callback, rollout_buffer, n_rollout_steps)
-        self.policy.forward = PPOChoices(self.policy)  # type: ignore[method-assign, assignment]
+        # A callback may put another policy in its place meanwhile.
+        policy = self.policy
+        policy.forward = PPOChoices(policy)  # type: ignore[method-assign, assignment]
         try:
             return super().collect_rollouts(env, callback, rollout_buffer, n_rollout_steps)
         finally:
-            del self.policy.forward
+            del policy.forward
 
     def train(self) -> None:
         if not self._can_be_written_out():

@@ -71,6 +71,7 @@ STUDENTS = {
     "walkers one by one": [*PPO, "env=stump_tracks", "env.engine=box2d"],
     "worker processes": [*PPO, "n_workers=2"],
     "another teacher": [*PPO, "teacher=riac"],
+    "a student that forgets": [*PPO, "+student.forget_every=300"],
 }
 
 
