@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -69,7 +70,8 @@ class ProgressDisplay:
 
     def hear_resume(self, step: int, notices: Sequence[str]) -> None:
         for notice in notices:
-            self._console.print(f"{self._prefix}[bold yellow]Note:[/] {notice}", highlight=False)
+            note = f"{self._prefix}[bold yellow]Note:[/] {escape(notice)}"
+            self._console.print(note, highlight=False, soft_wrap=True)
         self._console.print(f"{self._prefix}Going on from the checkpoint at {step:,} steps.", highlight=False)
         self._shown_steps = step
         self._progress.update(self._bar, completed=step)

@@ -13,6 +13,7 @@ from typing import Any
 
 from envs.vector_workers import WorkerError
 from evaluation.run_directory import RunDirectory
+from evaluation.whole_files import replacing
 from scripts.run import DiskError, Watcher
 from students.curriculum_vec_env import NotFiniteError
 from teachers.curriculum import Episode
@@ -82,9 +83,8 @@ class StatusKeeper:
             "began": self._began,
             "ended": None if status == "running" else _now(),
         }
-        unfinished = self._directory.status.with_suffix(".tmp")
-        unfinished.write_text(json.dumps(content, indent=2) + "\n")
-        unfinished.replace(self._directory.status)
+        with replacing(self._directory.status) as file:
+            file.write_text(json.dumps(content, indent=2) + "\n")
 
 
 def read_status(directory: RunDirectory) -> dict[str, Any]:

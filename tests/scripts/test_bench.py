@@ -240,7 +240,7 @@ def test_a_ratio_is_that_of_the_same_rounds() -> None:
     ("arguments", "message"),
     [
         (["teachers", "--episodes", "10"], "--episodes=10 must be at least 20000"),
-        (["moons"], "'moons' must be one of envs, vector, students, teachers, run, comparison, gpu"),
+        (["moons"], f"'moons' must be one of {', '.join(bench.PARTS)}"),
         (["students", "--sbx-python", "/nowhere"], "--sbx-python=/nowhere is no interpreter"),
         (["students", "--sbx-python", "/bin/false"], "--sbx-python=/bin/false has no SBX that works"),
         pytest.param(
