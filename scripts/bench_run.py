@@ -27,6 +27,7 @@ from scripts.bench_timing import Timing
 from scripts.bench_worlds import STOCK, stock_vec_env
 from scripts.reproduction import composed
 from scripts.training_run import TrainingRun
+from students.ppo_choices import PPOChoices
 from teachers.curriculum import Episode
 
 _CHIRON = "Chiron"
@@ -165,7 +166,12 @@ def _run_chiron(
     # What is watched cannot be saved.
     vars(run)["_save"] = lambda directory: None
     evaluate = phases.watched(EVALUATION, EvaluationCallback._evaluate)
-    with tempfile.TemporaryDirectory() as folder, patch.object(EvaluationCallback, "_evaluate", evaluate):
+    choose = phases.watched("choosing actions", PPOChoices.__call__) if detailed else PPOChoices.__call__
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        patch.object(EvaluationCallback, "_evaluate", evaluate),
+        patch.object(PPOChoices, "__call__", choose),
+    ):
         run.execute(RunDirectory(Path(folder) / "run"), _Nobody())
     return run.steps
 
