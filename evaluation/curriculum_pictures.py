@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from evaluation.figures import STEPS, task_columns, title_of
 from evaluation.run_directory import RunDirectory
 from evaluation.snapshots import Snapshot, read_snapshots
+from evaluation.whole_files import replacing
 from teachers.focus import FocusBox, FocusGaussian
 
 _STILL_MOMENTS = 4
@@ -71,7 +72,8 @@ class _Film:
         for axes, moment in zip(figure.subplots(1, len(moments), squeeze=False)[0], moments, strict=True):
             self._draw(axes, moment)
         figure.suptitle(title_of(self._directory))
-        figure.savefig(self._directory.still, dpi=100)
+        with replacing(self._directory.still) as file:
+            figure.savefig(file, dpi=100)
 
     def draw_animation(self) -> None:
         figure = Figure(figsize=(5, 5.4), layout="constrained")
@@ -84,7 +86,8 @@ class _Film:
             return [axes]
 
         animation = FuncAnimation(figure, draw, frames=range(1, len(self._snapshots)))
-        animation.save(self._directory.animation, PillowWriter(fps=3), dpi=80)
+        with replacing(self._directory.animation) as file:
+            animation.save(file, PillowWriter(fps=3), dpi=80)
 
     def _draw(self, axes: Axes, moment: int) -> None:
         before, now = self._snapshots[moment - 1], self._snapshots[moment]
@@ -141,4 +144,5 @@ def _draw_pairs(directory: RunDirectory, episodes: pd.DataFrame, columns: list[s
         axes.set_axis_off()
     figure.colorbar(points, ax=panels.tolist(), label="training steps", format=STEPS)
     figure.suptitle(title_of(directory))
-    figure.savefig(directory.still, dpi=100)
+    with replacing(directory.still) as file:
+        figure.savefig(file, dpi=100)

@@ -11,6 +11,7 @@ from matplotlib.ticker import EngFormatter
 
 from envs.task_space import RESERVED_NAMES
 from evaluation.run_directory import RunDirectory
+from evaluation.whole_files import replacing
 
 STEPS = EngFormatter(sep="")
 """Writes 1500000 as 1.5M on an axis."""
@@ -61,7 +62,8 @@ def draw_curriculum(directory: RunDirectory) -> None:
     for panel in panels[panels_needed - 1 :]:
         panel.set_axis_off()
     figure.suptitle(title_of(directory))
-    figure.savefig(directory.figure, dpi=110)
+    with replacing(directory.figure) as file:
+        figure.savefig(file, dpi=110)
 
 
 def _draw_learning_curve(axes: Axes, directory: RunDirectory) -> None:
