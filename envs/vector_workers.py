@@ -31,7 +31,7 @@ _DONE, _FAILED = b"d", b"f"
 _NO_SEED = -1
 _STARTUP_SECONDS = 120.0
 _AWAKE_SECONDS = 0.0005
-"""How long workers wait for a message without falling asleep: a virtual core takes 0.1 to 0.3 ms to wake up."""
+"""How long workers await a message before they sleep; a virtual core takes 0.1 to 0.3 ms to wake up."""
 
 
 class WorkerError(RuntimeError):
