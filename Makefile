@@ -11,8 +11,8 @@ train: $(INSTALLED)  ## the main job: ALP-GMM teaches PPO on Stump Tracks
 test: $(INSTALLED)  ## all tests
 	$(BIN)/python -m pytest -n auto --dist loadfile
 
-bench: $(INSTALLED)  ## how fast everything is here, in less than ten minutes; results/bench keeps the numbers
-	$(BIN)/chiron-bench --quick --out results/bench
+bench: $(INSTALLED)  ## how fast everything is here, in about ten minutes; results/bench keeps the numbers
+	$(BIN)/chiron-bench envs vector students teachers run comparison --quick --out results/bench
 
 lint: $(INSTALLED)  ## style
 	$(BIN)/ruff format --check .
