@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from evaluation.whole_files import replacing
 from teachers.state_file import load_state, save_state
 
 _VERSION = 1
@@ -129,15 +130,10 @@ class Checkpoints:
         name = hashlib.sha256(piece.data).hexdigest()
         path = self._chunks / name
         if not path.exists():
-            beside = self._chunks / f".{name}.{os.getpid()}.part"
-            try:
-                with beside.open("wb") as file:
-                    file.write(piece.data)
-                    file.flush()
-                    os.fsync(file.fileno())
-                beside.replace(path)
-            finally:
-                beside.unlink(missing_ok=True)
+            with replacing(path) as beside, beside.open("wb") as file:
+                file.write(piece.data)
+                file.flush()
+                os.fsync(file.fileno())
         return name
 
     def _bring_back(self, value: Any) -> Any:

@@ -109,7 +109,7 @@ def read_run(path: Path) -> StudyRun:
     try:
         run = StudyRun(
             directory,
-            dict(_leaves(config)),
+            {k: json.dumps(v) if isinstance(v, list) else v for k, v in leaves(config)},
             {group: str(summary[group]) for group in COMPONENTS},
             summary["seed"],
             summary["steps"],
@@ -150,12 +150,18 @@ def _with_results(run: StudyRun) -> StudyRun:
     return replace(run, mastery=mastery, last=last)
 
 
-def _leaves(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def leaves(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted key and value of everything in a configuration that is no mapping itself.
+
+    Args:
+        node: The configuration.
+        prefix: What the keys begin with.
+    """
     for key, value in node.items():
         if isinstance(value, Mapping):
-            yield from _leaves(value, f"{prefix}{key}.")
+            yield from leaves(value, f"{prefix}{key}.")
         else:
-            yield f"{prefix}{key}", json.dumps(value) if isinstance(value, list) else value
+            yield f"{prefix}{key}", value
 
 
 def _first_line(error: Exception) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from conf.schema import check_ranges
 from evaluation.run_directory import RunDirectory
 from evaluation.run_lock import holder, is_held
+from evaluation.study import leaves
 from scripts.job_status import read_status
 from scripts.run import Run
 from scripts.run_path import run_path
@@ -88,7 +89,7 @@ class Job:
         stored = self.directory.read_config()
         if stored is None:
             return None
-        mine, theirs = (dict(_leaves(config)) for config in (self.config, stored))
+        mine, theirs = (dict(leaves(config)) for config in (self.config, stored))
         differing = sorted(
             key
             for key in mine | theirs
@@ -164,11 +165,3 @@ class Job:
 
 def _run_of(config: Mapping[str, Any]) -> type[Run]:
     return SimulatedRun if config["env"]["_target_"] is None else TrainingRun
-
-
-def _leaves(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in node.items():
-        if isinstance(value, Mapping):
-            yield from _leaves(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value

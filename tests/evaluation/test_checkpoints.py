@@ -157,6 +157,7 @@ class TestFullDisk:
         assert not faults
         np.testing.assert_array_equal(stored["large"], few["large"])
         assert not list(small_disk.rglob("*.part"))
+        assert not list(small_disk.rglob(".part-*"))
 
     def test_an_appended_file_stays(self, small_disk: Path) -> None:
         log = AppendFile(small_disk / "log.csv")
