@@ -1,8 +1,7 @@
 """Continuous collision: parts that would pass into the track are stopped where they touch it (b2World.cpp).
 
-Within a step, the first impact of any contact is found; the part is moved to it, pushed out of the track, its
-velocity solved against its contacts alone, and moved on for the rest of the step; and so on, until no impact
-is left.
+Within a step, the first impact of any contact is found; the part is moved to it, solved (`impact_solver`),
+and moved on for the rest of the step; and so on, until no impact is left.
 """
 
 from __future__ import annotations
@@ -10,33 +9,23 @@ from __future__ import annotations
 from numpy import float32
 
 from envs.batched.broad_phase import find_new_contacts, synchronize_fixture
-from envs.batched.contact_solver import init_contact, solve_contact_position, solve_contact_velocity
 from envs.batched.contacts import update_contact, wake
 from envs.batched.kernel import Number, Record, kernel
 from envs.batched.settings import (
     AABB_EXTENSION,
     EPSILON,
-    LINEAR_SLOP,
     MAX_SUB_STEPS,
     MAX_TOI_CONTACTS,
     ONE,
-    TIME_STEP,
-    TOI_BAUMGARTE,
-    TOI_POSITION_ITERATIONS,
-    VELOCITY_ITERATIONS,
     ZERO,
 )
-from envs.batched.solver import clear_row, integrate_position, pack_contact
 from envs.batched.time_of_impact import time_of_impact
 from envs.batched.transform import synchronize_transform
 
-_LEAST_SEPARATION = float32(-1.5) * LINEAR_SLOP
 _END = ONE - float32(10.0) * EPSILON
 """Impacts after this fraction of a step are left to the next."""
 
 
-_PERIOD = 6
-"""The longest period that is noticed when velocity iterations repeat themselves, of 1, 2, 3 and so on."""
 _EIGHTH = float32(0.125)
 _CLEAR = float32(0.02) - AABB_EXTENSION
 """Three times the distance that counts as touching, less what the fixture's box is larger than it."""
@@ -94,13 +83,12 @@ def _contact_toi(
     contact: Record,
     obstacles: Record,
     segments: Record,
-    track_alpha0: Number,
     scratch: Record,
 ) -> Number:
     """The fraction of the step at which a contact's part meets its fixture, 1 if it does not."""
     state = world.parts[contact.part]
-    if state.alpha0 < track_alpha0:
-        _advance_sweep(state, track_alpha0)
+    if state.alpha0 < world.track_alpha0:
+        _advance_sweep(state, world.track_alpha0)
     if contact.fixture < world.n_obstacles:
         clear = _stays_clear(state, body.parts[contact.part], obstacles[contact.fixture].box)
     else:
@@ -117,157 +105,98 @@ def _contact_toi(
 
 
 @kernel
-def _add_row(solver: Record, contact: Record, place: int) -> None:
-    row = solver.n_rows
-    clear_row(solver, row, contact.part)
-    pack_contact(solver, row, 0, place, contact.manifold)
-    # Impulses of the discrete step have been applied already.
-    solver.normal_impulse1[row, 0] = ZERO
-    solver.tangent_impulse1[row, 0] = ZERO
-    solver.normal_impulse2[row, 0] = ZERO
-    solver.tangent_impulse2[row, 0] = ZERO
-    solver.n_rows = row + 1
-
-
-@kernel
-def _save_velocities(solver: Record, b: int, scratch: Record) -> None:
-    """Remember all that a velocity iteration changes."""
-    saved = scratch.saved
-    saved[0], saved[1], saved[2] = solver.v_x[b, 0], solver.v_y[b, 0], solver.w[b, 0]
-    for row in range(solver.n_rows):
-        saved[4 * row + 3] = solver.normal_impulse1[row, 0]
-        saved[4 * row + 4] = solver.normal_impulse2[row, 0]
-        saved[4 * row + 5] = solver.tangent_impulse1[row, 0]
-        saved[4 * row + 6] = solver.tangent_impulse2[row, 0]
-
-
-@kernel
-def _same_velocities(solver: Record, b: int, scratch: Record) -> bool:
-    """Whether everything is as it was saved."""
-    saved = scratch.saved
-    if not (saved[0] == solver.v_x[b, 0] and saved[1] == solver.v_y[b, 0] and saved[2] == solver.w[b, 0]):
-        return False
-    for row in range(solver.n_rows):
-        if not (
-            saved[4 * row + 3] == solver.normal_impulse1[row, 0]
-            and saved[4 * row + 4] == solver.normal_impulse2[row, 0]
-            and saved[4 * row + 5] == solver.tangent_impulse1[row, 0]
-            and saved[4 * row + 6] == solver.tangent_impulse2[row, 0]
-        ):
-            return False
-    return True
-
-
-@kernel
-def _sub_step(solver: Record, body: Record, state: Record, b: int, h: Number, scratch: Record) -> None:
-    """Push a part out of the track, and move it on for the rest of the step (b2Island::SolveTOI)."""
-    solver.dt_ratio[0, 0] = ONE
-    solver.c_x[b, 0], solver.c_y[b, 0], solver.a[b, 0] = state.c_x, state.c_y, state.a
-    solver.v_x[b, 0], solver.v_y[b, 0], solver.w[b, 0] = state.v_x, state.v_y, state.w
-    for _ in range(TOI_POSITION_ITERATIONS):
-        separation = ZERO
-        for row in range(solver.n_rows):
-            separation = solve_contact_position(solver, body, row, TOI_BAUMGARTE, True, separation)
-        if separation >= _LEAST_SEPARATION:
-            break
-    state.c0_x, state.c0_y, state.a0 = solver.c_x[b, 0], solver.c_y[b, 0], solver.a[b, 0]
-    for row in range(solver.n_rows):
-        init_contact(solver, body, row)
-    # Most iterations come to repeat earlier ones exactly; then only the phase counts.
-    left = VELOCITY_ITERATIONS
-    while left > 0:
-        for row in range(solver.n_rows):
-            solve_contact_velocity(solver, body, row)
-        left -= 1
-        if left % _PERIOD == 0:
-            _save_velocities(solver, b, scratch)
-            saved = left
-        elif left < VELOCITY_ITERATIONS - _PERIOD and _same_velocities(solver, b, scratch):
-            left %= saved - left
-    integrate_position(solver, b, h)
-    state.c_x, state.c_y, state.a = solver.c_x[b, 0], solver.c_y[b, 0], solver.a[b, 0]
-    state.v_x, state.v_y, state.w = solver.v_x[b, 0], solver.v_y[b, 0], solver.w[b, 0]
-    synchronize_transform(state, body.parts[b])
-
-
-@kernel
-def solve_toi(
-    world: Record, body: Record, obstacles: Record, segments: Record, solver: Record, scratch: Record
-) -> None:
-    """Find impacts within the step and solve them, first things first (b2World::SolveTOI)."""
-    order = world.contact_order
+def begin_impacts(world: Record, body: Record) -> None:
+    """Forget the impacts of the last step."""
     for b in range(body.n_parts):
         world.parts[b].alpha0 = ZERO
     for i in range(world.contact_count):
-        contact = world.contacts[order[i]]
+        contact = world.contacts[world.contact_order[i]]
         contact.has_toi = 0
         contact.in_island = 0
         contact.toi_count = 0
         contact.toi = ONE
     # The track does not move, but Box2D keeps its time: parts that are behind it catch up.
-    track_alpha0 = ZERO
+    world.track_alpha0 = ZERO
 
-    while True:
-        first, min_alpha = -1, ONE
-        for i in range(world.contact_count - 1, -1, -1):
-            contact = world.contacts[order[i]]
-            if not contact.enabled or contact.toi_count > MAX_SUB_STEPS:
-                continue
-            if not contact.has_toi:
-                state = world.parts[contact.part]
-                if not state.awake:
-                    continue
-                if track_alpha0 < state.alpha0:
-                    track_alpha0 = state.alpha0
-                contact.toi = _contact_toi(world, body, contact, obstacles, segments, track_alpha0, scratch)
-                contact.has_toi = 1
-            if contact.toi < min_alpha:
-                first, min_alpha = i, contact.toi
-        if first < 0 or min_alpha > _END:
-            return
 
-        place = order[first]
+@kernel
+def _first_impact(world: Record, body: Record, obstacles: Record, segments: Record, scratch: Record) -> int:
+    """The place of the contact that comes first in what is left of the step, -1 if there is none."""
+    first, min_alpha = -1, ONE
+    for i in range(world.contact_count - 1, -1, -1):
+        place = world.contact_order[i]
         contact = world.contacts[place]
-        b = contact.part
-        state, part = world.parts[b], body.parts[b]
+        if not contact.enabled or contact.toi_count > MAX_SUB_STEPS:
+            continue
+        if not contact.has_toi:
+            state = world.parts[contact.part]
+            if not state.awake:
+                continue
+            if world.track_alpha0 < state.alpha0:
+                world.track_alpha0 = state.alpha0
+            contact.toi = _contact_toi(world, body, contact, obstacles, segments, scratch)
+            contact.has_toi = 1
+        if contact.toi < min_alpha:
+            first, min_alpha = place, contact.toi
+    return first if min_alpha <= _END else -1
+
+
+@kernel
+def find_impact(world: Record, body: Record, obstacles: Record, segments: Record, scratch: Record) -> bool:
+    """Move the part that meets the track first to where it does, and find what it touches there.
+
+    Returns:
+        Whether there is an impact left in this step: `impact_place` and `impact_alpha` say which and when.
+    """
+    while True:
+        place = _first_impact(world, body, obstacles, segments, scratch)
+        if place < 0:
+            return False
+        contact = world.contacts[place]
+        alpha = contact.toi
+        state, part = world.parts[contact.part], body.parts[contact.part]
         c0_x, c0_y, a0, alpha0 = state.c0_x, state.c0_y, state.a0, state.alpha0
         c_x, c_y, a = state.c_x, state.c_y, state.a
-        old_track_alpha0 = track_alpha0
-        _advance_sweep(state, min_alpha)
-        track_alpha0 = min_alpha
+        old_track_alpha0 = world.track_alpha0
+        _advance_sweep(state, alpha)
+        world.track_alpha0 = alpha
         state.c_x, state.c_y, state.a = state.c0_x, state.c0_y, state.a0
         synchronize_transform(state, part)
         update_contact(world, body, contact, obstacles, segments, scratch)
         contact.has_toi = 0
         contact.toi_count += 1
-        if not contact.touching:
-            contact.enabled = 0
-            state.c0_x, state.c0_y, state.a0, state.alpha0 = c0_x, c0_y, a0, alpha0
-            state.c_x, state.c_y, state.a = c_x, c_y, a
-            track_alpha0 = old_track_alpha0
-            synchronize_transform(state, part)
+        if contact.touching:
+            break
+        contact.enabled = 0
+        state.c0_x, state.c0_y, state.a0, state.alpha0 = c0_x, c0_y, a0, alpha0
+        state.c_x, state.c_y, state.a = c_x, c_y, a
+        world.track_alpha0 = old_track_alpha0
+        synchronize_transform(state, part)
+
+    wake(state)
+    contact.in_island = 1
+    touched = 1
+    for i in range(world.contact_count - 1, -1, -1):
+        other = world.contacts[world.contact_order[i]]
+        if other.part != contact.part or other.in_island or touched == MAX_TOI_CONTACTS:
             continue
+        update_contact(world, body, other, obstacles, segments, scratch)
+        if other.touching:
+            other.in_island = 1
+            touched += 1
+    world.impact_place = place
+    world.impact_alpha = alpha
+    return True
 
-        wake(state)
-        solver.n_rows = 0
-        contact.in_island = 1
-        _add_row(solver, contact, place)
-        for i in range(world.contact_count - 1, -1, -1):
-            if solver.n_rows == MAX_TOI_CONTACTS:
-                break
-            other = world.contacts[order[i]]
-            if other.part != b or other.in_island:
-                continue
-            update_contact(world, body, other, obstacles, segments, scratch)
-            if other.touching:
-                other.in_island = 1
-                _add_row(solver, other, order[i])
 
-        _sub_step(solver, body, state, b, (ONE - min_alpha) * TIME_STEP, scratch)
-        synchronize_fixture(state, part)
-        for i in range(world.contact_count):
-            other = world.contacts[order[i]]
-            if other.part == b:
-                other.has_toi = 0
-                other.in_island = 0
-        find_new_contacts(world, body, obstacles, segments)
+@kernel
+def end_impact(world: Record, body: Record, obstacles: Record, segments: Record) -> None:
+    """Find what the part may meet on its new way."""
+    b = world.contacts[world.impact_place].part
+    synchronize_fixture(world.parts[b], body.parts[b])
+    for i in range(world.contact_count):
+        other = world.contacts[world.contact_order[i]]
+        if other.part == b:
+            other.has_toi = 0
+            other.in_island = 0
+    find_new_contacts(world, body, obstacles, segments)

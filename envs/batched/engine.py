@@ -14,19 +14,23 @@ from typing import Any
 import numpy as np
 from numba.core.event import Listener, register
 
+from envs.batched.continuous import end_impact, find_impact
+from envs.batched.impact_solver import solve_impacts
 from envs.batched.kernel import Record, entry_point, kernel
 from envs.batched.layout import CHUNK, LANES, NO_ERROR, SCRATCH, solver_layout
 from envs.batched.settings import POSITION_ITERATIONS
 from envs.batched.shapes import set_part
 from envs.batched.solver import solve, solve_positions_further
 from envs.batched.walker import act, check_finite, judge, observe, start_episode
-from envs.batched.world import collide, finish_step, start_world
+from envs.batched.world import collide, settle, start_world
 
 _log = logging.getLogger(__name__)
 
 _CACHE_LINE = 64
 _FEWEST_LANES = 3
 """From how many worlds on lanes are faster than one world after another."""
+_FEWEST_IMPACTS = 3
+"""From how many impacts on lanes are faster than one after another."""
 _FIRST_POSITION_ITERATIONS = 4
 """After how many position iterations stragglers are gathered."""
 
@@ -57,6 +61,56 @@ class Scratch:
 
 
 @kernel
+def finish_step(
+    worlds: Record,
+    slots: Record,
+    body: Record,
+    obstacles: Record,
+    segments: Record,
+    lanes: Record,
+    single: Record,
+    small: Record,
+) -> None:
+    """What follows the discrete solution of a few blocks of worlds.
+
+    Every world looks for its next impact by itself; those of one and the same part are solved side by side.
+    """
+    meeting, block = small.meeting, small.block
+    count = len(slots)
+    for i in range(count):
+        slot = slots[i]
+        meeting[i] = slot
+        settle(worlds[slot], body, obstacles[slot], segments[slot])
+    while count > 0:
+        left = 0
+        for i in range(count):
+            slot = meeting[i]
+            if find_impact(worlds[slot], body, obstacles[slot], segments[slot], small):
+                meeting[left] = slot
+                left += 1
+        count = left
+        for b in range(body.n_parts):
+            n = 0
+            for i in range(count):
+                world = worlds[meeting[i]]
+                if world.contacts[world.impact_place].part == b:
+                    block[n] = meeting[i]
+                    n += 1
+                if n == LANES or (n > 0 and i == count - 1):
+                    if n < _FEWEST_IMPACTS:
+                        for k in range(n):
+                            solve_impacts(single, body, b, worlds, block[k : k + 1])
+                    else:
+                        solve_impacts(lanes, body, b, worlds, block[:n])
+                    n = 0
+        for i in range(count):
+            slot = meeting[i]
+            end_impact(worlds[slot], body, obstacles[slot], segments[slot])
+    for slot in slots:
+        check_finite(worlds[slot], body)
+
+
+@kernel
 def _advance(
     worlds: Record,
     slots: Record,
@@ -84,19 +138,17 @@ def _advance(
     waiting = 0
     for i in range(count):
         if not worlds[slots[i]].position_solved:
-            small.waiting[waiting] = slots[i]
+            small.block[waiting] = slots[i]
             waiting += 1
         if waiting > 0 and (waiting == LANES or i == count - 1):
             rest = POSITION_ITERATIONS - _FIRST_POSITION_ITERATIONS
             few = waiting < _FEWEST_LANES
-            if few or not solve_positions_further(lanes, body, worlds, small.waiting[:waiting], rest):
+            if few or not solve_positions_further(lanes, body, worlds, small.block[:waiting], rest):
                 for k in range(waiting):
-                    solve_positions_further(single, body, worlds, small.waiting[k : k + 1], rest)
+                    solve_positions_further(single, body, worlds, small.block[k : k + 1], rest)
             waiting = 0
 
-    for slot in slots:
-        finish_step(worlds[slot], body, obstacles[slot], segments[slot], single, small)
-        check_finite(worlds[slot], body)
+    finish_step(worlds, slots, body, obstacles, segments, lanes, single, small)
 
 
 @kernel

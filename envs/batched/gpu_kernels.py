@@ -19,13 +19,13 @@ import numpy as np
 from numba import cuda, from_dtype
 from numba.cuda.cudadrv import nvvm
 
-from envs.batched.engine import source_digest
+from envs.batched.engine import finish_step, source_digest
 from envs.batched.kernel import Record, kernel
 from envs.batched.layout import SCRATCH, solver_layout
 from envs.batched.settings import POSITION_ITERATIONS
 from envs.batched.solver import solve
-from envs.batched.walker import act, check_finite, judge, observe, start_episode
-from envs.batched.world import collide, finish_step, start_world
+from envs.batched.walker import act, judge, observe, start_episode
+from envs.batched.world import collide, start_world
 
 _log = logging.getLogger(__name__)
 
@@ -163,8 +163,9 @@ def _make_kernels(digest: str) -> Kernels:
         if slot >= 0:
             solver = cuda.local.array(1, _SOLVER)
             scratch = cuda.local.array(1, _SCRATCH)
-            finish_step(worlds[slot], body[0], obstacles[slot], segments[slot], solver[0], scratch[0])
-            check_finite(worlds[slot], body[0])
+            alone = cuda.local.array(1, _SLOT)
+            alone[0] = slot
+            finish_step(worlds, alone, body[0], obstacles, segments, solver[0], solver[0], scratch[0])
 
     @_on_device
     def tell_on_device(

@@ -219,6 +219,9 @@ WORLD: Any = np.dtype(
         ("error", "i4"),
         ("force_x", "f4"),  # on the hull, during the next step
         ("inv_dt0", "f4"),
+        ("track_alpha0", "f4"),  # the fraction of the step that the track has come to
+        ("impact_alpha", "f4"),  # the fraction of the step at which the last impact was
+        ("impact_place", "i4"),  # the place of its contact
         ("effort", "f8"),  # of the last action
         ("shaping", "f8"),
         ("episode_return", "f8"),
@@ -247,12 +250,13 @@ def solver_layout(lanes: int) -> Any:
             *rows("ex_x ey_x ez_x ey_y ez_y inv_det22 inv_det33 cross_x cross_y cross_z", MAX_PARTS),
             *rows("impulse_x impulse_y impulse_z motor_impulse motor_speed max_motor_impulse", MAX_PARTS),
             *rows("limit_state", MAX_PARTS),
-            *rows("dt_ratio force_x solved", 1),
+            *rows("dt_ratio force_x solved time_left", 1),
             *rows("face points solved_points normal_x normal_y local_normal_x local_normal_y", MAX_ROWS),
             *rows("local_point_x local_point_y point1_x point1_y point2_x point2_y", MAX_ROWS),
             *rows("r1_x r1_y r2_x r2_y normal_mass1 normal_mass2 tangent_mass1 tangent_mass2", MAX_ROWS),
             *rows("normal_impulse1 normal_impulse2 tangent_impulse1 tangent_impulse2", MAX_ROWS),
             *rows("k11 k12 k22 inv11 inv12 inv22", MAX_ROWS),
+            *rows("saved_normal1 saved_normal2 saved_tangent1 saved_tangent2", MAX_TOI_CONTACTS),
             ("row_contact", "i4", (MAX_ROWS, lanes)),  # the contact's place, -1 for none
             ("row_part", "i4", (MAX_ROWS,)),
             ("row_points", "i4", (MAX_ROWS,)),  # most points that any lane has there
@@ -281,9 +285,9 @@ SCRATCH: Any = np.dtype(
         ("simplex_weight", "f4", (3,)),
         ("simplex_a", "i4", (3,)),
         ("simplex_b", "i4", (3,)),
-        ("saved", "f4", (3 + 4 * MAX_TOI_CONTACTS,)),  # velocities and impulses of an earlier iteration
         ("playing", "i8", (CHUNK,)),  # slots whose episodes go on
-        ("waiting", "i8", (LANES,)),  # slots that need more position iterations
+        ("meeting", "i8", (CHUNK,)),  # slots with impacts left in their step
+        ("block", "i8", (LANES,)),  # slots that are solved side by side
         ("cache_count", "i4"),
         ("cache_metric", "f4"),
         ("cache_a", "i4", (3,)),

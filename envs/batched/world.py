@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from envs.batched.broad_phase import boxes_overlap, find_new_contacts, synchronize_fixture
 from envs.batched.contacts import remove_contact, update_contact
-from envs.batched.continuous import solve_toi
+from envs.batched.continuous import begin_impacts
 from envs.batched.kernel import Number, Record, kernel
 from envs.batched.lanes import rotation
 from envs.batched.layout import MAX_CONTACTS, NO_ERROR
@@ -105,14 +105,12 @@ def collide(world: Record, body: Record, obstacles: Record, segments: Record, sc
 
 
 @kernel
-def finish_step(
-    world: Record, body: Record, obstacles: Record, segments: Record, solver: Record, scratch: Record
-) -> None:
-    """What follows the discrete solution: sleep, new contacts, and impacts within the step."""
+def settle(world: Record, body: Record, obstacles: Record, segments: Record) -> None:
+    """What follows the discrete solution: sleep, new contacts, and a look out for impacts within the step."""
     fall_asleep(world, body)
     for b in range(body.n_parts):
         synchronize_fixture(world.parts[b], body.parts[b])
     find_new_contacts(world, body, obstacles, segments)
-    solve_toi(world, body, obstacles, segments, solver, scratch)
+    begin_impacts(world, body)
     world.inv_dt0 = _INV_DT
     world.force_x = ZERO
