@@ -27,7 +27,9 @@ from numpy.typing import DTypeLike, NDArray
 from envs.vector_loop import EnvFn, VectorLoop
 
 _MAKE, _STEP, _RESET, _CALL, _SET = b"m", b"s", b"r", b"c", b"a"
-_DONE, _FAILED = b"d", b"f"
+_DONE, _RESULT, _FAILED = b"d", b"o", b"f"
+_BARE = frozenset({_STEP, _DONE})
+"""Messages of a single byte; others go on with pickled content."""
 _NO_SEED = -1
 _STARTUP_SECONDS = 120.0
 _AWAKE_SECONDS = 0.0005
@@ -169,7 +171,7 @@ class VectorWorkers(VectorEnv[Any, Any, Any]):
         """Send workers a message each, let them work side by side, and return their answers."""
         for worker, message in messages.items():
             try:
-                self._pipes[worker].send_bytes(message)
+                _write_message(self._pipes[worker], message)
             except OSError:
                 self._report_death(worker)
         return [self._receive(worker, self._patience) for worker in messages]
@@ -179,7 +181,7 @@ class VectorWorkers(VectorEnv[Any, Any, Any]):
         try:
             if not self._pollers[worker].poll(1000 * patience):
                 raise WorkerError(f"{self._name(worker)} has not answered for {patience:g} s")
-            answer = pipe.recv_bytes()
+            answer = _read_message(pipe)
         except (EOFError, ConnectionResetError):
             self._report_death(worker)
         kind, content = answer[:1], answer[1:]
@@ -291,7 +293,7 @@ class _Share:
         try:
             arguments = pickle.loads(message[1:]) if len(message) > 1 else ()
             result = actions[message[:1]](*arguments)
-            return _DONE + pickle.dumps(result) if result else _DONE
+            return _RESULT + pickle.dumps(result) if result else _DONE
         except Exception:
             return _FAILED + pickle.dumps((self._slot, traceback.format_exc()))
 
@@ -352,13 +354,27 @@ def _work(pipe: Connection, batch: _SharedBatch, slots: list[int], makers: bytes
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the maker's to handle
     share = _Share(batch, slots)
     with suppress(EOFError, OSError):
-        pipe.send_bytes(share.attempt(_MAKE + makers))
+        _write_message(pipe, share.attempt(_MAKE + makers))
         poller = select.poll()
         poller.register(pipe.fileno(), select.POLLIN)
         while True:
             _stay_awake(poller)
-            pipe.send_bytes(share.attempt(pipe.recv_bytes()))
+            _write_message(pipe, share.attempt(_read_message(pipe)))
     share.close()
+
+
+def _write_message(pipe: Connection, message: bytes) -> None:
+    # A Connection gives even a single byte a header, and takes twice as long.
+    os.write(pipe.fileno(), message[:1])
+    if message not in _BARE:
+        pipe.send_bytes(message[1:])
+
+
+def _read_message(pipe: Connection) -> bytes:
+    kind = os.read(pipe.fileno(), 1)
+    if not kind:
+        raise EOFError
+    return kind if kind in _BARE else kind + pipe.recv_bytes()
 
 
 def _stay_awake(poller: select.poll) -> None:

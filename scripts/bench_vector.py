@@ -102,17 +102,22 @@ def _pole_rows(n_workers: int, rounds: int) -> list[dict[str, Any]]:
         for name in (_NONE, _UNSEEDED):
             bare = at_the_end.enter_context(closing(make_vector([_pole] * _POLES, n_workers)))
             contenders[name] = _taskless_player(bare, actions, is_seeded=name == _NONE)
+
+        def player(teacher: Teacher) -> Callable[[], int]:
+            vec_env = CurriculumVecEnv([_pole] * _POLES, Curriculum(teacher, space, seed=0), n_workers)
+            return _player(at_the_end.enter_context(closing(vec_env)), actions)
+
         watches = {}
         for name, kind in _TEACHERS.items():
+            contenders[name] = player(kind(space, seed=0))
+            # Watching takes time, so it is another one of the kind that is watched.
             teacher = kind(space, seed=0)
             watches[name] = watch = _WatchedTurns(teacher)
-            curriculum = Curriculum(teacher, space, seed=0)
-            vec_env = CurriculumVecEnv([_pole] * _POLES, curriculum, n_workers)
-            at_the_end.enter_context(closing(vec_env))
-            contenders[name] = watch.around(_player(vec_env, actions))
+            contenders[f"{name}, watched"] = watch.around(player(teacher))
         timings = time_in_turns(contenders, rounds, perf_counter if n_workers else process_time)
     rows = []
-    for name, timing in timings.items():
+    for name in (_NONE, _UNSEEDED, *_TEACHERS):
+        timing = timings[name]
         row = {"teacher": name, "n_workers": n_workers, "microseconds": 1e6 * timing.median}
         if name != _NONE:
             row |= timings[_NONE].times_faster_than(timing).as_row("times_none")

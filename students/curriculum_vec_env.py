@@ -79,7 +79,8 @@ class CurriculumVecEnv(VecEnv):
             curriculum.mastered_return = self._declared("mastered_return")
         self._tasks = np.tile(curriculum.space.default, (self.num_envs, 1))
         self._returns = np.zeros(self.num_envs)
-        self._lengths = np.zeros(self.num_envs, dtype=np.int64)
+        self._starts = [0] * self.num_envs
+        """What `steps` was when the slots' episodes began."""
         self._start_time = time.time()
         self._history = None if hasattr(worlds, "state_dict") else ActionHistory()
 
@@ -95,7 +96,7 @@ class CurriculumVecEnv(VecEnv):
             seeds[slot] = assignment.seed
             self.reset_infos[slot] = {"task": assignment.task}
             self._returns[slot] = 0.0
-            self._lengths[slot] = 0
+            self._starts[slot] = self.steps
         observations: VecEnvObs
         observations, _ = self.worlds.reset(
             seed=seeds,  # type: ignore[arg-type]  # one per slot, as Gymnasium's own vector envs take them
@@ -104,7 +105,7 @@ class CurriculumVecEnv(VecEnv):
         self._check_finite("observation", observations)
         self._observations = observations
         if self._history is not None:
-            self._history.forget_before(int(self._lengths.max()))
+            self._history.forget_before(self._length_since(min(self._starts)))
         return observations
 
     def step_async(self, actions: NDArray[Any]) -> None:
@@ -120,7 +121,6 @@ class CurriculumVecEnv(VecEnv):
         self._check_finite("observation", observations)
         self._check_finite("reward", rewards)
         self._returns += rewards
-        self._lengths += 1
 
         infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
         dones = terminated | truncated
@@ -139,7 +139,8 @@ class CurriculumVecEnv(VecEnv):
         success = None
         if reported is not None and reported[slot]:
             success = bool(world_infos["is_success"][slot])
-        outcome = Outcome(float(self._returns[slot]), int(self._lengths[slot]), self.steps, success)
+        length = self._length_since(self._starts[slot])
+        outcome = Outcome(float(self._returns[slot]), length, self.steps, success)
         task = self.curriculum.finish(slot, outcome).assignment.task
         elapsed = time.time() - self._start_time
         info: dict[str, Any] = {
@@ -149,6 +150,10 @@ class CurriculumVecEnv(VecEnv):
         if success is not None:
             info["is_success"] = success
         return info
+
+    def _length_since(self, start: int) -> int:
+        """Steps of an episode that began when `steps` was `start`."""
+        return (self.steps - start) // self.num_envs
 
     def _check_finite(self, what: str, values: Any) -> None:
         for part in values.values() if isinstance(values, dict) else (values,):
@@ -173,7 +178,7 @@ class CurriculumVecEnv(VecEnv):
             "steps": self.steps,
             "tasks": self._tasks.copy(),
             "returns": self._returns.copy(),
-            "lengths": self._lengths.copy(),
+            "lengths": np.array([self._length_since(start) for start in self._starts]),
             "observations": _copy(self._observations),
             "worlds": self._stateful().state_dict(),
         }
@@ -185,16 +190,15 @@ class CurriculumVecEnv(VecEnv):
             ValueError: If the worlds do not come out where they were when the actions are played again.
         """
         self.steps = state["steps"]
-        self._tasks, self._returns, self._lengths = (
-            state[name].copy() for name in ("tasks", "returns", "lengths")
-        )
+        self._tasks, self._returns = state["tasks"].copy(), state["returns"].copy()
+        self._starts = (self.steps - self.num_envs * state["lengths"]).tolist()
         self._observations = _copy(state["observations"])
         self.reset_infos = [{"task": task} for task in self._tasks]
         self._stateful().load_state_dict(state["worlds"])
         if self._history is None:
             return
         seeds = [self.curriculum.playing(slot).seed for slot in range(self.num_envs)]
-        reached = self._history.play_again(self.worlds, self._tasks, seeds, self._lengths)
+        reached = self._history.play_again(self.worlds, self._tasks, seeds, state["lengths"])
         if not _equal(reached, self._observations):
             raise ValueError(
                 "the worlds did not come out where they were when the actions of their episodes were played "
