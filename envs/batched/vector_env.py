@@ -33,8 +33,10 @@ _PROBLEMS = {
 
 _FIRST_STEP = 0
 """How many times an action is played in the step that a reset makes."""
-_PIECES_PER_THREAD = 4
-"""At least, so that a thread that wakes up late or has the harder worlds leaves others to others."""
+_PIECES_PER_THREAD = 2
+"""At least, so that whoever has the harder worlds leaves others to others."""
+_SMALLEST_PIECE = 2 * layout.LANES
+"""Sharing fewer takes as long as it saves, and a block alone has fewer stragglers to gather."""
 
 
 class EngineError(RuntimeError):
@@ -69,7 +71,7 @@ class BatchedWalkers(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArray
         for name, value in sizes.items():
             if value < 1:
                 raise ValueError(f"{name}={value} must be at least 1")
-        self._team = Team(min(n_threads, os.cpu_count() or 1, -(-num_envs // layout.LANES)))
+        self._team = Team(min(n_threads, os.cpu_count() or 1, -(-num_envs // _SMALLEST_PIECE)))
         self.action_repeat = action_repeat
         self.num_envs = num_envs
         self.world = world
@@ -297,8 +299,8 @@ class BatchedWalkers(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArray
         """What threads take at a time."""
         if self._team.size == 1:
             return [slots]
-        blocks = len(slots) // (_PIECES_PER_THREAD * self._team.size * layout.LANES)
-        size = min(max(blocks, 1) * layout.LANES, layout.CHUNK)
+        wanted = len(slots) // (_PIECES_PER_THREAD * self._team.size)
+        size = layout.CHUNK if wanted >= layout.CHUNK else _SMALLEST_PIECE
         return [slots[first : first + size] for first in range(0, len(slots), size)]
 
     def _make_room(self, obstacles: int, segments: int) -> None:
