@@ -202,6 +202,6 @@ def _world_table(steps: dict[str, Timing], resets: dict[str, Timing]) -> Table:
             f"{1e6 * timing.median:.0f} µs",
             f"{1 / timing.median:,.0f}",
             str(timing.times_faster_than(steps[_PEER])),
-            f"{1e3 * resets[name].median:.2f} ms",
+            f"{1e6 * resets[name].median:,.0f} µs",
         )
     return table

@@ -34,8 +34,8 @@ _OURS = {
     "CurriculumVecEnv, batched engine": (batched_stump_tracks, _WORKERS),
 }
 _TEACHERS: dict[str, type[Teacher]] = {"Random": Random, "ALP-GMM": ALPGMM}
-_NONE, _UNSEEDED = "none, fixed task", "none, episodes without seeds"
-"""Nobody chooses tasks; with and without a seed for every episode, by which it can be played again."""
+_NONE, _UNSEEDED = "none", "none, unseeded"
+"""Nobody chooses tasks, all are one; with and without a seed for every episode, to play it again by."""
 
 
 def benchmark(console: Console, options: argparse.Namespace) -> dict[str, Any]:
@@ -192,8 +192,10 @@ def _walker_table(rows: list[dict[str, Any]]) -> Table:
 
 
 def _pole_table(rows: list[dict[str, Any]]) -> Table:
-    table = Table(title=f"{_POLES} CartPoles, random actions: what a curriculum adds to a step")
-    for heading in ("worlds", "teacher", "a step", "added", "besides the teacher"):
+    table = Table(
+        title=f"{_POLES} CartPoles, random actions: what a curriculum adds to a step in a fixed task"
+    )
+    for heading in ("worlds", "teacher", "a step", "added", "besides teacher"):
         table.add_column(
             heading, justify="left" if heading in ("worlds", "teacher") else "right", no_wrap=True
         )
