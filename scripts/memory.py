@@ -108,6 +108,7 @@ def free_memory() -> int | None:
 def _bytes_of(make_world: Callable[[], gym.Env[Any, Any]]) -> int:
     """What one more world takes in Python and NumPy, which is a lower bound."""
     few = make_vector([make_world] * 2, 0)
+    few.reset(seed=0)  # what is loaded once, compiled code above all, is no world's
     tracemalloc.start()
     more = make_vector([make_world] * 10, 0)
     more.reset(seed=0)

@@ -24,8 +24,6 @@ from envs.batched.transform import synchronize_transform
 
 _END = ONE - float32(10.0) * EPSILON
 """Impacts after this fraction of a step are left to the next."""
-
-
 _EIGHTH = float32(0.125)
 _CLEAR = float32(0.02) - AABB_EXTENSION
 """Three times the distance that counts as touching, less what the fixture's box is larger than it."""

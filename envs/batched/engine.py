@@ -29,8 +29,6 @@ _log = logging.getLogger(__name__)
 _CACHE_LINE = 64
 _FEWEST_LANES = 3
 """From how many worlds on lanes are faster than one world after another."""
-_FEWEST_IMPACTS = 3
-"""From how many impacts on lanes are faster than one after another."""
 _FIRST_POSITION_ITERATIONS = 4
 """After how many position iterations stragglers are gathered."""
 
@@ -97,7 +95,7 @@ def finish_step(
                     block[n] = meeting[i]
                     n += 1
                 if n == LANES or (n > 0 and i == count - 1):
-                    if n < _FEWEST_IMPACTS:
+                    if n < _FEWEST_LANES:
                         for k in range(n):
                             solve_impacts(single, body, b, worlds, block[k : k + 1])
                     else:

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 from gymnasium import spaces
+from numpy.typing import NDArray
 
 from scripts import memory
 from scripts.memory import require_batch_in_buffer, require_room_for_replay, require_room_for_worlds
@@ -37,6 +38,22 @@ def test_more_worlds_than_fit_are_refused_with_how_many_would(monkeypatch: pytes
         ValueError, match=r"n_envs=20000 needs 2\d\d GB .* 100 GB are free: n_envs=9\d\d\d would fit"
     ):
         require_room_for_worlds(Heavy, 20_000)
+
+
+class Loading(CountdownWorld):
+    """Takes ten megabytes when the first of all is reset."""
+
+    loaded: ClassVar[list[NDArray[np.uint8]]] = []
+
+    def reset(self, **arguments: Any) -> tuple[Any, dict[str, Any]]:
+        if not self.loaded:
+            self.loaded.append(np.ones(10_000_000, dtype=np.uint8))
+        return super().reset(**arguments)
+
+
+def test_what_all_worlds_share_counts_for_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    have(monkeypatch, 10**9)
+    require_room_for_worlds(Loading, 10_000)
 
 
 def test_a_replay_buffer_that_does_not_fit_is_refused_with_what_would(
