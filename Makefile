@@ -8,8 +8,9 @@ INSTALLED := $(VENV)/installed
 train: $(INSTALLED)  ## the main job: ALP-GMM teaches PPO on Stump Tracks
 	$(BIN)/chiron-train
 
+# Tests run on all cores: threads of torch's own would wait for each other by spinning.
 test: $(INSTALLED)  ## all tests
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
 
 bench: $(INSTALLED)  ## how fast everything is here, in about ten minutes; results/bench keeps the numbers
 	$(BIN)/chiron-bench envs vector students teachers run comparison --quick --out results/bench

@@ -192,9 +192,7 @@ def _walker_table(rows: list[dict[str, Any]]) -> Table:
 
 
 def _pole_table(rows: list[dict[str, Any]]) -> Table:
-    table = Table(
-        title=f"{_POLES} CartPoles, random actions: what a curriculum adds to a step in a fixed task"
-    )
+    table = Table(title=f"{_POLES} CartPoles: what a curriculum adds to a step in one fixed task")
     for heading in ("worlds", "teacher", "a step", "added", "besides teacher"):
         table.add_column(
             heading, justify="left" if heading in ("worlds", "teacher") else "right", no_wrap=True
