@@ -168,6 +168,7 @@ class TestWhatARunLeaves:
         for step in shares[0]:
             assert sum(share[step] for share in shares) == pytest.approx(100, abs=0.01)
             assert all(0 <= share[step] <= 100 for share in shares)
+        assert all(max(share.values()) > 0 for share in shares[:2])
 
     def test_traits_for_tensorboards_table(self, finished: RunDirectory) -> None:
         events, config = Events(finished.path), finished.read_config()
