@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from envs.track import GROUND_LEVEL, LENGTH, START_PAD_STEPS, STEP, Polygons, Track
+from envs.track import GROUND_LEVEL, LENGTH, START_PAD_LENGTH, STEP, Polygons, Track
 from envs.track_layout import HEXAGON, MOST_NUMBERS, STUMP, STUMP_ROW, Numbers, hull, lay_out, places
 
 _SPREAD = 0.1
@@ -112,7 +112,7 @@ class StumpRow(Obstacle):
 def obstacle_track(
     rng: np.random.Generator, kinds: Sequence[Obstacle], spacing: float, roughness: float = 0.0
 ) -> Track:
-    """Lay out obstacles with equal gaps between them, from the start pad to the track's end.
+    """Lay out obstacles with equal gaps between them, from the start pad, a single edge, to the track's end.
 
     Args:
         rng: Draws the obstacles and the bumps.
@@ -122,22 +122,21 @@ def obstacle_track(
             velocity v becomes 0.8 v + 0.01 sign(level - y) + U(-roughness, roughness)/30, and y changes by
             v metres. 0 leaves the ground flat.
     """
-    start = START_PAD_STEPS * STEP
     gap = max(_SMALLEST_GAP, spacing)
-    most = math.ceil((LENGTH - start) / (min(kind.shortest for kind in kinds) + gap))
+    most = math.ceil((LENGTH - START_PAD_LENGTH) / (min(kind.shortest for kind in kinds) + gap))
     forms = np.array([kind.form for kind in kinds])
     kind_of = rng.integers(len(kinds), size=most) if len(kinds) > 1 else np.zeros(most, np.int64)
     numbers = np.empty((len(kinds), most, MOST_NUMBERS))
     for kind, specimens in zip(kinds, numbers, strict=True):
         drawn = kind.draw(rng, most)
         specimens[:, : drawn.shape[1]] = drawn
-    bounds = places(forms, kind_of, numbers, gap, STEP, start, LENGTH)
+    bounds = places(forms, kind_of, numbers, gap, STEP, START_PAD_LENGTH, LENGTH)
     if roughness:
         kicks = rng.uniform(-roughness, roughness, (len(bounds), math.ceil(gap / STEP)))
     else:
         kicks = np.zeros((len(bounds), 1))
     ground, corners, ends = lay_out(
-        forms, kind_of, numbers, bounds, gap, kicks * _PIXEL, START_PAD_STEPS, STEP, GROUND_LEVEL, _THINNEST
+        forms, kind_of, numbers, bounds, gap, kicks * _PIXEL, START_PAD_LENGTH, STEP, GROUND_LEVEL, _THINNEST
     )
     return Track(ground, Polygons(corners, ends))
 

@@ -74,7 +74,7 @@ def lay_out(
     bounds: Numbers,
     gap: float,
     bumps: Numbers,
-    pad_steps: int,
+    start: float,
     step: float,
     level: float,
     thinnest: float,
@@ -89,7 +89,7 @@ def lay_out(
         gap: Length of the gap after each obstacle, metres.
         bumps: What the ground's velocity gains at each point of a gap but its first, metres, shape
             (n, points).
-        pad_steps: Length of the flat pad at the start.
+        start: Where the start pad, a single edge, ends and the first obstacle begins, metres.
         step: Length of a track step, which lies between two points of a gap, metres.
         level: Height of the pad, metres, to which bumps return.
         thinnest: Hexagons are at least this thick, metres.
@@ -99,14 +99,14 @@ def lay_out(
         each polygon ends.
     """
     count, points = bumps.shape
-    ground = np.empty((pad_steps + 1 + count * (points + 1), 2), np.float32)
+    ground = np.empty((2 + count * (points + 1), 2), np.float32)
     corners = np.empty((count * _MOST_POLYGONS * _MOST_POINTS, 2), np.float32)
     ends = np.empty(count * _MOST_POLYGONS, np.int64)
     outline = np.empty((_MOST_POLYGONS, _MOST_POINTS, 2))
     around = np.empty((3 * _MOST_POINTS, 2))
-    for k in range(pad_steps + 1):
-        ground[k, 0], ground[k, 1] = step * k, level
-    at, corner, polygon = pad_steps + 1, 0, 0
+    ground[0, 0], ground[0, 1] = 0.0, level
+    ground[1, 0], ground[1, 1] = start, level
+    at, corner, polygon = 2, 0, 0
     y, velocity = level, 0.0
     for i in range(count):
         begin, end = bounds[i, 0], bounds[i, 1]
