@@ -8,7 +8,6 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import BinaryIO
 
-import av
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -76,6 +75,8 @@ def _write_gif(frames: Iterator[Frame], out: Path | BinaryIO, frames_per_second:
 
 
 def _write_mp4(frames: Iterator[Frame], path: Path, frames_per_second: int) -> None:
+    import av  # brings FFmpeg, which nothing else needs
+
     first = next(frames)
     # Players expect colours at half the resolution, so both sides have to be even.
     height, width = (side - side % 2 for side in first.shape[:2])
