@@ -189,7 +189,7 @@ class TestSeveralKinds:
 class TestRoughness:
     def test_bumps_are_those_of_the_recursion(self) -> None:
         ground = track(Stump(1.0), spacing=5.0, roughness=2.0).ground.astype(np.float64)
-        x, y = ground[21:].T
+        x, y = ground[2:].T
         velocity, level = 0.0, GROUND_LEVEL
         pieces = int(np.ceil(5.0 / STEP)) + 1
         bumps = []
