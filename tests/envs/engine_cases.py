@@ -43,6 +43,13 @@ def dense_stumps(rng: np.random.Generator) -> Track:
     return obstacle_track(rng, [Stump(rng.uniform(0, 0.4))], 0.0)
 
 
+def long_edges(rng: np.random.Generator) -> Track:
+    """Few edges, of which the first is flat: a foot stands on one of them, far from where it ends."""
+    x = np.cumsum([0.0, *rng.uniform(10, 40, 10)])
+    y = GROUND_LEVEL + np.concatenate([[0.0, 0.0], rng.uniform(-1, 1, 9)])
+    return Track(_points(x, y), ())
+
+
 def rough_track(rng: np.random.Generator) -> Track:
     """Uneven ground, as Gymnasium's, but rougher."""
     heights, velocity, level = [], 0.0, GROUND_LEVEL
@@ -102,6 +109,7 @@ TRACKS: dict[str, MakeTrack] = {
     "rough": rough_track,
     "polygons": polygon_track,
     "hardcore": hardcore_track,
+    "long edges": long_edges,
 }
 
 Policy = Callable[[np.random.Generator, NDArray[np.float32]], NDArray[np.float32]]
