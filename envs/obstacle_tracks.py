@@ -19,8 +19,9 @@ class ObstacleTracks(WalkerEnv):
 
     ## Description
     Of the kinds of obstacle that are given a setting, each obstacle on the track is one, drawn uniformly.
-    `StumpTracks`, `HexagonTracks` and `StumpSequence` are this world with one kind each. Physics, bodies,
-    actions, observations, rewards, starting state and end of an episode are as in `StumpTracks`.
+    `StumpTracks`, `HexagonTracks` and `StumpSequence` are this world with one kind each. The start pad is
+    one ground edge. Physics, bodies, actions, observations, rewards, starting state and end of an episode
+    are as in `StumpTracks`.
 
     ## Task Space
     Whatever is given a pair of bounds; stumps and spacing by default. A fixed value is the same in every

@@ -44,8 +44,9 @@ class OpenEndedTracks(WalkerEnv):
     ## Description
     A walker crosses 92.9 m of ground on which, after a start pad of 9.3 m, stretches of 5 to 9 steps
     (0.467 m each) of bumpy grass alternate with obstacles, each of a kind drawn uniformly among those that
-    the task enables. Physics, bodies, actions, observations, rewards, starting state and end of an episode
-    are as in `StumpTracks`, and so those of Gymnasium's BipedalWalker-v3.
+    the task enables. The start pad is made of a ground edge per step, as in Gymnasium's BipedalWalker-v3.
+    Physics, bodies, actions, observations, rewards, starting state and end of an episode are as in
+    `StumpTracks`, and so those of BipedalWalker-v3.
 
     ## Task Space
     | parameter | bounds | unit | meaning |

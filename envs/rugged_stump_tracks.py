@@ -19,7 +19,8 @@ class RuggedStumpTracks(StumpTracks):
     `StumpTracks`, with a detour between task and track: the range of each parameter of the task is cut
     into intervals of the same width, and these change places. Neighbouring tasks are still alike within an
     interval, but what is easy lies scattered over the space. A profile of the TeachMyAgent benchmark (Romac
-    et al., ICML 2021: rugged difficulty), which has four intervals for each parameter.
+    et al., ICML 2021: rugged difficulty), which has four intervals for each parameter. The start pad is one
+    ground edge.
 
     ## Task Space
     | parameter | bounds | unit | meaning |

@@ -12,8 +12,8 @@ class StumpSequence(ObstacleTracks):
 
     ## Description
     A walker crosses 93.3 m of ground on which, after a start pad of 9.3 m, rows of five stumps standing
-    side by side alternate with gaps. Physics, bodies, actions, observations, rewards, starting state and
-    end of an episode are as in `StumpTracks`.
+    side by side alternate with gaps. The start pad is one ground edge. Physics, bodies, actions,
+    observations, rewards, starting state and end of an episode are as in `StumpTracks`.
 
     ## Task Space
     | parameter | numbers | bounds | unit | meaning |

@@ -13,7 +13,9 @@ class StumpTracks(ObstacleTracks):
     ## Description
     A walker with motorised hips and knees crosses 93.3 m of flat ground on which, after a start pad of
     9.3 m, rectangular stumps 0.467 m wide alternate with gaps. Physics, reward, lidar and the default
-    two-legged body are those of Gymnasium's BipedalWalker-v3 (Box2D, 50 steps per second).
+    two-legged body are those of Gymnasium's BipedalWalker-v3 on the same ground (Box2D, 50 steps per
+    second). The start pad is one ground edge, as in the authors' code; BipedalWalker-v3 lays an edge per
+    0.467 m.
 
     ## Task Space
     | parameter | bounds | unit | meaning |
