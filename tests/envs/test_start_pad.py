@@ -93,7 +93,7 @@ def all_at_once() -> list[Episode]:
 
 
 # In the environment of Portelas et al. this gait stands still on the start pad for the whole episode. Where
-# both feet stand on a joint of two edges at the start, and friction acts on them twice, it walks off.
+# both feet stand on a joint of two edges at the start, and have contacts with both, it walks off.
 def test_gymnasiums_gait_stands_still_as_in_the_authors_environment() -> None:
     episodes = [one_at_a_time(seed) for seed in SEEDS]
     for episode in episodes:
