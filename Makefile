@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
-.PHONY: train test bench lint types format check clean
+.PHONY: train test bench bench-gpu lint types format check clean
 
 train: $(INSTALLED)  ## the main job: ALP-GMM teaches PPO on Stump Tracks
 	$(BIN)/chiron-train
@@ -14,6 +14,9 @@ test: $(INSTALLED)  ## all tests
 
 bench: $(INSTALLED)  ## how fast everything is here, in about ten minutes; results/bench keeps the numbers
 	$(BIN)/chiron-bench envs vector students teachers run comparison --quick --out results/bench
+
+bench-gpu: $(INSTALLED)  ## what needs an NVIDIA GPU, in two minutes; the engine's part wants the extra `cuda`
+	$(BIN)/chiron-bench gpu gpu_engine --out results/bench
 
 lint: $(INSTALLED)  ## style
 	$(BIN)/ruff format --check .

@@ -21,10 +21,10 @@ GROUND_LEVEL = 400 / 30 / 4
 START_PAD_STEPS = 20
 """Flat steps before the first obstacle: the start pad.
 
-How many edges of ground it consists of changes the physics: a walker spawns with both feet on a multiple of a track
-step, and a foot on the joint of two edges has contacts with both, so that friction acts on it twice. Tracks of
-`envs.obstacles` have one edge, as the code of Portelas et al. (2019) does. Tracks of `envs.obstacle_course` have one
-per track step, as Gymnasium's BipedalWalker-v3 and what was built on it.
+How many edges of ground it consists of changes the physics: a walker spawns with both feet on a multiple of
+a track step, and a foot on the joint of two edges has contacts with both, so that friction acts on it twice.
+Tracks of `envs.obstacles` have one edge, as the code of Portelas et al. (2019) does. Tracks of
+`envs.obstacle_course` have one per track step, as Gymnasium's BipedalWalker-v3 and what was built on it.
 """
 START_PAD_LENGTH = START_PAD_STEPS * STEP
 """Metres."""

@@ -63,20 +63,31 @@ def forward(layers: Sequence[Layer], x: Tensor) -> list[Tensor]:
     return values
 
 
-def weight_gradients(layers: Sequence[Layer], values: Sequence[Tensor], gradient: Tensor) -> list[Layer]:
-    """Gradients of all weights and biases.
+def gradients_behind(layers: Sequence[Layer], values: Sequence[Tensor], gradient: Tensor) -> list[Tensor]:
+    """Gradients with respect to what comes out of each layer, before its ReLU.
 
     Args:
         layers: From the input on.
         values: As `forward` returned them.
         gradient: With respect to the output, shape (n, outputs).
     """
-    gradients: list[Layer] = []
-    for depth in reversed(range(len(layers))):
-        gradients.append((_transposed_product(gradient, values[depth]), gradient.sum(dim=0)))
-        if depth > 0:
-            gradient = _through(layers[depth][0], gradient, values[depth])
+    gradients = [gradient]
+    for depth in reversed(range(1, len(layers))):
+        gradients.append(_through(layers[depth][0], gradients[-1], values[depth]))
     return gradients[::-1]
+
+
+def weight_gradient(gradient: Tensor, value: Tensor) -> Layer:
+    """Gradients of a layer's weight and bias.
+
+    Args:
+        gradient: With respect to what comes out of it, shape (n, outputs).
+        value: What goes into it, shape (n, inputs).
+    """
+    if gradient.device.type == "cpu":
+        return _transposed_product(gradient, value), gradient.sum(dim=0)
+    # Adding up long columns takes a GPU 13 µs, a product with ones 4.
+    return _transposed_product(gradient, value), torch.mv(gradient.t(), gradient.new_ones(len(gradient)))
 
 
 def input_gradient(
@@ -102,6 +113,8 @@ def _product(x: Tensor, weight: Tensor, bias: Tensor | None, then: str) -> Tenso
             weight = weight.contiguous()
         result: Tensor = onednn(x, weight, bias, then, [], "")
         return result
+    if then == "relu" and bias is not None and x.device.type == "cuda":
+        return torch._addmm_activation(bias, x, weight.t())
     result = functional.linear(x, weight, bias)
     return result.relu_() if then == "relu" else result
 

@@ -4,14 +4,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import Any
 
 import torch
 from stable_baselines3.common.policies import ContinuousCritic
 from stable_baselines3.sac.policies import LOG_STD_MAX, LOG_STD_MIN, Actor
 from torch import Tensor, nn
 
-from students.dense_layers import Layer, forward, input_gradient, linear, linear_relu, weight_gradients
+from students.dense_layers import (
+    Layer,
+    forward,
+    gradients_behind,
+    input_gradient,
+    linear,
+    linear_relu,
+    weight_gradient,
+)
 from students.device_replay_buffer import Minibatch
+from students.piecewise_adam import PiecewiseAdam, lerp_in_pieces
+from students.side_by_side import SideBySide
 
 _EPSILON = 1e-6
 """Keeps the logarithm of a squashed action's density finite, as in Stable-Baselines3."""
@@ -68,6 +80,8 @@ class SACUpdate:
         self._moving: list[Tensor] = list(critic.parameters())
         self._following: list[Tensor] = list(critic_target.parameters())
         self._acting = list(actor.parameters())
+        self._side_by_side = SideBySide(ent_coef.device, len(self._critics) * len(self._critics[0]))
+        self._actor_adam, self._critic_adam = PiecewiseAdam(actor.optimizer), PiecewiseAdam(critic.optimizer)
 
     def tensors(self) -> list[Tensor]:
         """Everything an update reads and writes besides its minibatch and what it allocates."""
@@ -88,7 +102,11 @@ class SACUpdate:
             move_targets: Whether target networks follow.
         """
         n = len(batch.rows)
-        values, mean, log_std = self._actor_forward(torch.cat((batch.observations, batch.next_observations)))
+        parts: list[Any] = self._side_by_side(
+            partial(self._actor_forward, torch.cat((batch.observations, batch.next_observations))),
+            *(partial(forward, layers, batch.pairs) for layers in self._critics),
+        )
+        (values, mean, log_std), *judged = parts
         noise = torch.empty_like(mean)
         # Two draws, as Stable-Baselines3 makes them, so that the same seed gives the same noise.
         noise[:n].normal_()
@@ -99,14 +117,14 @@ class SACUpdate:
 
         ent_coef = self._step_ent_coef(log_density[:n])
         wanted = self._wanted(batch, chosen[n:], log_density[n:], ent_coef)
-        critic_loss = self._step_critics(batch.pairs, wanted)
+        critic_loss = self._step_critics(judged, wanted)
         lowest, uphill = self._value_of(batch.observations, chosen[:n])
         actor_loss = (ent_coef * log_density[:n] - lowest).mean()
-        self._step_actor(
+        self._assign_actor_gradients(
             [value[:n] for value in values], chosen[:n], noise[:n], log_std[:n], std[:n], uphill, ent_coef
         )
-        if move_targets:
-            torch._foreach_lerp_(self._following, self._moving, self.tau)
+        follow = partial(lerp_in_pieces, self._following, self._moving, self.tau)
+        self._side_by_side(self._actor_adam.step, *([follow] if move_targets else []))
         self.statistics[:3] += torch.stack((ent_coef, actor_loss, critic_loss))
 
     def _actor_forward(self, observations: Tensor) -> tuple[list[Tensor], Tensor, Tensor]:
@@ -141,40 +159,57 @@ class SACUpdate:
     def _wanted(self, batch: Minibatch, actions: Tensor, log_density: Tensor, ent_coef: Tensor) -> Tensor:
         """What critics should say, shape (n, 1), given what the actor would do next."""
         pairs = torch.cat((batch.next_observations, actions), dim=1)
-        values = torch.cat([forward(layers, pairs)[-1] for layers in self._targets], dim=1)
-        value = values.amin(dim=1, keepdim=True) - ent_coef * log_density
+        said = self._side_by_side(*(partial(forward, layers, pairs) for layers in self._targets))
+        value = (
+            torch.cat([values[-1] for values in said], dim=1).amin(dim=1, keepdim=True)
+            - ent_coef * log_density
+        )
         return batch.rewards + batch.goes_on * self.gamma * value
 
-    def _step_critics(self, pairs: Tensor, wanted: Tensor) -> Tensor:
-        loss = torch.zeros((), device=pairs.device)
-        for layers in self._critics:
-            values = forward(layers, pairs)
+    def _step_critics(self, judged: list[list[Tensor]], wanted: Tensor) -> Tensor:
+        """Move critics towards what they should have said about what `judged` holds; returns the loss."""
+
+        def loss_of(layers: list[Layer], values: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
             error = values[-1] - wanted
-            loss += 0.5 * (error * error).mean()
-            _assign(layers, weight_gradients(layers, values, error / len(pairs)))
-        self._critic_optimizer.step()
-        return loss
+            return 0.5 * (error * error).mean(), gradients_behind(layers, values, error / len(error))
+
+        pairs = zip(self._critics, judged, strict=True)
+        losses, behind = zip(
+            *self._side_by_side(*(partial(loss_of, layers, values) for layers, values in pairs)), strict=True
+        )
+        gradients = self._weight_gradients(
+            [gradient for gradients in behind for gradient in gradients],
+            [value for values in judged for value in values[:-1]],
+        )
+        _assign([layer for layers in self._critics for layer in layers], gradients)
+        self._critic_adam.step()
+        return torch.stack(losses).sum()
+
+    def _weight_gradients(self, behind: Sequence[Tensor], values: Sequence[Tensor]) -> list[Layer]:
+        """Gradients of layers, from those behind each of them and from what went into each."""
+        pairs = zip(behind, values, strict=True)
+        return self._side_by_side(*(partial(weight_gradient, *pair) for pair in pairs))
 
     def _value_of(self, observations: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
         """Values of the lowest critic, shape (n, 1), and their gradients in actions, shape (n, actions)."""
         pairs = torch.cat((observations, actions), dim=1)
-        values = [forward(layers, pairs) for layers in self._critics]
+        values = self._side_by_side(*(partial(forward, layers, pairs) for layers in self._critics))
         lowest, which = torch.cat([value[-1] for value in values], dim=1).min(dim=1, keepdim=True)
         owners = [(which == i).to(pairs.dtype) for i in range(len(self._critics))]
         of_actions = slice(observations.shape[1], None)
-        uphill = torch.zeros_like(actions)
-        for layers, value, owned, rows in zip(
-            self._critics, values, owners, _rows(which, owners), strict=True
-        ):
-            if rows is None:
-                uphill += input_gradient(layers, value, owned, of_actions)
-            else:
-                some = [part.index_select(0, rows) for part in value]
-                gradient = input_gradient(layers, some, owned.index_select(0, rows), of_actions)
-                uphill.index_add_(0, rows, gradient)
-        return lowest, uphill
 
-    def _step_actor(
+        def uphill_of(layers: list[Layer], value: list[Tensor], owned: Tensor, rows: Tensor | None) -> Tensor:
+            if rows is None:
+                return input_gradient(layers, value, owned, of_actions)
+            some = [part.index_select(0, rows) for part in value]
+            gradient = input_gradient(layers, some, owned.index_select(0, rows), of_actions)
+            return torch.zeros_like(actions).index_add_(0, rows, gradient)
+
+        parts = zip(self._critics, values, owners, _rows(which, owners), strict=True)
+        uphill = self._side_by_side(*(partial(uphill_of, *part) for part in parts))
+        return lowest, torch.stack(uphill).sum(dim=0)
+
+    def _assign_actor_gradients(
         self,
         values: list[Tensor],
         actions: Tensor,
@@ -184,17 +219,17 @@ class SACUpdate:
         uphill: Tensor,
         ent_coef: Tensor,
     ) -> None:
-        """Follow the gradient of ent_coef · log density − lowest value, averaged over the minibatch."""
+        """The gradient of ent_coef · log density − lowest value, averaged over the minibatch."""
         slope = 1 - actions * actions
         of_mean = slope * (2 * ent_coef * actions / (slope + _EPSILON) - uphill)
         of_log_std = of_mean * std * noise - ent_coef
         inside = (log_std >= LOG_STD_MIN) & (log_std <= LOG_STD_MAX)
         gradient = torch.cat((of_mean, of_log_std * inside), dim=1) / len(actions)
         joint = self._joint_heads()
-        *hidden, (weight, bias) = weight_gradients([*self._actor_hidden, joint], values, gradient)
+        behind = gradients_behind([*self._actor_hidden, joint], values, gradient)
+        *hidden, (weight, bias) = self._weight_gradients(behind, values)
         _assign(self._actor_hidden, hidden)
         _assign(self._heads, list(zip(weight.chunk(2), bias.chunk(2), strict=True)))
-        self._actor_optimizer.step()
 
 
 def _rows(which: Tensor, owners: Sequence[Tensor]) -> list[Tensor | None]:

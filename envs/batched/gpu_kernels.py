@@ -71,8 +71,9 @@ def load_kernels() -> Kernels:
 
 
 def _on_device(function: Callable[..., None]) -> Any:
-    # Optimised at link time, products and sums would be contracted after all.
-    return cuda.jit(cache=True, lto=False)(function)
+    # Optimised at link time, products and sums would be contracted after all. As a decorator with arguments,
+    # `cuda.jit(lto=False)(function)`, numba-cuda 0.30 forgets this one.
+    return cuda.jit(function, cache=True, lto=False)
 
 
 def _make_kernels(digest: str) -> Kernels:
@@ -203,7 +204,7 @@ def launch(compiled: Any, count: int, *arguments: Any) -> None:
     """Run a kernel with one thread for each of `count` slots."""
     with warnings.catch_warnings():
         # Resets are small.
-        warnings.filterwarnings("ignore", message="Grid size")
+        warnings.filterwarnings("ignore", message=".*Grid size")
         configured = compiled[(count + THREADS - 1) // THREADS, THREADS]
     with _uncontracted():
         configured(*arguments)

@@ -108,7 +108,7 @@ def _set_up() -> Any:
     simulator.FakeWithinKernelCUDAArray = lambda array: _wrapped(array._ary)
     kernelapi.FakeCUDALocal = _LocalMemory
     jit = cuda.jit
-    cuda.jit = lambda cache, lto: jit(cache=cache)
+    cuda.jit = lambda function, cache, lto: jit(function, cache=cache)
 
     from envs.batched import lanes
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -26,6 +26,7 @@ from torch import Tensor
 
 from students import CurriculumVecEnv, FastSAC, dense_layers, device_replay_buffer
 from students.captured import Captured
+from students.dense_layers import Layer
 from students.device_replay_buffer import DeviceReplayBuffer
 from teachers import Curriculum, Random
 from tests.conftest import CountdownWorld
@@ -208,6 +209,7 @@ class TestSameAsStock:
                 buffer_size=350,
                 action_noise=NormalActionNoise(np.zeros(1), np.full(1, 0.1)),
                 policy_kwargs={"net_arch": [32, 32]},
+                device="cpu",  # a GPU draws its minibatches itself
             )
             recorder = Recorder()
             model.set_logger(Logger(None, [recorder]))
@@ -384,6 +386,11 @@ def test_buffers_become_each_other(countdown_space: Any) -> None:
     assert torch.equal(other._rows, buffer._rows)
 
 
+def weight_gradients(layers: Sequence[Layer], values: list[Tensor], behind: Tensor) -> list[Layer]:
+    gradients = dense_layers.gradients_behind(layers, values, behind)
+    return [dense_layers.weight_gradient(*pair) for pair in zip(gradients, values, strict=False)]
+
+
 class TestDenseLayers:
     def test_gradients_are_autograds(self) -> None:
         torch.manual_seed(0)
@@ -394,7 +401,7 @@ class TestDenseLayers:
         layers = [(layer.weight, layer.bias) for layer in linears]
         with torch.no_grad():
             values = dense_layers.forward(layers, x)
-            gradients = dense_layers.weight_gradients(layers, values, behind)
+            gradients = weight_gradients(layers, values, behind)
             of_inputs = dense_layers.input_gradient(layers, values, behind, slice(2, 5))
         torch.testing.assert_close(values[-1], out)
         assert x.grad is not None
@@ -408,7 +415,7 @@ class TestDenseLayers:
         layers = [(torch.randn(n_out, n_in), torch.randn(n_out)) for n_in, n_out in pairwise(sizes)]
         # Columns of wider rows, as minibatches are.
         values = dense_layers.forward(layers, torch.randn(100, 200)[:, : sizes[0]])
-        gradients = dense_layers.weight_gradients(layers, values, torch.randn(100, sizes[-1]))
+        gradients = weight_gradients(layers, values, torch.randn(100, sizes[-1]))
         for layer, of_layer in zip(layers, gradients, strict=True):
             assert [part.stride() for part in of_layer] == [part.stride() for part in layer]
 
