@@ -13,16 +13,17 @@ test: $(INSTALLED)  ## all tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
 
 bench: $(INSTALLED)  ## how fast everything is here, in about ten minutes; results/bench keeps the numbers
-	$(BIN)/chiron-bench envs vector students teachers run comparison --quick --out results/bench
+	$(BIN)/python -m benchmarks envs vector students teachers run comparison --quick --out results/bench
 
 bench-gpu: $(INSTALLED)  ## what needs an NVIDIA GPU, in two minutes; the engine's part wants the extra `cuda`
-	$(BIN)/chiron-bench gpu gpu_engine --out results/bench
+	$(BIN)/python -m benchmarks gpu gpu_engine --out results/bench
 
 lint: $(INSTALLED)  ## style
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 
 types: $(INSTALLED)  ## types
+	mkdir -p $(VENV)/types && ln -sfn $(CURDIR) $(VENV)/types/chiron
 	$(BIN)/mypy
 
 format: $(INSTALLED)  ## put the code into the project's style

@@ -25,5 +25,5 @@ def settings_in(node: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any
 
 def settings_of_group(group: str) -> set[str]:
     """Dotted names of the settings that any choice of a group has, of those that come with Chiron."""
-    choices = (path for path in files("conf").joinpath(group).iterdir() if path.name.endswith(".yaml"))
+    choices = (path for path in files("chiron.conf").joinpath(group).iterdir() if path.name.endswith(".yaml"))
     return {name for choice in choices for name, _ in settings_in(yaml.safe_load(choice.read_text()), group)}

@@ -2,15 +2,15 @@
 
 import gymnasium
 
-from envs.gymnasium_world import GymnasiumWorld
-from envs.hexagon_tracks import HexagonTracks
-from envs.obstacle_tracks import ObstacleTracks
-from envs.open_ended_tracks import OpenEndedTracks
-from envs.stump_sequence import StumpSequence
-from envs.stump_tracks import StumpTracks
-from envs.task_space import TaskParameter, TaskSpace
-from envs.vector_loop import VectorLoop
-from envs.vector_workers import VectorWorkers, WorkerError
+from .gymnasium_env.gymnasium_env import GymnasiumWorld
+from .task_space import TaskParameter, TaskSpace
+from .vector.async_vector_env import VectorWorkers, WorkerError
+from .vector.sync_vector_env import VectorLoop
+from .walkers.hexagon_tracks import HexagonTracks
+from .walkers.obstacle_tracks import ObstacleTracks
+from .walkers.open_ended_tracks import OpenEndedTracks
+from .walkers.stump_sequence import StumpSequence
+from .walkers.stump_tracks import StumpTracks
 
 __all__ = [
     "GymnasiumWorld",

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from gymnasium.vector import VectorEnv
 
-from envs.task_space import Task
+from ..envs.task_space import Task
 
 _MOST_SLOTS = 128
 """Worlds that are worth the memory they take."""

@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from envs.open_ended_tracks import TEST_WORLDS
-from envs.task_space import TaskSpace
-from evaluation.task_sets import TaskSet
+from ..envs.task_space import TaskSpace
+from ..envs.walkers.open_ended_tracks import TEST_WORLDS
+from .task_sets import TaskSet
 
 UNIFORM = "uniform_v1"
 GRIDS = {1: "grid_1d_v1", 2: "grid_2d_v1", 3: "grid_3d_v1"}
@@ -52,7 +52,7 @@ def grid_table(dim: int) -> pd.DataFrame:
 
 
 def open_ended_table() -> pd.DataFrame:
-    """The recipe of `open_ended_v1.csv`: the six test worlds of `envs.open_ended_tracks`.
+    """The recipe of `open_ended_v1.csv`: the six test worlds of `chiron.envs.walkers.open_ended_tracks`.
 
     Returns:
         `test_world` and `seed`, the seed of the first episode.
@@ -75,7 +75,7 @@ def shipped_table(name: str) -> pd.DataFrame:
     Args:
         name: One of `RECIPES`.
     """
-    with (files("evaluation") / "test_sets" / f"{name}.csv").open() as file:
+    with (files("chiron.evaluation") / "test_sets" / f"{name}.csv").open() as file:
         return pd.read_csv(file)
 
 
@@ -110,7 +110,7 @@ def shipped_task_set(name: str, space: TaskSpace) -> tuple[str, TaskSet]:
 
 
 def open_ended_task_set() -> TaskSet:
-    """The six test worlds, as tasks of `envs.open_ended_test_worlds.OpenEndedTestWorlds`."""
+    """The six test worlds, as tasks of `chiron.envs.walkers.open_ended_test_worlds.OpenEndedTestWorlds`."""
     table = shipped_table(OPEN_ENDED)
     places = [[list(TEST_WORLDS).index(name)] for name in table["test_world"]]
     return TaskSet(np.array(places, np.float32), table["seed"].tolist())

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from envs.task_space import Task, TaskSpace
+from ..envs.task_space import Task, TaskSpace
 
 HARDNESS = {"easy": 0.0, "middle": 0.5, "hard": 1.0}
 """How far the tasks that have a word lie on the way from the easiest to the hardest one."""

@@ -13,9 +13,9 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from stable_baselines3.common.env_checker import check_env
 
-from conf.build import build
-from envs.world_checks import CHECKS, BrokenContractError, MakeWorld, check_world, ignore_advice
-from scripts.refusal import blaming, refuse
+from ..conf.build import blaming, build
+from ..envs.env_checks import CHECKS, BrokenContractError, MakeWorld, check_world, ignore_advice
+from .refusal import refuse
 
 COMMAND = "chiron-check"
 
@@ -33,7 +33,7 @@ def main() -> None:
         refuse(error, COMMAND)
 
 
-@hydra.main(version_base="1.3", config_path="pkg://conf", config_name="check")
+@hydra.main(version_base="1.3", config_path="pkg://chiron.conf", config_name="check")
 def _check(config: DictConfig) -> None:
     try:
         node = OmegaConf.to_container(config.env, resolve=True)

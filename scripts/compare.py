@@ -10,13 +10,13 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from evaluation.comparison import Comparison, compare
-from evaluation.comparison_report import over_time_cells, result_cells, write_report
-from evaluation.conditions import DIFFERENCES
-from evaluation.study import read_study
-from evaluation.tensorboard_bands import write_bands
-from scripts.refusal import refuse
-from scripts.reproduction import command_of
+from ..analysis.comparison import Comparison, compare
+from ..analysis.comparison_report import over_time_cells, result_cells, write_report
+from ..analysis.conditions import DIFFERENCES
+from ..analysis.reproduction import command_of
+from ..analysis.study import read_study
+from ..analysis.tensorboard_bands import write_bands
+from .refusal import refuse
 
 COMMAND = "chiron-compare"
 

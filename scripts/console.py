@@ -13,8 +13,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from evaluation.run_directory import RunDirectory
-from teachers.curriculum import Episode
+from ..runs.run_directory import RunDirectory
+from ..teachers.curriculum import Episode
 
 _REFRESH_SECONDS = 0.5
 _RECENT_EPISODES = 100

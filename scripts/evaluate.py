@@ -15,17 +15,18 @@ from hydra.errors import HydraException
 from rich.console import Console
 from rich.table import Table
 
-from conf.build import build
-from envs.action_repeat import slowed_down
-from envs.open_ended_test_worlds import OpenEndedTestWorlds
-from envs.open_ended_tracks import TEST_WORLDS
-from envs.task_space import TaskSpace
-from envs.vector_workers import WorkerError, make_vector
-from envs.walker_env import WalkerEnv
-from evaluation.comparison import worst_return_of
-from evaluation.comparison_report import plus_minus
-from evaluation.evaluate import evaluate, evaluation_slots
-from evaluation.named_test_sets import (
+from ..analysis.comparison import worst_return_of
+from ..analysis.comparison_report import plus_minus
+from ..analysis.statistics import mean_and_sd
+from ..conf.build import blaming, build
+from ..envs.task_space import TaskSpace
+from ..envs.vector.action_repeat import slowed_down
+from ..envs.vector.async_vector_env import WorkerError, make_vector
+from ..envs.walkers.open_ended_test_worlds import OpenEndedTestWorlds
+from ..envs.walkers.open_ended_tracks import TEST_WORLDS
+from ..envs.walkers.walker_env import WalkerEnv
+from ..evaluation.evaluate import evaluate, evaluation_slots
+from ..evaluation.named_test_sets import (
     OPEN_ENDED,
     RECIPES,
     open_ended_task_set,
@@ -33,11 +34,10 @@ from evaluation.named_test_sets import (
     shipped_task_set,
     with_episodes,
 )
-from evaluation.run_directory import RunDirectory
-from evaluation.statistics import mean_and_sd
-from evaluation.task_sets import TaskSet
-from scripts.refusal import blaming, refuse
-from scripts.trained_student import TrainedStudent
+from ..evaluation.task_sets import TaskSet
+from ..runs.run_directory import RunDirectory
+from ..runs.trained_student import TrainedStudent
+from .refusal import refuse
 
 COMMAND = "chiron-evaluate"
 

@@ -10,15 +10,15 @@ from typing import Any, Literal
 
 from omegaconf import DictConfig, OmegaConf
 
-from conf.schema import check_ranges
-from evaluation.run_directory import RunDirectory
-from evaluation.run_lock import holder, is_held
-from evaluation.study import leaves
-from scripts.job_status import read_status
-from scripts.run import Run
-from scripts.run_path import run_path
-from scripts.simulated_run import SimulatedRun
-from scripts.training_run import TrainingRun
+from ..analysis.study import leaves
+from ..conf.schema import check_ranges
+from ..runs.run import Run
+from ..runs.run_directory import RunDirectory
+from ..runs.run_lock import holder, is_held
+from ..runs.simulated_run import SimulatedRun
+from ..runs.status import read_status
+from ..runs.training_run import TrainingRun
+from .run_path import run_path
 
 _NO_DIFFERENCE = ("results", "n_workers", "checkpoint.")
 """How keys begin that say where and how a job runs, which may change before it goes on: folders get moved."""

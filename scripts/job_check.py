@@ -15,9 +15,9 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 
-from scripts import stop_signals
-from scripts.refusal import refuse
-from scripts.sweep import Sweep
+from . import stop_signals
+from .refusal import refuse
+from .sweep import Sweep
 
 _ELSEWHERE = ("slurm", "ray")
 """Launchers whose jobs may run on other machines."""
@@ -71,7 +71,7 @@ class CheckJobs(Callback):
             stop_signals.forward_to_children()
         if sweep.launcher == "slurm":
             # Imported here: other sweeps do without it.
-            from scripts.slurm_jobs import wait_with_squeue
+            from .slurm_jobs import wait_with_squeue
 
             wait_with_squeue()
             folder = Path(str(config.hydra.sweep.dir), ".slurm")

@@ -6,9 +6,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from evaluation.curriculum_pictures import draw_pictures
-from evaluation.run_directory import RunDirectory
-from scripts.refusal import BAD_INPUT
+from ..runs.curriculum_pictures import draw_pictures
+from ..runs.run_directory import RunDirectory
+from .refusal import BAD_INPUT
 
 
 def main() -> None:

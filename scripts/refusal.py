@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import NoReturn
 
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
@@ -24,15 +22,6 @@ def refuse(error: Exception, program: str = "chiron-train") -> NoReturn:
     """Leave with exit code 2 and one sentence about what is wrong."""
     print(f"{program}: {as_sentence(error)}", file=sys.stderr)
     sys.exit(BAD_INPUT)
-
-
-@contextmanager
-def blaming(key: str) -> Iterator[None]:
-    """Turn what a component says of its arguments into an error that names its part of the command line."""
-    try:
-        yield
-    except (ValueError, TypeError, AssertionError) as error:
-        raise ValueError(f"{key}: {error}") from error
 
 
 def as_sentence(error: Exception) -> str:

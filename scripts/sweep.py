@@ -15,7 +15,7 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
 
-from scripts.job import Job, JobState
+from .job import Job, JobState
 
 _DIGEST = (
     ("finished", "finished"),

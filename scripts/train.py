@@ -15,18 +15,18 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 
-from envs.vector_workers import WorkerError
-from evaluation.checkpoints import CheckpointError
-from evaluation.run_lock import DirectoryBusyError
-from scripts import stop_signals
-from scripts.console import ProgressDisplay, print_summary, result_line
-from scripts.job import Job
-from scripts.job_check import CheckJobs
-from scripts.job_status import StatusKeeper, sentence_of
-from scripts.refusal import refuse
-from scripts.run import DiskError, Run
-from scripts.sweep import Sweep
-from students.curriculum_vec_env import NotFiniteError
+from ..envs.vector.async_vector_env import WorkerError
+from ..runs.checkpoints import CheckpointError
+from ..runs.run import DiskError, Run
+from ..runs.run_lock import DirectoryBusyError
+from ..runs.status import StatusKeeper, sentence_of
+from ..students.curriculum_vec_env import NotFiniteError
+from . import stop_signals
+from .console import ProgressDisplay, print_summary, result_line
+from .job import Job
+from .job_check import CheckJobs
+from .refusal import refuse
+from .sweep import Sweep
 
 FAILED, INTERRUPTED = 1, 130
 """Exit codes: training broke down, or jobs of a sweep are not done; stopped by Ctrl-C or SIGTERM."""
@@ -63,7 +63,7 @@ def main() -> None:
     _end(CheckJobs.sweep, INTERRUPTED if stopped else 0)
 
 
-@hydra.main(version_base="1.3", config_path="pkg://conf", config_name="config")
+@hydra.main(version_base="1.3", config_path="pkg://chiron.conf", config_name="config")
 def _train(config: DictConfig) -> float | None:
     """Train what a composed configuration asks for; returns the final percentage mastered."""
     hydra_config = HydraConfig.get()

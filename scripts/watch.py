@@ -19,18 +19,18 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from conf.build import build
-from conf.watch_schema import LONGEST_FILM, check_watch_ranges
-from envs.action_repeat import ActionRepeat
-from envs.task_space import Task, TaskSpace
-from envs.walker_env import WalkerEnv
-from evaluation.film import Frame, require_film, write_film
-from evaluation.run_directory import RunDirectory
-from evaluation.task_sets import HARDNESS, graded_task
-from evaluation.track_sheet import SHEET_SUFFIXES, draw_track_sheet
-from scripts.drawn_world import draw_without_display, drawn_world, has_display
-from scripts.refusal import blaming, refuse
-from scripts.trained_student import Act, TrainedStudent
+from ..analysis.track_sheet import SHEET_SUFFIXES, draw_track_sheet
+from ..conf.build import blaming, build
+from ..conf.watch_schema import LONGEST_FILM, check_watch_ranges
+from ..envs.task_space import Task, TaskSpace
+from ..envs.vector.action_repeat import ActionRepeat
+from ..envs.walkers.walker_env import WalkerEnv
+from ..evaluation.task_sets import HARDNESS, graded_task
+from ..runs.drawn_env import draw_without_display, drawn_world, has_display
+from ..runs.run_directory import RunDirectory
+from ..runs.trained_student import Act, TrainedStudent
+from ..runs.video import Frame, require_film, write_film
+from .refusal import refuse
 
 _PROGRAM = "chiron-watch"
 
@@ -58,7 +58,7 @@ def rejoin_braces(arguments: list[str]) -> list[str]:
     return [*others, f"task={{{','.join(pieces)}}}"]
 
 
-@hydra.main(version_base="1.3", config_path="pkg://conf", config_name="watch")
+@hydra.main(version_base="1.3", config_path="pkg://chiron.conf", config_name="watch")
 def _watch(config: DictConfig) -> None:
     try:
         own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])

@@ -10,7 +10,7 @@ import numpy as np
 from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
-from envs.task_space import Task
+from ..envs.task_space import Task
 
 
 class ActionHistory:

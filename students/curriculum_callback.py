@@ -7,8 +7,8 @@ from typing import Any
 
 from stable_baselines3.common.callbacks import BaseCallback
 
-from teachers.curriculum import Curriculum
-from teachers.recent_episodes import RecentEpisodes
+from ..teachers.curriculum import Curriculum
+from ..teachers.recent_episodes import RecentEpisodes
 
 _EVERY_STEPS = 2_000
 

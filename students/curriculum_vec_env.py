@@ -19,10 +19,10 @@ from stable_baselines3.common.vec_env.base_vec_env import (
     VecEnvStepReturn,
 )
 
-from envs.vector_loop import EnvFn
-from envs.vector_workers import make_vector
-from students.action_history import ActionHistory
-from teachers.curriculum import Curriculum, Outcome
+from ..envs.vector.async_vector_env import make_vector
+from ..envs.vector.sync_vector_env import EnvFn
+from ..teachers.curriculum import Curriculum, Outcome
+from .action_history import ActionHistory
 
 
 class NotFiniteError(ValueError):

@@ -1,12 +1,12 @@
 """Teachers: who chooses the next task, and the curriculum that carries their choices to a student."""
 
-from teachers.alp_gmm import ALPGMM
-from teachers.covar_gmm import CovarGMM
-from teachers.curriculum import Curriculum
-from teachers.oracle import Oracle
-from teachers.random import Random
-from teachers.riac import RIAC
-from teachers.teacher import EpisodeResult, Proposal, Teacher
+from .alp_gmm import ALPGMM
+from .covar_gmm import CovarGMM
+from .curriculum import Curriculum
+from .oracle import Oracle
+from .random import Random
+from .riac import RIAC
+from .teacher import EpisodeResult, Proposal, Teacher
 
 __all__ = [
     "ALPGMM",

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from teachers.gaussian_mixtures import Gaussians
-from teachers.mixture_teacher import MixtureTeacher
-from teachers.task_history import TaskHistory
-from teachers.teacher import EpisodeResult
+from .gaussian_mixtures import Gaussians
+from .mixture_teacher import MixtureTeacher
+from .task_history import TaskHistory
+from .teacher import EpisodeResult
 
 _FIRST_COMPARED = 6
 """Learning progress counts as 0 until this many episodes are known."""

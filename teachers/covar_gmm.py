@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from teachers.gaussian_mixtures import Gaussians
-from teachers.mixture_teacher import MixtureTeacher
-from teachers.teacher import EpisodeResult
+from .gaussian_mixtures import Gaussians
+from .mixture_teacher import MixtureTeacher
+from .teacher import EpisodeResult
 
 
 class CovarGMM(MixtureTeacher):

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from envs.task_space import Task, TaskSpace
-from teachers.teacher import EpisodeResult, Proposal, Seed, Teacher
+from ..envs.task_space import Task, TaskSpace
+from .teacher import EpisodeResult, Proposal, Seed, Teacher
 
 OUTCOME_FIELDS = frozenset({"success"})
 """What an outcome can tell a teacher beyond return and length."""

@@ -10,10 +10,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.task_space import TaskSpace
-from teachers.focus import Focus, FocusGaussian
-from teachers.gaussian_mixtures import CRITERIA, Gaussians, fit_best_mixture
-from teachers.teacher import EpisodeResult, Proposal, Seed, Teacher
+from ..envs.task_space import TaskSpace
+from .focus import Focus, FocusGaussian
+from .gaussian_mixtures import CRITERIA, Gaussians, fit_best_mixture
+from .teacher import EpisodeResult, Proposal, Seed, Teacher
 
 
 class MixtureTeacher(Teacher):

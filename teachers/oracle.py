@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.task_space import TaskParameter, TaskSpace
-from teachers.focus import Focus, FocusBox
-from teachers.teacher import EpisodeResult, Proposal, Seed, Teacher
+from ..envs.task_space import TaskParameter, TaskSpace
+from .focus import Focus, FocusBox
+from .teacher import EpisodeResult, Proposal, Seed, Teacher
 
 Steps = Mapping[str, float | Sequence[float]]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from teachers.teacher import EpisodeResult, Proposal, Teacher
+from .teacher import EpisodeResult, Proposal, Teacher
 
 
 class Random(Teacher):

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.task_space import Task
-from teachers.curriculum import Curriculum, Episode
+from ..envs.task_space import Task
+from .curriculum import Curriculum, Episode
 
 RANDOM = "random"
 """Source of the proposals that a teacher draws from the whole task space."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.task_space import Task
+from ..envs.task_space import Task
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]

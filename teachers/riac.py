@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.task_space import TaskSpace
-from teachers.focus import Focus, FocusBox
-from teachers.region_tree import RegionTree, learning_progress
-from teachers.teacher import EpisodeResult, Proposal, Seed, Teacher
+from ..envs.task_space import TaskSpace
+from .focus import Focus, FocusBox
+from .region_tree import RegionTree, learning_progress
+from .teacher import EpisodeResult, Proposal, Seed, Teacher
 
 Floats = NDArray[np.float64]
 

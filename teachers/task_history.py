@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from envs.task_space import Task
+from ..envs.task_space import Task
 
 _TAIL_ROWS = 1024
 """Newest rows, searched one by one: a look-up in a tree costs about as much as a scan of this many."""

@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from envs.task_space import Task, TaskSpace
-from teachers.focus import Focus
+from ..envs.task_space import Task, TaskSpace
+from .focus import Focus
 
 Seed = int | np.random.SeedSequence | np.random.Generator | None
 """Anything `numpy.random.default_rng` takes; None alone means "no seed"."""

@@ -11,9 +11,8 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import pytest
+from chiron.envs.task_space import TaskParameter, TaskSpace
 from gymnasium import spaces
-
-from envs.task_space import TaskParameter, TaskSpace
 
 Observation = np.ndarray[tuple[int], np.dtype[np.float32]]
 

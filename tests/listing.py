@@ -6,11 +6,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from chiron import conf
+from chiron.conf.build import build
 from hydra import compose, initialize_config_module
 from omegaconf import OmegaConf
-
-import conf
-from conf.build import build
 
 CONF = Path(conf.__path__[0])
 

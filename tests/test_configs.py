@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from chiron.conf.build import build
+from chiron.conf.schema import check_ranges
+from chiron.envs import StumpTracks
+from chiron.runs.training_run import TrainingRun
+from chiron.teachers import Random
 from hydra.utils import get_class
 from omegaconf import OmegaConf
 
-from conf.build import build
-from conf.schema import check_ranges
-from envs import StumpTracks
-from scripts.training_run import TrainingRun
-from teachers import Random
 from tests.listing import CONF, build_teacher, build_world, composed, names_in, worlds
 
 COMPONENTS = [
@@ -96,7 +96,7 @@ def test_presets_are_the_published_ones() -> None:
     )
     assert composed("student=fast_sac", "n_envs=8")["student"] == {
         **sac,
-        "_target_": "students.fast_sac.FastSAC",
+        "_target_": "chiron.students.fast.fast_sac.FastSAC",
     }
     ppo = composed("student=ppo_benchmark", "n_envs=8")["student"]
     assert ppo["n_steps"] * 8 == 20_000
@@ -109,7 +109,7 @@ def test_presets_are_the_published_ones() -> None:
 
 
 def test_a_component_from_elsewhere_is_a_yaml_in_a_folder_of_ones_own(tmp_path: Path) -> None:
-    OmegaConf.save({"_target_": "teachers.random.Random"}, tmp_path / "mine.yaml")
+    OmegaConf.save({"_target_": "chiron.teachers.random.Random"}, tmp_path / "mine.yaml")
     node = OmegaConf.to_container(OmegaConf.load(tmp_path / "mine.yaml"))
     assert isinstance(node, dict)
     made = build({str(key): value for key, value in node.items()})(space=StumpTracks.task_space(), seed=0)

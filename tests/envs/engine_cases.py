@@ -7,18 +7,17 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from chiron.envs.walkers.obstacles import Stump, obstacle_track
+from chiron.envs.walkers.stump_tracks import StumpTracks
+from chiron.envs.walkers.track import GROUND_LEVEL, LENGTH, STEP, Track
+from chiron.envs.walkers.walker_body import BODIES, WalkerBody
+from chiron.students.curriculum_vec_env import CurriculumVecEnv
+from chiron.students.fast.fast_ppo import FastPPO
+from chiron.teachers.curriculum import Curriculum
+from chiron.teachers.random import Random
 from gymnasium.envs.box2d.bipedal_walker import BipedalWalkerHeuristics
 from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import VecNormalize
-
-from envs.obstacles import Stump, obstacle_track
-from envs.stump_tracks import StumpTracks
-from envs.track import GROUND_LEVEL, LENGTH, STEP, Track
-from envs.walker_body import BODIES, WalkerBody
-from students.curriculum_vec_env import CurriculumVecEnv
-from students.fast_ppo import FastPPO
-from teachers.curriculum import Curriculum
-from teachers.random import Random
 
 WALKERS: dict[str, WalkerBody] = BODIES
 

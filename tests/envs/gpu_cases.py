@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from chiron.envs.walkers.engine.vector_env import BatchedWalkers, EngineError
+from chiron.envs.walkers.hexagon_tracks import HexagonTracks
+from chiron.envs.walkers.open_ended_tracks import OpenEndedTracks
+from chiron.envs.walkers.stump_sequence import StumpSequence
+from chiron.envs.walkers.stump_tracks import StumpTracks
+from chiron.envs.walkers.track import GROUND_LEVEL, Track
+from chiron.envs.walkers.walker_env import WalkerEnv
 
-from envs.batched.vector_env import BatchedWalkers, EngineError
-from envs.hexagon_tracks import HexagonTracks
-from envs.open_ended_tracks import OpenEndedTracks
-from envs.stump_sequence import StumpSequence
-from envs.stump_tracks import StumpTracks
-from envs.track import GROUND_LEVEL, Track
-from envs.walker_env import WalkerEnv
 from tests.envs.engine_cases import POLICIES, TRACKS, WALKERS, flat_track
 
 NewWalkers = Callable[..., BatchedWalkers]

@@ -98,7 +98,7 @@ def _rotation(angle: Any) -> tuple[Any, Any]:
 
 
 def _set_body_part(body: Any, b: int, *arguments: Any) -> Any:
-    from envs.batched.shapes import set_part
+    from chiron.envs.walkers.engine.shapes import set_part
 
     return set_part(_wrapped(body)[0].parts[b], *arguments)
 
@@ -110,12 +110,12 @@ def _set_up() -> Any:
     jit = cuda.jit
     cuda.jit = lambda function, cache, lto: jit(function, cache=cache)
 
-    from envs.batched import lanes
+    from chiron.envs.walkers.engine import lanes
 
     of_one_lane = {"load": _load, "store": _store, "select": _select, "any_lane": bool}
     vars(lanes).update(of_one_lane, sqrt=np.sqrt, rotation=_rotation)
 
-    from envs.batched import body, gpu_walkers
+    from chiron.envs.walkers.engine import body, gpu_walkers
 
     vars(body).update(set_body_part=_set_body_part)
     vars(gpu_walkers).update(require_gpu=lambda: None, torch=_HostTorch)

@@ -2,9 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
-from envs import StumpTracks
-from envs.action_repeat import ActionRepeat
+from chiron.envs import StumpTracks
+from chiron.envs.vector.action_repeat import ActionRepeat
 
 
 def test_a_step_is_as_many_steps_of_the_world() -> None:

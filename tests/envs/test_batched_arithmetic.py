@@ -9,13 +9,13 @@ from typing import Any
 import Box2D
 import numpy as np
 import pytest
+from chiron.envs.walkers.engine import layout
+from chiron.envs.walkers.engine.body import body_record
+from chiron.envs.walkers.engine.engine import build_worlds
+from chiron.envs.walkers.engine.lanes import load, rotation, store
+from chiron.envs.walkers.walker_simulation import WalkerWorld
 from numba import njit
 
-from envs.batched import layout
-from envs.batched.body import body_record
-from envs.batched.engine import build_worlds
-from envs.batched.lanes import load, rotation, store
-from envs.walker_world import WalkerWorld
 from tests.envs.engine_cases import TRACKS, WALKERS, flat_track
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from chiron.envs.walkers.engine.vector_env import BatchedWalkers
+from chiron.envs.walkers.stump_tracks import StumpTracks
 from numpy.typing import NDArray
 
-from envs.batched.vector_env import BatchedWalkers
-from envs.stump_tracks import StumpTracks
 from tests.envs.engine_cases import POLICIES, TRACKS, WALKERS, MakePolicy, train_policy
 
 _TRAINING_STEPS = 200_000

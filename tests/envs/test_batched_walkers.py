@@ -7,21 +7,20 @@ import gymnasium as gym
 import numpy as np
 import pytest
 import torch
+from chiron.envs.vector.action_repeat import ActionRepeat
+from chiron.envs.vector.async_vector_env import make_vector
+from chiron.envs.vector.sync_vector_env import VectorLoop
+from chiron.envs.walkers.engine.layout import LANES
+from chiron.envs.walkers.engine.vector_env import BatchedWalkers, EngineError
+from chiron.envs.walkers.stump_tracks import StumpTracks
+from chiron.envs.walkers.track import GROUND_LEVEL, Track
+from chiron.envs.walkers.walker_body import legged_body
+from chiron.students.curriculum_vec_env import CurriculumVecEnv
+from chiron.teachers.curriculum import Curriculum
+from chiron.teachers.random import Random
 from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
-import envs  # noqa: F401 (registers the worlds)
-from envs.action_repeat import ActionRepeat
-from envs.batched.layout import LANES
-from envs.batched.vector_env import BatchedWalkers, EngineError
-from envs.stump_tracks import StumpTracks
-from envs.track import GROUND_LEVEL, Track
-from envs.vector_loop import VectorLoop
-from envs.vector_workers import make_vector
-from envs.walker_body import legged_body
-from students.curriculum_vec_env import CurriculumVecEnv
-from teachers.curriculum import Curriculum
-from teachers.random import Random
 from tests.envs.engine_cases import flat_track
 
 

@@ -7,16 +7,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from chiron.envs.walkers.engine import layout
 from numba import from_dtype, types
-
-from envs.batched import layout
 
 pytest.importorskip("numba_cuda", reason="needs the extra `cuda`")
 
+from chiron.envs.walkers.engine.gpu_kernels import _uncontracted, load_kernels
 from numba import cuda
 from numba.cuda import dispatcher
-
-from envs.batched.gpu_kernels import _uncontracted, load_kernels
 
 HOPPER = (9, 0)
 

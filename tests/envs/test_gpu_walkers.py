@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 import torch
+from chiron.envs.vector.async_vector_env import make_vector
+from chiron.envs.walkers.engine.vector_env import BatchedWalkers
+from chiron.envs.walkers.stump_tracks import StumpTracks
 
-from envs.batched.vector_env import BatchedWalkers
-from envs.stump_tracks import StumpTracks
-from envs.vector_workers import make_vector
 from tests.envs.gpu_cases import SCENARIOS, assert_same, states_on_the_way
 
 ROOT = Path(__file__).parents[2]
@@ -56,7 +56,7 @@ def test_simulated_threads_compute_what_the_cpu_does(
 @needs_gpu
 @pytest.mark.parametrize("name", list(SCENARIOS))
 def test_a_gpu_computes_what_the_cpu_does(name: str, states: dict[str, Any]) -> None:
-    from envs.batched.gpu_walkers import GpuWalkers
+    from chiron.envs.walkers.engine.gpu_walkers import GpuWalkers
 
     assert_same(SCENARIOS[name](GpuWalkers, states), SCENARIOS[name](BatchedWalkers, states))
 

@@ -9,16 +9,16 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import pytest
+from chiron.envs.gymnasium_env.attribute_path import AttributePath
+from chiron.envs.gymnasium_env.gymnasium_env import GymnasiumWorld
 from gymnasium import spaces
 
-from envs.attribute_path import AttributePath
-from envs.gymnasium_world import GymnasiumWorld
 from tests.listing import build_world, composed
 
 CART_POLE: dict[str, Any] = {
     "env_id": "CartPole-v1",
     "parameters": {"pole_mass": {"attribute": "unwrapped.masspole", "value": [0.05, 2.0]}},
-    "after_setting": "envs.derived_attributes.cart_pole",
+    "after_setting": "chiron.envs.gymnasium_env.derived_attributes.cart_pole",
     "return_range": [0, 500],
     "mastered_return": 475,
 }
@@ -361,8 +361,8 @@ class TestWhatIsRefused:
             ({"parameters": {"length": PARAMETER}}, "the logs have columns of their own"),
             ({"arguments": {"gravitas": 1}}, r"cannot be made with \(gravitas=1\).*unexpected keyword"),
             (
-                {"after_setting": "envs.derived_attributes.cartpole"},
-                "envs.derived_attributes.cartpole cannot",
+                {"after_setting": "chiron.envs.gymnasium_env.derived_attributes.cartpole"},
+                "chiron.envs.gymnasium_env.derived_attributes.cartpole cannot",
             ),
             ({"return_range": [500, 0]}, "return_range="),
             ({"mastered_return": None}, "mastered_return=None"),

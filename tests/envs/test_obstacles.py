@@ -4,14 +4,13 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from chiron.envs.walkers.obstacles import Hexagon, Obstacle, Stump, StumpRow, convex_hull, obstacle_track
+from chiron.envs.walkers.track import FINISH_X, GROUND_LEVEL, LENGTH, STEP, Polygons, Track
+from chiron.envs.walkers.track_layout import hexagon
+from chiron.envs.walkers.walker_body import BODIES
+from chiron.envs.walkers.walker_simulation import WalkerWorld
 from numpy.typing import NDArray
 from scipy.spatial import ConvexHull
-
-from envs.obstacles import Hexagon, Obstacle, Stump, StumpRow, convex_hull, obstacle_track
-from envs.track import FINISH_X, GROUND_LEVEL, LENGTH, STEP, Polygons, Track
-from envs.track_layout import hexagon
-from envs.walker_body import BODIES
-from envs.walker_world import WalkerWorld
 
 KINDS = [Stump(1.0), Stump(1.0, 2.0, 0.7), Hexagon(np.full(12, 1.0)), StumpRow(np.full(10, 1.0))]
 IDS = ["stump", "turned stump", "hexagon", "stump row"]

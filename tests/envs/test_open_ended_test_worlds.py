@@ -2,9 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
-from envs.open_ended_test_worlds import OpenEndedTestWorlds
-from envs.open_ended_tracks import TEST_WORLDS, OpenEndedTracks
+from chiron.envs.walkers.open_ended_test_worlds import OpenEndedTestWorlds
+from chiron.envs.walkers.open_ended_tracks import TEST_WORLDS, OpenEndedTracks
 
 
 @pytest.mark.parametrize(("index", "name"), list(enumerate(TEST_WORLDS)))

@@ -6,12 +6,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+from chiron.envs.walkers.obstacle_course import (
+    FeatureKind,
+    course_track,
+    hardcore_kinds,
+    pits,
+    stairs,
+    stumps,
+)
+from chiron.envs.walkers.open_ended_tracks import TEST_WORLDS, OpenEndedTracks
+from chiron.envs.walkers.track import GROUND_LEVEL, STEP, Track
 from gymnasium.envs.box2d.bipedal_walker import BipedalWalker
 from numpy.typing import NDArray
-
-from envs.obstacle_course import FeatureKind, course_track, hardcore_kinds, pits, stairs, stumps
-from envs.open_ended_tracks import TEST_WORLDS, OpenEndedTracks
-from envs.track import GROUND_LEVEL, STEP, Track
 
 
 def course(*kinds: FeatureKind, roughness: float = 0.0, seed: int = 0) -> Track:

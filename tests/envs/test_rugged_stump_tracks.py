@@ -2,9 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
-from envs import StumpTracks
-from envs.rugged_stump_tracks import RuggedStumpTracks
+from chiron.envs import StumpTracks
+from chiron.envs.walkers.rugged_stump_tracks import RuggedStumpTracks
 
 
 def track_parameters(

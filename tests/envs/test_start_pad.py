@@ -7,16 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from chiron.envs.walkers.hexagon_tracks import HexagonTracks
+from chiron.envs.walkers.obstacle_tracks import ObstacleTracks
+from chiron.envs.walkers.open_ended_tracks import TEST_WORLDS, OpenEndedTracks
+from chiron.envs.walkers.rugged_stump_tracks import RuggedStumpTracks
+from chiron.envs.walkers.stump_sequence import StumpSequence
+from chiron.envs.walkers.stump_tracks import StumpTracks
+from chiron.envs.walkers.track import GROUND_LEVEL, STEP, Track
+from chiron.envs.walkers.walker_env import WalkerEnv
 from gymnasium.envs.box2d.bipedal_walker import BipedalWalkerHeuristics
-
-from envs.hexagon_tracks import HexagonTracks
-from envs.obstacle_tracks import ObstacleTracks
-from envs.open_ended_tracks import TEST_WORLDS, OpenEndedTracks
-from envs.rugged_stump_tracks import RuggedStumpTracks
-from envs.stump_sequence import StumpSequence
-from envs.stump_tracks import StumpTracks
-from envs.track import GROUND_LEVEL, STEP, Track
-from envs.walker_env import WalkerEnv
 
 OBSTACLE_WORLDS: dict[str, Callable[[], WalkerEnv]] = {
     "stumps": StumpTracks,

@@ -6,10 +6,8 @@ from pathlib import Path
 import gymnasium as gym
 import numpy as np
 import pytest
-
-import envs  # noqa: F401 (registers the worlds)
-from envs.stump_tracks import StumpTracks
-from envs.track import GROUND_LEVEL, Track
+from chiron.envs.walkers.stump_tracks import StumpTracks
+from chiron.envs.walkers.track import GROUND_LEVEL, Track
 
 
 class TestWorld:

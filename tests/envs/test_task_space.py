@@ -4,8 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-
-from envs.task_space import Quantity, TaskParameter, TaskSettings, TaskSpace
+from chiron.envs.task_space import Quantity, TaskParameter, TaskSettings, TaskSpace
 
 
 @pytest.fixture

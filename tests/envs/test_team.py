@@ -3,8 +3,7 @@ from __future__ import annotations
 import threading
 
 import pytest
-
-from envs.batched.team import Team
+from chiron.envs.walkers.engine.team import Team
 
 
 def test_every_piece_is_done_once() -> None:

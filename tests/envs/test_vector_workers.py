@@ -13,10 +13,10 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import pytest
+from chiron.envs import StumpTracks, VectorLoop, VectorWorkers, WorkerError
+from chiron.envs.vector.async_vector_env import make_vector
 from gymnasium import spaces
 
-from envs import StumpTracks, VectorLoop, VectorWorkers, WorkerError
-from envs.vector_workers import make_vector
 from tests.conftest import CountdownWorld
 
 

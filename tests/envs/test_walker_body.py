@@ -5,12 +5,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from chiron.conf.build import build
+from chiron.envs import StumpTracks
+from chiron.envs.walkers.walker_body import BODIES, BodyJoint, BodyPart, WalkerBody, legged_body
+from chiron.envs.walkers.walker_env import WalkerEnv
 from gymnasium.spaces import Box
-
-from conf.build import build
-from envs import StumpTracks
-from envs.walker_body import BODIES, BodyJoint, BodyPart, WalkerBody, legged_body
-from envs.walker_env import WalkerEnv
 
 QUADRUPED = BODIES["quadruped"]
 
@@ -92,7 +91,7 @@ def _potential(world: WalkerEnv) -> float:
 
 class TestFourthBody:
     NODE = {  # noqa: RUF012 (a constant)
-        "_target_": "envs.walker_body.legged_body",
+        "_target_": "chiron.envs.walkers.walker_body.legged_body",
         "name": "hexapod",
         "hull": [[-46, 13], [50, 13], [50, -12], [-46, -12]],
         "hull_width": 96,
@@ -104,7 +103,7 @@ class TestFourthBody:
     }
 
     def test_is_a_node_of_a_configuration(self) -> None:
-        world = build({"_target_": "envs.stump_tracks.StumpTracks", "body": self.NODE})()
+        world = build({"_target_": "chiron.envs.walkers.stump_tracks.StumpTracks", "body": self.NODE})()
         assert world.action_space.shape == (12,)
         world.reset(seed=0)
         for _ in range(20):

@@ -13,15 +13,16 @@ import gymnasium
 import numpy as np
 import pygame
 import pytest
-from gymnasium.error import DependencyNotInstalled
-from gymnasium.utils.env_checker import check_env
-from numpy.typing import ArrayLike, NDArray
-
-from envs import StumpTracks
-from envs.track import GROUND_LEVEL, LENGTH, START_X, STEP, Track
-from envs.track_difficulty import difficulty_color, ground_difficulty, knee_height, obstacle_difficulty
-from envs.walker_body import BODIES
-from envs.walker_drawing import (
+from chiron.envs import StumpTracks
+from chiron.envs.walkers.track import GROUND_LEVEL, LENGTH, START_X, STEP, Track
+from chiron.envs.walkers.track_difficulty import (
+    difficulty_color,
+    ground_difficulty,
+    knee_height,
+    obstacle_difficulty,
+)
+from chiron.envs.walkers.walker_body import BODIES
+from chiron.envs.walkers.walker_drawing import (
     FAR_LEG,
     GROUND,
     HEIGHT,
@@ -33,7 +34,10 @@ from envs.walker_drawing import (
     WalkerDrawing,
     far_and_near_parts,
 )
-from envs.walker_world import LIDAR_RANGE
+from chiron.envs.walkers.walker_simulation import LIDAR_RANGE
+from gymnasium.error import DependencyNotInstalled
+from gymnasium.utils.env_checker import check_env
+from numpy.typing import ArrayLike, NDArray
 
 BODY = BODIES["default"]
 FLAT = np.array([(0, GROUND_LEVEL), (LENGTH, GROUND_LEVEL)], np.float32)

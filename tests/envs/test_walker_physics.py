@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from chiron.envs.walkers.stump_tracks import StumpTracks
+from chiron.envs.walkers.track import Track
 from gymnasium.envs.box2d.bipedal_walker import BipedalWalker, BipedalWalkerHeuristics
 from numpy.typing import NDArray
-
-from envs.stump_tracks import StumpTracks
-from envs.track import Track
 
 
 class RecordedWalker(BipedalWalker):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from chiron.envs.env_checks import BrokenContractError, check_world
 
-from envs.world_checks import BrokenContractError, check_world
 from tests.conftest import CountdownWorld, Observation
 
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from chiron.envs.env_checks import CHECKS
+from chiron.scripts.check import is_a_stable_baselines_env
+from chiron.students import CurriculumVecEnv
+from chiron.teachers import Curriculum, Random
+from chiron.teachers.curriculum import Episode
 from stable_baselines3 import PPO
 
-from envs.world_checks import CHECKS
-from scripts.check import is_a_stable_baselines_env
-from students import CurriculumVecEnv
-from teachers import Curriculum, Random
-from teachers.curriculum import Episode
 from tests.listing import build_world, worlds
 
 WORLDS = worlds()

@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from chiron.envs import StumpTracks, VectorLoop
+from chiron.evaluation.evaluate import TaskResult, evaluate, evaluation_slots
+from chiron.evaluation.task_sets import uniform_tasks
 
-from envs import StumpTracks, VectorLoop
-from evaluation.evaluate import TaskResult, evaluate, evaluation_slots
-from evaluation.task_sets import uniform_tasks
 from tests.conftest import CountdownWorld
 
 

@@ -6,11 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-from envs import StumpTracks
-from envs.open_ended_tracks import TEST_WORLDS
-from envs.task_space import TaskParameter, TaskSpace
-from evaluation.named_test_sets import (
+from chiron.envs import StumpTracks
+from chiron.envs.task_space import TaskParameter, TaskSpace
+from chiron.envs.walkers.open_ended_tracks import TEST_WORLDS
+from chiron.evaluation.named_test_sets import (
     RECIPES,
     open_ended_task_set,
     read_task_set,
@@ -18,10 +17,10 @@ from evaluation.named_test_sets import (
     shipped_task_set,
     with_episodes,
 )
-from evaluation.task_sets import TaskSet
+from chiron.evaluation.task_sets import TaskSet
 
 SPACE = StumpTracks.task_space()
-FOLDER = files("evaluation") / "test_sets"
+FOLDER = files("chiron.evaluation") / "test_sets"
 
 
 @pytest.mark.parametrize("name", RECIPES)

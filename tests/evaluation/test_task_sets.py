@@ -2,9 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
-from envs.task_space import TaskParameter, TaskSpace
-from evaluation.task_sets import graded_task
+from chiron.envs.task_space import TaskParameter, TaskSpace
+from chiron.evaluation.task_sets import graded_task
 
 
 @pytest.fixture

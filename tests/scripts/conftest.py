@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from evaluation.run_directory import RunDirectory
-from scripts import compare, evaluate, picture, train, watch
+from chiron.runs.run_directory import RunDirectory
+from chiron.scripts import compare, evaluate, picture, train, watch
 
 
 @pytest.fixture

@@ -11,9 +11,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from chiron.scripts import compare, train
 from playwright.sync_api import Browser, Page, expect, sync_playwright
-
-from scripts import compare, train
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 PATIENCE = 60_000

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from chiron.scripts.refusal import BAD_INPUT
 from scipy import stats
 
-from scripts.refusal import BAD_INPUT
-from tests.evaluation.events import Events
-from tests.evaluation.studies import write_run
+from tests.analysis.studies import write_run
+from tests.runs.events import Events
 
 Command = Callable[..., int]
 

@@ -8,12 +8,12 @@ import gymnasium as gym
 import numpy as np
 import pandas as pd
 import pytest
+from chiron.envs.walkers.open_ended_tracks import TEST_WORLDS
+from chiron.runs.run_directory import RunDirectory
+from chiron.scripts.refusal import BAD_INPUT
 from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
-from envs.open_ended_tracks import TEST_WORLDS
-from evaluation.run_directory import RunDirectory
-from scripts.refusal import BAD_INPUT
 from tests.listing import build_world
 from tests.scripts.conftest import only_run
 

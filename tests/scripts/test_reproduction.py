@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 import yaml
+from chiron.analysis.reproduction import command_of
+from chiron.analysis.study import StudyRun
+from chiron.runs.run_directory import RunDirectory
 
-from evaluation.run_directory import RunDirectory
-from evaluation.study import StudyRun
-from scripts.reproduction import command_of
 from tests.listing import composed
 
 

@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from chiron.runs.run_directory import RunDirectory
+from chiron.runs.run_lock import RunLock
+from chiron.scripts import train
+from chiron.scripts.console import ProgressDisplay
+from chiron.scripts.refusal import BAD_INPUT
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from evaluation.run_directory import RunDirectory
-from evaluation.run_lock import RunLock
-from scripts import train
-from scripts.bench_kills import RUNS, differences, kill_often, unreadable_files
-from scripts.console import ProgressDisplay
-from scripts.refusal import BAD_INPUT
+from benchmarks.kills import RUNS, differences, kill_often, unreadable_files
 from tests.scripts.conftest import only_run
 
 SHORT = [

@@ -3,8 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
-from scripts.run_path import override_level, run_path
+from chiron.scripts.run_path import override_level, run_path
 
 NAMES = {"env": "stump_tracks", "teacher": "alp_gmm", "student": "ppo"}
 

@@ -5,13 +5,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from chiron.runs.run_directory import RunDirectory
+from chiron.runs.snapshots import read_snapshots
+from chiron.scripts.refusal import BAD_INPUT
+from chiron.teachers.focus import FocusGaussian
 from PIL import Image
 
-from evaluation.run_directory import RunDirectory
-from evaluation.snapshots import read_snapshots
-from scripts.refusal import BAD_INPUT
-from teachers.focus import FocusGaussian
-from tests.evaluation.events import Events
+from tests.runs.events import Events
 from tests.scripts.conftest import only_run
 
 GRID = ["experiment=toy_grid", "total_steps=1_200", "evaluation.every_steps=400"]
@@ -92,7 +92,10 @@ class TestToyGrid:
     ("overrides", "sentence"),
     [
         (["env=simulated"], "FastPPO is no simulated student"),
-        (["student=toy_grid"], "students.toy_grid.ToyGrid is no algorithm of Stable-Baselines3"),
+        (
+            ["student=toy_grid"],
+            "chiron.students.simulated.toy_grid.ToyGrid is no algorithm of Stable-Baselines3",
+        ),
         ([*GRID, "student.dims=0"], "dims=0 must be at least 1"),
         ([*GRID, "student.return_noise=-1"], "return_noise=-1 must be at least 0"),
     ],

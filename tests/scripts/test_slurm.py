@@ -13,10 +13,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-
-from evaluation.run_directory import RunDirectory
-from scripts import train
-from scripts.job_status import read_status
+from chiron.runs.run_directory import RunDirectory
+from chiron.runs.status import read_status
+from chiron.scripts import train
 
 SCRIPTS = Path(__file__).parent.parent / "slurm"
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "scontrol", "scancel")

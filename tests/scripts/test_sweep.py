@@ -13,13 +13,13 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from chiron.runs.run_directory import RunDirectory
+from chiron.runs.run_lock import RunLock
+from chiron.runs.status import read_status, sentence_of
+from chiron.scripts import train
+from chiron.scripts.refusal import BAD_INPUT
+from chiron.students.simulated.toy_grid import ToyGrid
 
-from evaluation.run_directory import RunDirectory
-from evaluation.run_lock import RunLock
-from scripts import train
-from scripts.job_status import read_status, sentence_of
-from scripts.refusal import BAD_INPUT
-from students.toy_grid import ToyGrid
 from tests.listing import names_in
 from tests.scripts.conftest import only_run
 

@@ -12,19 +12,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from chiron.envs import StumpTracks
+from chiron.envs.vector.action_repeat import ActionRepeat
+from chiron.evaluation.task_sets import uniform_tasks
+from chiron.runs.evaluation_log import EvaluationLog
+from chiron.runs.run_directory import RunDirectory
+from chiron.runs.tensorboard_log import GROUPS
+from chiron.scripts import train
+from chiron.scripts.refusal import BAD_INPUT
 from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
-from envs import StumpTracks
-from envs.action_repeat import ActionRepeat
-from evaluation.evaluation_log import EvaluationLog
-from evaluation.run_directory import RunDirectory
-from evaluation.task_sets import uniform_tasks
-from evaluation.tensorboard_log import GROUPS
-from scripts import train
-from scripts.refusal import BAD_INPUT
-from tests.evaluation.events import Events
 from tests.listing import names_in
+from tests.runs.events import Events
 from tests.scripts.conftest import only_run
 
 SMALL = [
@@ -305,14 +305,14 @@ class TestBadInput:
             ("env.body=centipede", "body='centipede' must be one of ['default', 'quadruped', 'short']"),
             (
                 "+env.moons=2",
-                "env=stump_tracks: unknown key 'moons': envs.stump_tracks.StumpTracks takes ",
+                "env=stump_tracks: unknown key 'moons': chiron.envs.walkers.stump_tracks.StumpTracks takes ",
             ),
             (
-                "env.body={_target_:envs.walker_body.legged_body,name:plank,hull:[[0,0],[1,1],[1,0],[0,1]],"
+                "env.body={_target_:chiron.envs.walkers.walker_body.legged_body,name:plank,hull:[[0,0],[1,1],[1,0],[0,1]],"
                 "hull_width:9,leg_width:8,leg_height:34,hips:[0],motor_torque:80,torque_penalty:0.1}",
                 "env=stump_tracks: body 'plank': part 0 is not convex",
             ),
-            ("env._target_=envs.task_space.TaskSpace", "env=stump_tracks: unknown key 'stump_height'"),
+            ("env._target_=chiron.envs.task_space.TaskSpace", "env=stump_tracks: unknown key 'stump_height'"),
             ("teacher.fit_rate=5", "teacher=alp_gmm: fit_rate=5 must be at least max_gaussians=10"),
             (
                 "teacher.fit_rat=5",
@@ -323,7 +323,7 @@ class TestBadInput:
             ("student._target_=nowhere.PPO", "_target_=nowhere.PPO cannot be imported"),
             (
                 "+student.wings=2",
-                "student=ppo: unknown key 'wings': students.fast_ppo.FastPPO takes policy, ",
+                "student=ppo: unknown key 'wings': chiron.students.fast.fast_ppo.FastPPO takes policy, ",
             ),
             ("device=cuda:99", "device=cuda:99 needs a GPU"),
             (

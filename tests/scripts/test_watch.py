@@ -11,18 +11,18 @@ import av
 import numpy as np
 import pygame
 import pytest
+from chiron.envs import StumpTracks
+from chiron.envs.vector.action_repeat import ActionRepeat
+from chiron.envs.walkers.walker_drawing import HEIGHT, WIDTH
+from chiron.runs.run_directory import RunDirectory
+from chiron.scripts.refusal import BAD_INPUT
+from chiron.scripts.watch import rejoin_braces
 from omegaconf import OmegaConf
 from PIL import Image
 from PIL.ImageSequence import all_frames
 from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
-from envs import StumpTracks
-from envs.action_repeat import ActionRepeat
-from envs.walker_drawing import HEIGHT, WIDTH
-from evaluation.run_directory import RunDirectory
-from scripts.refusal import BAD_INPUT
-from scripts.watch import rejoin_braces
 from tests.conftest import CountdownWorld
 from tests.scripts.conftest import only_run
 
@@ -40,7 +40,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
         "evaluation.n_tasks=1",
         "student.n_steps=128",
     ]
-    command = [sys.executable, "-m", "scripts.train", *arguments, f"results={folder}"]
+    command = [sys.executable, "-m", "chiron.scripts.train", *arguments, f"results={folder}"]
     subprocess.run(command, cwd=Path(__file__).parents[2], check=True, stdout=subprocess.DEVNULL)
     return only_run(folder)
 

@@ -5,19 +5,19 @@ import time
 from typing import Any
 
 import pytest
+from chiron.envs import VectorLoop
+from chiron.evaluation.task_sets import uniform_tasks
+from chiron.runs.evaluation_callback import EvaluationCallback
+from chiron.runs.speed_callback import SpeedCallback
+from chiron.students import CurriculumVecEnv
+from chiron.students.curriculum_callback import CurriculumCallback
+from chiron.teachers import Curriculum, Random
+from chiron.teachers.recent_episodes import RecentEpisodes
 from stable_baselines3 import PPO, SAC
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import KVWriter, Logger
 
-from envs import VectorLoop
-from evaluation.callback import EvaluationCallback
-from evaluation.task_sets import uniform_tasks
-from students import CurriculumVecEnv
-from students.curriculum_callback import CurriculumCallback
-from students.speed_callback import SpeedCallback
-from teachers import Curriculum, Random
-from teachers.recent_episodes import RecentEpisodes
 from tests.conftest import CountdownWorld
 
 

@@ -6,15 +6,15 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import pytest
+from chiron.envs import StumpTracks, VectorLoop
+from chiron.envs.task_space import TaskSpace
+from chiron.students import CurriculumVecEnv, NotFiniteError
+from chiron.teachers import Curriculum, EpisodeResult, Proposal, Random, Teacher
+from chiron.teachers.curriculum import Episode
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
-from envs import StumpTracks, VectorLoop
-from envs.task_space import TaskSpace
-from students import CurriculumVecEnv, NotFiniteError
-from teachers import Curriculum, EpisodeResult, Proposal, Random, Teacher
-from teachers.curriculum import Episode
 from tests.conftest import CountdownWorld
 
 SLOTS = 8

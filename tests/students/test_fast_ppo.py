@@ -7,13 +7,12 @@ import gymnasium as gym
 import numpy as np
 import pytest
 import torch
+from chiron.students.fast.fast_ppo import FastPPO
+from chiron.students.fast.ppo_choices import PPOChoices
 from stable_baselines3 import PPO
 from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.save_util import load_from_zip_file
 from stable_baselines3.common.vec_env import VecNormalize
-
-from students.fast_ppo import FastPPO
-from students.ppo_choices import PPOChoices
 
 ENVS = ["Pendulum-v1", "CartPole-v1"]
 """Continuous actions and a choice."""

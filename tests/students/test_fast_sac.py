@@ -12,6 +12,12 @@ import gymnasium as gym
 import numpy as np
 import pytest
 import torch
+from chiron.students import CurriculumVecEnv, FastSAC
+from chiron.students.fast import dense_layers, device_replay_buffer
+from chiron.students.fast.captured import Captured
+from chiron.students.fast.dense_layers import Layer
+from chiron.students.fast.device_replay_buffer import DeviceReplayBuffer
+from chiron.teachers import Curriculum, Random
 from gymnasium import spaces
 from stable_baselines3 import SAC, TD3
 from stable_baselines3.common.buffers import ReplayBuffer
@@ -24,11 +30,6 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 from stable_baselines3.her import HerReplayBuffer
 from torch import Tensor
 
-from students import CurriculumVecEnv, FastSAC, dense_layers, device_replay_buffer
-from students.captured import Captured
-from students.dense_layers import Layer
-from students.device_replay_buffer import DeviceReplayBuffer
-from teachers import Curriculum, Random
 from tests.conftest import CountdownWorld
 
 OBSERVATIONS, ACTIONS, N_ENVS, STORED = 5, 3, 2, 60

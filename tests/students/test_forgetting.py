@@ -5,14 +5,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from chiron.envs.task_space import TaskSpace
+from chiron.students import CurriculumVecEnv, FastPPO, FastSAC
+from chiron.students.forgetting import Forgetting
+from chiron.teachers import Curriculum, Random
 from stable_baselines3 import PPO, SAC
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 
-from envs.task_space import TaskSpace
-from students import CurriculumVecEnv, FastPPO, FastSAC
-from students.forgetting import Forgetting
-from teachers import Curriculum, Random
 from tests.conftest import CountdownWorld
 
 

@@ -8,14 +8,14 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import pytest
+from chiron.analysis.reproduction import composed
+from chiron.envs import StumpTracks
+from chiron.envs.gymnasium_env.gymnasium_env import GymnasiumWorld
+from chiron.envs.task_space import TaskSpace
+from chiron.students import CurriculumVecEnv
+from chiron.teachers import ALPGMM, Curriculum
 from numpy.typing import NDArray
 
-from envs import StumpTracks
-from envs.gymnasium_world import GymnasiumWorld
-from envs.task_space import TaskSpace
-from scripts.reproduction import composed
-from students import CurriculumVecEnv
-from teachers import ALPGMM, Curriculum
 from tests.conftest import CountdownWorld
 
 SLOTS = 5

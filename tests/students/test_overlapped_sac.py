@@ -8,13 +8,12 @@ import gymnasium as gym
 import numpy as np
 import pytest
 import torch
+from chiron.students import FastSAC, OverlappedSAC
+from chiron.students.fast.overlapped_sac import _Block
 from gymnasium import spaces
 from stable_baselines3 import SAC
 from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
-
-from students import FastSAC, OverlappedSAC
-from students.overlapped_sac import _Block
 
 PATIENCE = 30.0
 SETTINGS: dict[str, Any] = {

@@ -4,8 +4,7 @@ import copy
 
 import pytest
 import torch
-
-from students.piecewise_adam import PiecewiseAdam, lerp_in_pieces
+from chiron.students.fast.piecewise_adam import PiecewiseAdam, lerp_in_pieces
 
 
 @pytest.mark.parametrize("amsgrad", [False, True])
@@ -18,7 +17,7 @@ def test_steps_in_pieces_are_the_optimizers(amsgrad: bool, monkeypatch: pytest.M
         for each in (network, twin)
     ]
     in_pieces = PiecewiseAdam(adams[0])
-    monkeypatch.setattr("students.piecewise_adam._PIECE", 1000)
+    monkeypatch.setattr("chiron.students.fast.piecewise_adam._PIECE", 1000)
     for step in range(5):
         for one, other in zip(network.parameters(), twin.parameters(), strict=True):
             one.grad = torch.randn_like(one)

@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-
-from students.toy_grid import ToyGrid
-from teachers import ALPGMM, RIAC, CovarGMM, Curriculum, Oracle, Random, Teacher
-from teachers.curriculum import Episode
-from teachers.state_file import load_state, save_state
+from chiron.runs.state_file import load_state, save_state
+from chiron.students.simulated.toy_grid import ToyGrid
+from chiron.teachers import ALPGMM, RIAC, CovarGMM, Curriculum, Oracle, Random, Teacher
+from chiron.teachers.curriculum import Episode
 
 
 class PlainGrid:

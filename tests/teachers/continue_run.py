@@ -6,8 +6,8 @@ import sys
 import warnings
 
 import numpy as np
+from chiron.runs.state_file import load_state
 
-from teachers.state_file import load_state
 from tests.listing import build_teacher
 from tests.teachers.spaces import cube, run
 

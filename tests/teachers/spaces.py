@@ -6,10 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from chiron.envs.task_space import Task, TaskParameter, TaskSpace
+from chiron.teachers import EpisodeResult, Proposal, Teacher
 from numpy.typing import NDArray
-
-from envs.task_space import Task, TaskParameter, TaskSpace
-from teachers import EpisodeResult, Proposal, Teacher
 
 Return = Callable[[Task], float]
 

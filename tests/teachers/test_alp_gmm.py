@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from chiron.teachers import ALPGMM
+from chiron.teachers.gaussian_mixtures import Gaussians
 
-from teachers import ALPGMM
-from teachers.gaussian_mixtures import Gaussians
 from tests.teachers.spaces import ChangingStudent, cube, result, run
 
 

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from chiron.teachers import CovarGMM
+from chiron.teachers.gaussian_mixtures import Gaussians
 
-from teachers import CovarGMM
-from teachers.gaussian_mixtures import Gaussians
 from tests.teachers.spaces import ChangingStudent, cube, result, run
 
 

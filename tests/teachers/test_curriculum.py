@@ -5,11 +5,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+from chiron.envs.task_space import TaskParameter, TaskSpace
+from chiron.runs.state_file import load_state, save_state
+from chiron.teachers import Curriculum, EpisodeResult, Proposal, Random
+from chiron.teachers.curriculum import Episode, Outcome
 
-from envs.task_space import TaskParameter, TaskSpace
-from teachers import Curriculum, EpisodeResult, Proposal, Random
-from teachers.curriculum import Episode, Outcome
-from teachers.state_file import load_state, save_state
 from tests.teachers.spaces import cube
 
 

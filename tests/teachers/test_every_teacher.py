@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from chiron.envs.task_space import TaskParameter, TaskSpace
+from chiron.runs.state_file import load_state, save_state
+from chiron.teachers import Proposal, Teacher
 
-from envs.task_space import TaskParameter, TaskSpace
-from teachers import Proposal, Teacher
-from teachers.state_file import load_state, save_state
 from tests.listing import build_teacher, names_in
 from tests.teachers.spaces import bumpy, cube, played, run
 

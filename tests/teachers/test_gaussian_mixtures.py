@@ -6,17 +6,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.mixture import GaussianMixture
-
-from teachers.gaussian_mixtures import (
+from chiron.teachers.gaussian_mixtures import (
     CRITERIA,
     Gaussians,
     fit_best_mixture,
     fit_mixtures,
     start_with_k_means,
 )
+from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.mixture import GaussianMixture
 
 Floats = NDArray[np.float64]
 SIZES = range(2, 11)

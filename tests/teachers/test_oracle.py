@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from chiron.envs import StumpTracks
+from chiron.envs.task_space import TaskParameter, TaskSpace
+from chiron.teachers import EpisodeResult, Oracle
 
-from envs import StumpTracks
-from envs.task_space import TaskParameter, TaskSpace
-from teachers import EpisodeResult, Oracle
 from tests.listing import build_teacher
 from tests.teachers.spaces import cube, played
 

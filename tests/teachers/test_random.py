@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import numpy as np
+from chiron.teachers import Random
 from scipy.stats import kstest
 
-from teachers import Random
 from tests.teachers.spaces import cube, run
 
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from chiron.teachers import Curriculum, Proposal, Random
+from chiron.teachers.curriculum import Outcome
+from chiron.teachers.recent_episodes import RecentEpisodes
 
-from teachers import Curriculum, Proposal, Random
-from teachers.curriculum import Outcome
-from teachers.recent_episodes import RecentEpisodes
 from tests.teachers.spaces import cube
 
 

@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from chiron.teachers import RIAC
+from chiron.teachers.region_tree import RegionTree, learning_progress
 from numpy.typing import NDArray
 
-from teachers import RIAC
-from teachers.region_tree import RegionTree, learning_progress
 from tests.teachers.spaces import ChangingStudent, bumpy, cube, result, run
 
 Floats = NDArray[np.float64]

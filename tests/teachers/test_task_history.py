@@ -4,10 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from chiron.runs.state_file import load_state, save_state
+from chiron.teachers.task_history import TaskHistory
 from numpy.typing import NDArray
-
-from teachers.state_file import load_state, save_state
-from teachers.task_history import TaskHistory
 
 
 def filled(tasks: NDArray[np.float32], returns: NDArray[np.float64]) -> TaskHistory:

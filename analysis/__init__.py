@@ -1,0 +1,1 @@
+"""Analysis: many runs compared, with statistics, figures and a report."""

@@ -1,0 +1,293 @@
+"""A comparison of conditions: what each reached, how sure that is, and who is better than whom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..evaluation.metrics import area_under_curve
+from .conditions import Condition, find_conditions, require_fairness, rest_of, setting_of
+from .significance import holm, probability_of_improvement, probability_of_improvement_interval, welch_p_value
+from .statistics import (
+    interquartile_mean,
+    interquartile_mean_interval,
+    mean_and_sd,
+    mean_margin,
+    worst_tasks_mean,
+)
+from .study import COMPONENTS, StudyRun
+
+WORST_SHARE = 0.1
+"""Of the test tasks; what conditional value at risk looks at."""
+
+_USUAL_BASELINE = "random"
+_FEWEST_SEEDS = 5
+"""From which on a bootstrap interval is what it says, within two percent."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The result of `compare`.
+
+    Attributes:
+        conditions: What is compared, the best first; those without a counted run last.
+        baselines: For each condition by its label, the label of what it is tested against; may be empty.
+        table: One row per condition: see `docs/comparing.md` for the columns.
+        pairs: One row per pair of conditions with a counted run: `condition`, `other`, `difference` of the
+            means, `p_value` of Welch's test, `p_holm` corrected over all pairs.
+        curves: One row per condition and step: `condition`, `step`, `seeds`, `mean`, `sd`, `margin`.
+        notes: Sentences about everything that is not as it should be.
+    """
+
+    conditions: list[Condition]
+    baselines: dict[str, str]
+    table: pd.DataFrame
+    pairs: pd.DataFrame
+    curves: pd.DataFrame
+    notes: list[str]
+
+    @property
+    def counted(self) -> list[Condition]:
+        """The conditions that have a result."""
+        return [condition for condition in self.conditions if condition.counted]
+
+
+def compare(
+    runs: Sequence[StudyRun],
+    rng: np.random.Generator,
+    baseline: str | None = None,
+    allowed: Iterable[str] = (),
+) -> Comparison:
+    """Compare runs by what differs between them.
+
+    Args:
+        runs: As `read_study` returns them.
+        rng: Draws the bootstrap's resamples.
+        baseline: Label or teacher of the condition to test the others against; Random if there is one, by
+            default. A teacher's name stands for its condition that differs in nothing else, or else for
+            the one with the same budget, world and test set.
+        allowed: Differences that are meant, of `conditions.DIFFERENCES`.
+
+    Raises:
+        ValueError: If there is nothing to compare, the runs are not comparable, or the baseline is not one of
+            the conditions.
+    """
+    conditions, notes = find_conditions(runs)
+    counted = sorted(
+        (condition for condition in conditions if condition.counted),
+        key=lambda condition: -condition.scores.mean(),
+    )
+    notes += [sentence for condition in conditions for sentence in _gaps(condition)]
+    if not counted:
+        raise ValueError("; ".join(["no run has a result to compare", *notes]))
+    notes += require_fairness(counted, allowed)
+    baselines, unclear = _find_baselines(counted, baseline)
+    notes += unclear
+    notes += _doubts(counted)
+    judge, episodes, doubts = _judge(counted)
+    notes += doubts
+    rows = [_row(condition, judge, episodes, rng) for condition in counted]
+    _add_tests(rows, counted, baselines, rng)
+    without = [condition for condition in conditions if not condition.counted]
+    rows += [_names(condition) for condition in without]
+    return Comparison(
+        counted + without, baselines, pd.DataFrame(rows), _pairs(counted), _curves(counted), notes
+    )
+
+
+def _gaps(condition: Condition) -> list[str]:
+    sentences = [
+        f"{condition.label}, seed {run.seed}, is not counted: {run.problem} ({run.directory.path})"
+        for run in condition.runs
+        if run.problem is not None
+    ]
+    if condition.missing:
+        seeds = ", ".join(map(str, condition.missing))
+        sentences.append(f"{condition.label} has no run with seed {seeds}, which other conditions have")
+    return sentences
+
+
+def _doubts(counted: Sequence[Condition]) -> list[str]:
+    sentences = [
+        f"{condition.label} has one seed only: nothing can be said about its spread, and it is not tested"
+        for condition in counted
+        if len(condition.counted) == 1
+    ]
+    few = [condition.label for condition in counted if 1 < len(condition.counted) < _FEWEST_SEEDS]
+    if few:
+        sentences.append(
+            f"Fewer than {_FEWEST_SEEDS} seeds: {'all' if len(few) == len(counted) else ', '.join(few)}; "
+            "bootstrap intervals of so few are too narrow"
+        )
+    sizes = {len(condition.counted) for condition in counted}
+    if len(sizes) > 1:
+        sentences.append(f"The conditions have unequal numbers of seeds, from {min(sizes)} to {max(sizes)}")
+    grids = {tuple(run.mastery.index) for condition in counted for run in condition.counted}
+    if len({len(grid) for grid in grids}) > 1:
+        sentences.append("Not all runs were evaluated equally often: areas under curves are less comparable")
+    return sentences
+
+
+def _find_baselines(counted: Sequence[Condition], wanted: str | None) -> tuple[dict[str, str], list[str]]:
+    """Label of the baseline by label of the condition, and a sentence about each that has no single one."""
+    labels = [condition.label for condition in counted]
+    if wanted in labels:
+        return {label: wanted for label in labels if label != wanted}, []
+    teacher = wanted or _USUAL_BASELINE
+    candidates = [condition for condition in counted if condition.names["teacher"] == teacher]
+    if wanted is not None and not candidates:
+        raise ValueError(f"--baseline {wanted} must be one of {', '.join(labels)}")
+    baselines, notes = {}, []
+    for condition in counted:
+        if not candidates or condition in candidates:
+            continue
+        found = _closest(condition, candidates)
+        if len(found) == 1:
+            baselines[condition.label] = found[0]
+        else:
+            reason = f"could be tested against any of {', '.join(found)}" if found else "has none like it"
+            notes.append(f"Baseline {teacher}: {condition.label} {reason}; --baseline takes a label too")
+    if wanted is not None and len(counted) > 1 and not baselines:
+        any_of = ", ".join(condition.label for condition in candidates)
+        raise ValueError(f"--baseline {wanted} could be any of {any_of}: name one of these")
+    return baselines, notes
+
+
+def _closest(condition: Condition, candidates: Sequence[Condition]) -> list[str]:
+    """Those that differ in the teacher alone; otherwise those with the same budget, world and test set."""
+    for facts_of in (rest_of, setting_of):
+        found = [other.label for other in candidates if facts_of(other) == facts_of(condition)]
+        if found:
+            return found
+    return []
+
+
+def _names(condition: Condition) -> dict[str, Any]:
+    return {
+        "condition": condition.label,
+        **{group: condition.names[group] for group in COMPONENTS},
+        "runs": len(condition.runs),
+        "seeds": len(condition.counted),
+    }
+
+
+def _row(
+    condition: Condition, judge: str | None, episodes: Mapping[Path, pd.DataFrame], rng: np.random.Generator
+) -> dict[str, Any]:
+    scores = condition.scores
+    mean, sd = mean_and_sd(scores)
+    low, high = interquartile_mean_interval([scores], rng)
+    areas = [area_under_curve(run.mastery.index, run.mastery) for run in condition.counted]
+    area_mean, area_sd = mean_and_sd(areas)
+    row = {
+        **_names(condition),
+        "steps": max(run.steps for run in condition.counted),
+        "mastered_mean": mean,
+        "mastered_sd": sd,
+        "mastered_iqm": float(interquartile_mean(scores)),
+        "mastered_iqm_low": low,
+        "mastered_iqm_high": high,
+        "area_mean": area_mean,
+        "area_sd": area_sd,
+    }
+    if condition.counted[0].last is not None:
+        worst = [_worst_mean(run, episodes.get(run.directory.path)) for run in condition.counted]
+        row["worst_return_mean"], row["worst_return_sd"] = mean_and_sd(worst)
+        row["worst_judged_on"] = "the same episodes" if judge is None else judge
+    return row
+
+
+def _judge(counted: Sequence[Condition]) -> tuple[str | None, dict[Path, pd.DataFrame], list[str]]:
+    """The largest named test set on which every run has played the same two or more episodes of each task.
+
+    Returns:
+        Its name, the rows of each run by its directory, and a sentence about each set that cannot be used.
+    """
+    runs = [run for condition in counted for run in condition.counted]
+    notes, usable = [], []
+    for name in sorted(set.intersection(*(set(run.directory.test_sets()) for run in runs))):
+        rows = {run.directory.path: run.directory.read_test_set(name) for run in runs}
+        episodes = [table[["task_index", "episode", "seed"]] for table in rows.values()]
+        if not all(played.equals(episodes[0]) for played in episodes):
+            notes.append(f"Not all runs were evaluated on the same episodes of {name}: it is not used")
+        elif episodes[0]["episode"].max() >= 1:
+            usable.append((name, rows))
+    if not usable:
+        return None, {}, notes
+    name, rows = max(usable, key=lambda candidate: len(next(iter(candidate[1].values()))))
+    return name, rows, notes
+
+
+def _worst_mean(run: StudyRun, again: pd.DataFrame | None) -> float:
+    if again is not None:
+        return worst_return_of(again)
+    assert run.last is not None
+    return worst_tasks_mean(run.last["return"], run.last["return"], WORST_SHARE)
+
+
+def worst_return_of(episodes: pd.DataFrame) -> float:
+    """Mean return on the worst tasks of a test set, which its even episodes choose and its odd ones judge.
+
+    Args:
+        episodes: Of a named test set, as a run directory keeps them; two or more of each task.
+    """
+    chooses = episodes["episode"] % 2 == 0
+    chosen_by, judged_by = (
+        episodes[part].groupby("task_index")["return"].mean() for part in (chooses, ~chooses)
+    )
+    return worst_tasks_mean(chosen_by, judged_by, WORST_SHARE)
+
+
+def _add_tests(
+    rows: Sequence[dict[str, Any]],
+    counted: Sequence[Condition],
+    baselines: dict[str, str],
+    rng: np.random.Generator,
+) -> None:
+    """Test each condition against its baseline, all tests together being one family."""
+    scores = {condition.label: condition.scores for condition in counted}
+    tested = [row for row in rows if row["condition"] in baselines]
+    for row in tested:
+        own, others = scores[row["condition"]], scores[baselines[row["condition"]]]
+        low, high = probability_of_improvement_interval(own, others, rng)
+        row |= {
+            "baseline": baselines[row["condition"]],
+            "difference": float(own.mean() - others.mean()),
+            "p_value": welch_p_value(own, others),
+            "improvement": probability_of_improvement(own, others),
+            "improvement_low": low,
+            "improvement_high": high,
+        }
+    for row, corrected in zip(tested, holm([row["p_value"] for row in tested]), strict=True):
+        row["p_holm"] = float(corrected)
+
+
+def _pairs(counted: Sequence[Condition]) -> pd.DataFrame:
+    rows = [
+        {
+            "condition": one.label,
+            "other": other.label,
+            "difference": float(one.scores.mean() - other.scores.mean()),
+            "p_value": welch_p_value(one.scores, other.scores),
+        }
+        for one, other in combinations(counted, 2)
+    ]
+    pairs = pd.DataFrame(rows, columns=["condition", "other", "difference", "p_value"])
+    return pairs.assign(p_holm=holm(pairs["p_value"].to_numpy()))
+
+
+def _curves(counted: Sequence[Condition]) -> pd.DataFrame:
+    points = pd.concat(
+        pd.DataFrame({"condition": condition.label, "step": run.mastery.index, "mastered": run.mastery.array})
+        for condition in counted
+        for run in condition.counted
+    )
+    groups = points.groupby(["condition", "step"], sort=False)["mastered"]
+    curves = groups.agg(seeds="count", mean="mean", sd="std").reset_index()
+    return curves.assign(margin=mean_margin(curves["sd"], curves["seeds"]))

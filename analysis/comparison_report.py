@@ -1,0 +1,279 @@
+"""The report of a comparison: one HTML file that needs nothing else, and the tables and figures beside it."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from .comparison import Comparison
+from .comparison_figures import FIGURES, NothingToDrawError
+from .conditions import Condition
+from .significance import SIGNIFICANCE_LEVEL
+from .study import COMPONENTS, StudyRun
+
+_TEMPLATE = "comparison_report.html"
+_QUARTERS = 4
+_SVG_IDS = "comparison"
+"""What the identifiers in figures are derived from, so that the same comparison gives the same file."""
+
+CommandOf = Callable[[Sequence[StudyRun]], str]
+"""The command line that makes some runs again that differ in nothing but their seeds."""
+
+
+def write_report(
+    comparison: Comparison,
+    title: str,
+    folder: Path,
+    command_of: CommandOf,
+    rng: np.random.Generator,
+) -> Path:
+    """Write everything about a comparison into a folder.
+
+    `report.html` holds all of it and refers to nothing outside itself. Beside it: `table.csv`, `curves.csv`,
+    `comparison.json` and the figures as PNG.
+
+    Args:
+        comparison: What to report.
+        title: What was compared.
+        folder: Where to write; made if absent.
+        command_of: Says how runs are made again.
+        rng: Draws the resamples of the figures' bands.
+
+    Returns:
+        The path of `report.html`.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    comparison.table.to_csv(folder / "table.csv", index=False)
+    comparison.curves.to_csv(folder / "curves.csv", index=False)
+    content = {
+        "notes": comparison.notes,
+        "conditions": _records(comparison.table),
+        "pairs": _records(comparison.pairs),
+    }
+    (folder / "comparison.json").write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
+    page = _template().render(
+        title=title,
+        comparison=comparison,
+        headline=_headline(comparison),
+        facts=_facts(comparison),
+        table=result_cells(comparison),
+        judged_on=_judged_on(comparison),
+        over_time=over_time_cells(comparison),
+        figures=_draw(comparison, folder, rng),
+        curricula=[_curriculum(condition) for condition in comparison.counted],
+        commands=[(condition.label, command_of(condition.runs)) for condition in comparison.conditions],
+        runs=[
+            (condition.label, run, command_of([run]))
+            for condition in comparison.conditions
+            for run in condition.runs
+        ],
+        versions=_versions(comparison),
+        shared=_shared_settings(comparison),
+    )
+    report = folder / "report.html"
+    report.write_text(page)
+    return report
+
+
+def result_cells(comparison: Comparison) -> list[dict[str, str]]:
+    """The table for people: one dict per condition from heading to text, all with the same headings."""
+    others = list(dict.fromkeys(comparison.baselines.values()))
+    rows = []
+    for row in _records(comparison.table):
+        cells = {
+            "condition": row["condition"],
+            "seeds": f"{row['seeds']} of {row['runs']}" if row["seeds"] < row["runs"] else f"{row['seeds']}",
+            "steps": _text(row.get("steps"), "{:,.0f}"),
+            "mastered %": _with_sd(row, "mastered", 1),
+            "IQM [95%]": _with_interval(row, "mastered_iqm", "mastered_iqm", 1),
+            "area": _with_sd(row, "area", 1),
+        }
+        if "worst_return_mean" in comparison.table:
+            mark = "" if row.get("worst_judged_on") != "the same episodes" else " *"
+            cells["worst 10% return"] = _with_sd(row, "worst_return", 1) + mark
+        if comparison.baselines:
+            if len(others) > 1:
+                cells["against"] = row.get("baseline") or "–"
+            cells |= {
+                "difference" if len(others) > 1 else f"vs {others[0]}": _text(
+                    row.get("difference"), "{:+.1f}"
+                ),
+                "p (Holm)": _p_text(row.get("p_holm")),
+                "P(better) [95%]": _with_interval(row, "improvement", "improvement", 2),
+            }
+        rows.append(cells)
+    return rows
+
+
+def over_time_cells(comparison: Comparison) -> list[dict[str, str]]:
+    """Mastered percentage, mean ± standard deviation, at each quarter of the steps; as `result_cells`."""
+    curves = comparison.curves
+    steps = np.sort(curves["step"].unique())
+    shown = dict.fromkeys(
+        int(steps[round((len(steps) - 1) * i / _QUARTERS)]) for i in range(1, _QUARTERS + 1)
+    )
+    rows = []
+    for condition in comparison.counted:
+        own = curves[curves["condition"] == condition.label].set_index("step")
+        at = {
+            f"{step:,}": plus_minus(own["mean"][step], own["sd"][step], 1) if step in own.index else "–"
+            for step in shown
+        }
+        rows.append({"condition": condition.label, **at})
+    return rows
+
+
+def plus_minus(mean: float, sd: float | None, digits: int) -> str:
+    """`mean ± sd` as text, or the mean alone where there is no spread to speak of (None or NaN)."""
+    spread = "" if sd is None or math.isnan(sd) else f" ± {sd:.{digits}f}"
+    return f"{mean:.{digits}f}{spread}"
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows as plain Python, with None where there is no value."""
+    rows: list[dict[str, Any]] = json.loads(table.to_json(orient="records", double_precision=15))
+    return rows
+
+
+def _text(value: float | None, form: str) -> str:
+    return "–" if value is None else form.format(value)
+
+
+def _with_sd(row: Mapping[str, Any], name: str, digits: int) -> str:
+    mean = row.get(f"{name}_mean")
+    return "–" if mean is None else plus_minus(mean, row.get(f"{name}_sd"), digits)
+
+
+def _with_interval(row: Mapping[str, Any], value: str, ends: str, digits: int) -> str:
+    low, high = row.get(f"{ends}_low"), row.get(f"{ends}_high")
+    text = _text(row.get(value), f"{{:.{digits}f}}")
+    return text if low is None or high is None else f"{text} [{low:.{digits}f}, {high:.{digits}f}]"
+
+
+def _p_text(p: float | None) -> str:
+    return "–" if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def _headline(comparison: Comparison) -> str:
+    best = comparison.counted[0]
+    row = next(row for row in _records(comparison.table) if row["condition"] == best.label)
+    sentence = f"{best.label} mastered most: {_with_sd(row, 'mastered', 1)} % of the test tasks"
+    if row.get("baseline") is None:
+        return f"{sentence}."
+    p = row["p_holm"]
+    if p is None:
+        verdict = "of which no test can be made"
+    else:
+        verdict = f"which is {'' if p < SIGNIFICANCE_LEVEL else 'not '}significant (p {_compared(p)}, Holm)"
+    return f"{sentence}. That is {row['difference']:+.1f} points against {row['baseline']}, {verdict}."
+
+
+def _judged_on(comparison: Comparison) -> str | None:
+    """What the worst tasks were judged on; None where there are no tasks."""
+    if "worst_judged_on" not in comparison.table:
+        return None
+    return str(comparison.table["worst_judged_on"].iloc[0])
+
+
+def _compared(p: float) -> str:
+    return "< 0.001" if p < 0.001 else f"= {p:.3f}"
+
+
+def _facts(comparison: Comparison) -> list[tuple[str, str]]:
+    """What was run, in a few lines."""
+    runs = [run for condition in comparison.counted for run in condition.counted]
+    names = {group: list(dict.fromkeys(run.names[group] for run in runs)) for group in COMPONENTS}
+    budgets = sorted({run.total_steps for run in runs})
+    seeds = sorted({run.seed for condition in comparison.conditions for run in condition.runs})
+    simulated = [run.is_simulated for run in runs]
+    tasks = sorted({len(run.last) for run in runs if run.last is not None})
+    test_set = "every cell of the simulated student" if all(simulated) else _or(tasks, "{:,} tasks")
+    drawn = sorted({run.config["evaluation.seed"] for run in runs if not run.is_simulated})
+    if drawn:
+        test_set += f", drawn uniformly with evaluation.seed={_or(drawn, '{}')}"
+    counted, total = len(runs), sum(len(condition.runs) for condition in comparison.conditions)
+    return [
+        ("World", ", ".join(names["env"])),
+        ("Student", ", ".join(names["student"])),
+        ("Teacher", ", ".join(names["teacher"])),
+        ("Budget", _or(budgets, "{:,} training steps")),
+        ("Test set", test_set),
+        ("Seeds", ", ".join(map(str, seeds))),
+        ("Runs", f"{counted} counted of {total}"),
+    ]
+
+
+def _or(values: Sequence[Any], form: str) -> str:
+    return " or ".join(form.format(value) for value in values)
+
+
+def _draw(comparison: Comparison, folder: Path, rng: np.random.Generator) -> dict[str, dict[str, str]]:
+    """Draw each figure as a PNG file and for the page, or say why there is nothing to draw."""
+    drawn = {}
+    for name, draw in FIGURES.items():
+        png = folder / f"{name}.png"
+        png.unlink(missing_ok=True)
+        try:
+            figure = draw(comparison, rng)
+        except NothingToDrawError as error:
+            drawn[name] = {"absent": str(error)}
+            continue
+        figure.savefig(png, dpi=120)
+        svg = io.BytesIO()
+        with mpl.rc_context({"svg.hashsalt": _SVG_IDS}):
+            figure.savefig(svg, format="svg", metadata={"Date": None})
+        drawn[name] = {"image": _data_uri(svg.getvalue(), "image/svg+xml")}
+    return drawn
+
+
+def _curriculum(condition: Condition) -> dict[str, Any]:
+    """The pictures of the run in the middle of its condition."""
+    middle = sorted(condition.counted, key=lambda run: run.score)[len(condition.counted) // 2]
+    pictures = [middle.directory.figure, middle.directory.still]
+    return {
+        "label": condition.label,
+        "seed": middle.seed,
+        "score": middle.score,
+        "images": [_data_uri(path.read_bytes(), "image/png") for path in pictures if path.exists()],
+    }
+
+
+def _versions(comparison: Comparison) -> list[str]:
+    """What the runs ran on: one line per different installation."""
+    lines: dict[str, None] = {}
+    for condition in comparison.conditions:
+        for run in condition.runs:
+            if run.directory.versions.exists():
+                found = json.loads(run.directory.versions.read_text())
+                packages = ", ".join(f"{k} {v}" for k, v in found["packages"].items() if v is not None)
+                lines[f"Python {found['python']} on {found['platform']}; {packages}"] = None
+    return list(lines)
+
+
+def _shared_settings(comparison: Comparison) -> list[tuple[str, str]]:
+    runs = [run for condition in comparison.counted for run in condition.counted]
+    first = runs[0].config
+    shared = [key for key in first if all(run.config.get(key, ...) == first[key] for run in runs)]
+    return [(key, json.dumps(first[key], default=str).strip('"')) for key in shared]
+
+
+def _data_uri(content: bytes, kind: str) -> str:
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+
+
+def _template() -> Any:
+    loader = PackageLoader("chiron.analysis", "templates")
+    environment = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.get_template(_TEMPLATE)

@@ -1,0 +1,225 @@
+"""The conditions of a comparison: which runs belong together, and whether they may be compared."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..envs.task_space import RESERVED_NAMES
+from .study import COMPONENTS, StudyRun
+
+_NO_DIFFERENCE = {
+    *("seed", "study", "results", "n_workers", "threads", "device", "pictures", "films"),
+    *("env.engine", "checkpoint.every_steps", "checkpoint.every_minutes"),
+}
+"""Keys that say where and how something ran, and what the single run was called, but not what it was."""
+
+_SHOWN_KEYS = 4
+"""Differing keys that a sentence names."""
+
+
+@dataclass
+class Condition:
+    """What the runs with the same configuration have in common, whatever their seeds.
+
+    Attributes:
+        label: What sets it apart from the other conditions.
+        names: What the configuration calls its env, teacher and student.
+        runs: All its runs, by seed.
+        missing: Seeds that other conditions have.
+    """
+
+    label: str
+    names: Mapping[str, str]
+    runs: list[StudyRun]
+    missing: list[int]
+
+    @property
+    def counted(self) -> list[StudyRun]:
+        """The runs that have a result."""
+        return [run for run in self.runs if run.problem is None]
+
+    @property
+    def scores(self) -> NDArray[np.float64]:
+        """Percentage mastered in the end, of each counted run."""
+        return np.array([run.score for run in self.counted])
+
+
+def find_conditions(runs: Sequence[StudyRun]) -> tuple[list[Condition], list[str]]:
+    """Group runs by what differs between their configurations, apart from the seed.
+
+    Args:
+        runs: As `read_study` returns them.
+
+    Returns:
+        The conditions, and a sentence about each run that repeats a seed of its condition: it is left out.
+    """
+    groups: defaultdict[tuple[Any, ...], list[StudyRun]] = defaultdict(list)
+    for run in runs:
+        groups[_what_it_is(run)].append(run)
+    labels = _labels([members[0] for members in groups.values()])
+    everyones = {run.seed for run in runs}
+    conditions, notes = [], []
+    for label, members in zip(labels, groups.values(), strict=True):
+        kept: dict[int, StudyRun] = {}
+        for run in sorted(members, key=lambda run: run.problem is not None):
+            if run.seed in kept:
+                notes.append(
+                    f"{run.directory.path} repeats seed {run.seed} of {label} and is left out: "
+                    f"{kept[run.seed].directory.path} is counted"
+                )
+            else:
+                kept[run.seed] = run
+        own = [kept[seed] for seed in sorted(kept)]
+        conditions.append(Condition(label, own[0].names, own, sorted(everyones - kept.keys())))
+    return conditions, notes
+
+
+def _what_it_is(run: StudyRun) -> tuple[Any, ...]:
+    leaves = sorted((key, value) for key, value in run.config.items() if key not in _NO_DIFFERENCE)
+    return (*(run.names[group] for group in COMPONENTS), *((key, repr(value)) for key, value in leaves))
+
+
+def _labels(examples: Sequence[StudyRun]) -> list[str]:
+    """For one run of each condition: names that differ, then settings that differ among equal names."""
+    differing = [group for group in COMPONENTS if len({run.names[group] for run in examples}) > 1]
+    named = differing or ["teacher"]
+    labels = []
+    for run in examples:
+        settings = []
+        for key in sorted({key for other in examples for key in other.config} - _NO_DIFFERENCE):
+            group = key.partition(".")[0]
+            peers = [o for o in examples if group not in COMPONENTS or o.names[group] == run.names[group]]
+            if len({repr(peer.config.get(key)) for peer in peers}) > 1:
+                settings.append(f"{key}={_shown(run.config.get(key))}")
+        labels.append(" ".join(["/".join(run.names[group] for group in named), *settings]))
+    return labels
+
+
+def _shown(value: Any) -> str:
+    return f"{value:_}" if type(value) is int else "null" if value is None else str(value)
+
+
+def task_columns_of(run: StudyRun) -> list[str]:
+    """The columns of a run's last evaluation that make up the task; none for a simulated student."""
+    return [] if run.last is None else [name for name in run.last.columns if name not in RESERVED_NAMES]
+
+
+def _budget(run: StudyRun) -> dict[str, Any]:
+    # A step is a decision of the student: held for several frames of the world, it is worth more of them.
+    return {
+        "total_steps": run.config.get("total_steps"),
+        "student.action_repeat": run.config.get("student.action_repeat", 1),
+    }
+
+
+def _world(run: StudyRun) -> dict[str, Any]:
+    parts = ("env.", "student.") if run.is_simulated else ("env.",)
+    return {
+        "env": run.names["env"],
+        **{
+            key: value
+            for key, value in run.config.items()
+            if key.startswith(parts) and key not in _NO_DIFFERENCE
+        },
+    }
+
+
+def _test_set(run: StudyRun) -> dict[str, Any]:
+    if run.last is None:
+        return {}
+    return {key: run.config.get(key) for key in ("evaluation.n_tasks", "evaluation.seed")}
+
+
+def _tested_tasks(run: StudyRun) -> dict[str, Any]:
+    """Configurations may agree where the code that drew the tasks did not."""
+    if run.last is None:
+        return {}
+    tasks = run.last[["task_index", *task_columns_of(run)]].to_csv(index=False)
+    return {"the tasks in evaluations.csv": hashlib.sha256(tasks.encode()).hexdigest()[:8]}
+
+
+_MUST_AGREE: dict[str, Callable[[StudyRun], dict[str, Any]]] = {
+    "budget": _budget,
+    "world": _world,
+    "test_set": _test_set,
+}
+
+DIFFERENCES = tuple(_MUST_AGREE)
+"""What a comparison has to be told to tolerate, by name."""
+
+
+def require_fairness(conditions: Sequence[Condition], allowed: Iterable[str] = ()) -> list[str]:
+    """Make sure that all counted runs had the same budget, world and test set.
+
+    Args:
+        conditions: What is to be compared.
+        allowed: Members of `DIFFERENCES` that are meant.
+
+    Returns:
+        A sentence about each difference that was allowed and is there.
+
+    Raises:
+        ValueError: If there is one that was not allowed.
+    """
+    notes = []
+    counted = [run for condition in conditions for run in condition.counted]
+    for difference, facts_of in _MUST_AGREE.items():
+        found = _differing([facts_of(run) for run in counted])
+        if difference == "test_set" and not found:
+            found = _differing_tasks(counted)
+        if not found:
+            continue
+        what = f"the runs differ in their {difference.replace('_', ' ')}: {found}"
+        if difference not in allowed:
+            raise ValueError(
+                f"{what}; compare folders that agree, or say --allow {difference} if that difference is meant"
+            )
+        notes.append(f"As allowed, {what}")
+    return notes
+
+
+def setting_of(condition: Condition) -> str:
+    """Budget, world and test set of a condition, as a text that is equal for conditions that share them."""
+    run = condition.counted[0]
+    return repr([facts_of(run) for facts_of in _MUST_AGREE.values()])
+
+
+def rest_of(condition: Condition) -> str:
+    """All of a condition but its teacher, as a text that is equal for conditions that share it."""
+    leaves = condition.counted[0].config.items()
+    return setting_of(condition) + repr(
+        sorted(
+            (key, repr(value))
+            for key, value in leaves
+            if key not in _NO_DIFFERENCE and not key.startswith("teacher.")
+        )
+    )
+
+
+def _differing_tasks(runs: Sequence[StudyRun]) -> str:
+    worlds: defaultdict[str, list[StudyRun]] = defaultdict(list)
+    for run in runs:
+        worlds[repr(_world(run))].append(run)
+    for members in worlds.values():
+        found = _differing([_tested_tasks(run) for run in members])
+        if found:
+            return found
+    return ""
+
+
+def _differing(facts: Sequence[Mapping[str, Any]]) -> str:
+    """The keys in which dicts differ, with their values; "" if they do not."""
+    sentences = []
+    for key in dict.fromkeys(key for one in facts for key in one):
+        values = list(dict.fromkeys(_shown(one[key]) if key in one else "absent" for one in facts))
+        if len(values) > 1:
+            sentences.append(f"{key} is {' or '.join(values[:_SHOWN_KEYS])}")
+    more = len(sentences) - _SHOWN_KEYS
+    return ", ".join(sentences[:_SHOWN_KEYS]) + (f" and {more} more" if more > 0 else "")

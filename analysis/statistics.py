@@ -1,0 +1,147 @@
+"""What a handful of seeds says about a condition, and how sure one can be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+CONFIDENCE = 0.95
+"""Of all intervals."""
+
+_RESAMPLES = 5_000
+_BATCH = 500
+"""Resamples that are held in memory at once."""
+_CUT = 0.25
+"""Share that the interquartile mean cuts off at each end."""
+
+Interval = tuple[float, float]
+"""Lower and upper end; both NaN where one value alone tells nothing of the spread."""
+
+
+def mean_and_sd(scores: ArrayLike) -> tuple[float, float]:
+    """Mean and sample standard deviation (n - 1) of the scores of independent runs.
+
+    Args:
+        scores: Shape (n,). The standard deviation of one score is NaN.
+    """
+    values = np.asarray(scores, np.float64)
+    return float(values.mean()), float(values.std(ddof=1)) if len(values) > 1 else float("nan")
+
+
+def mean_margin(sd: ArrayLike, seeds: ArrayLike) -> NDArray[np.float64]:
+    """Half the width of Student's 95% confidence interval of a mean.
+
+    Args:
+        sd: Sample standard deviations, any shape.
+        seeds: How many values each is of, of that shape; NaN comes back where it is 1.
+    """
+    n = np.asarray(seeds, np.float64)
+    quantile = stats.t.ppf((1 + CONFIDENCE) / 2, np.where(n > 1, n - 1, np.nan))
+    return np.asarray(quantile * np.asarray(sd) / np.sqrt(n))
+
+
+def interquartile_mean(scores: Any, axis: int = -1) -> Any:
+    """Mean of what is left when a quarter of the scores is cut off at each end.
+
+    The cut is rounded down to whole scores, so that fewer than four are all kept. Agarwal et al. 2021, "Deep
+    Reinforcement Learning at the Edge of the Statistical Precipice".
+
+    Args:
+        scores: An array, of which one axis goes over runs.
+        axis: That axis.
+    """
+    return stats.trim_mean(scores, _CUT, axis=axis)
+
+
+def bootstrap_interval(
+    statistic: Callable[..., Any], strata: Sequence[ArrayLike], rng: np.random.Generator
+) -> Interval:
+    """The 95% stratified bootstrap interval of a statistic: each stratum is resampled on its own.
+
+    The percentiles are moved outwards by as much as Student's quantiles lie outside of the normal ones, after
+    the expanded interval of Hesterberg 2015, "What Teachers Should Know About the Bootstrap", whose second
+    factor is left out, since it makes intervals of interquartile means too wide. Of five seeds, plain
+    percentiles cover the truth in 90% of studies, these in 93%; of ten, in 94% and 97%; of three, no
+    percentiles can do so in more than 75%.
+
+    Args:
+        statistic: Takes one array per stratum and `axis`, the axis that goes over runs.
+        strata: One array of scores each, shape (n,); runs of one world, say, or of one condition.
+        rng: Draws the resamples.
+
+    Returns:
+        The interval; NaN if any stratum has fewer than two scores.
+    """
+    samples = [np.asarray(stratum, np.float64) for stratum in strata]
+    if min(len(sample) for sample in samples) < 2:
+        return float("nan"), float("nan")
+    found = stats.bootstrap(
+        samples,
+        statistic,
+        n_resamples=_RESAMPLES,
+        batch=_BATCH,
+        confidence_level=1 - 2 * students_tail(min(len(sample) for sample in samples)),
+        method="percentile",
+        rng=rng,
+    )
+    return float(found.confidence_interval.low), float(found.confidence_interval.high)
+
+
+def students_tail(size: int) -> float:
+    """The share to be cut off at each end of a bootstrap distribution, for samples of this size or more."""
+    return float(stats.norm.cdf(stats.t.ppf((1 - CONFIDENCE) / 2, size - 1)))
+
+
+def interquartile_mean_interval(strata: Sequence[ArrayLike], rng: np.random.Generator) -> Interval:
+    """The stratified bootstrap interval of the interquartile mean over all strata.
+
+    Args:
+        strata: One array of scores each, shape (n,).
+        rng: Draws the resamples.
+    """
+
+    def pooled(*samples: Any, axis: int = -1) -> Any:
+        return interquartile_mean(np.concatenate(samples, axis), axis)
+
+    return bootstrap_interval(pooled, strata, rng)
+
+
+def mean_curve_interval(
+    curves: NDArray[np.float64], rng: np.random.Generator
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The pointwise 95% bootstrap interval of a mean curve; runs are resampled whole.
+
+    Args:
+        curves: One per run, shape (n, points).
+        rng: Draws the resamples.
+
+    Returns:
+        Lower and upper end, each of shape (points,); NaN if there are fewer than two curves.
+    """
+    n, points = curves.shape
+    if n < 2:
+        return np.full(points, np.nan), np.full(points, np.nan)
+    weights = rng.multinomial(n, np.full(n, 1 / n), size=_RESAMPLES) / n
+    tail = students_tail(n)
+    low, high = np.quantile(weights @ curves, [tail, 1 - tail], axis=0)
+    return low, high
+
+
+def worst_tasks_mean(returns: ArrayLike, again: ArrayLike, share: float = 0.1) -> float:
+    """Conditional value at risk over tasks: the mean return on the worst share of them.
+
+    The worst tasks are chosen by one evaluation and judged by another. A single evaluation for both would
+    call those tasks the worst that had bad luck, and come out too low.
+
+    Args:
+        returns: Of the evaluation that chooses, one per task, shape (m,).
+        again: Of the evaluation that judges, shape (m,); `returns` itself if there is no other.
+        share: How many of the tasks, in (0, 1]; at least one task is taken.
+    """
+    chosen = np.argsort(np.asarray(returns, np.float64), kind="stable")
+    count = max(1, round(share * len(chosen)))
+    return float(np.asarray(again, np.float64)[chosen[:count]].mean())

@@ -1,0 +1,52 @@
+"""The conditions of a comparison as runs in TensorBoard: their mean curves, each with its band."""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+from torch.utils.tensorboard import SummaryWriter
+
+from .comparison import Comparison
+
+MEAN = "evaluation/mastered_percent"
+"""Named as the curve of a single run is, so that TensorBoard draws both into one chart."""
+
+# Single runs have no band, and TensorBoard would say of each that it misses one.
+_BAND = ("comparison/mastered_percent", "comparison/mastered_percent_low", "comparison/mastered_percent_high")
+LAYOUT = {"Mean over seeds, with its 95% confidence band": {"Percentage mastered": ["Margin", list(_BAND)]}}
+
+
+def write_bands(comparison: Comparison, folder: Path) -> list[Path]:
+    """Write an event file for each condition that has a result.
+
+    A condition of one seed has a mean, but no band.
+
+    Args:
+        comparison: Whose learning curves to write.
+        folder: Where each condition gets a folder; event files that an earlier comparison left there go.
+
+    Returns:
+        The conditions' folders, in the order of the comparison.
+    """
+    for old in folder.rglob("events.out.tfevents.*"):
+        old.unlink()
+    folders = [folder / _folder_name(condition.label) for condition in comparison.counted]
+    for condition, path in zip(comparison.counted, folders, strict=True):
+        writer: Any = SummaryWriter(path)
+        writer.add_custom_scalars(LAYOUT)
+        rows = comparison.curves[comparison.curves["condition"] == condition.label]
+        for step, mean, margin in rows[["step", "mean", "margin"]].itertuples(index=False):
+            writer.add_scalar(MEAN, mean, step)
+            if not math.isnan(margin):
+                band = mean, max(0.0, mean - margin), min(100.0, mean + margin)
+                for tag, value in zip(_BAND, band, strict=True):
+                    writer.add_scalar(tag, value, step)
+        writer.close()
+    return folders
+
+
+def _folder_name(label: str) -> str:
+    return re.sub(r"[^\w.,=+-]+", "_", label)

@@ -1,0 +1,203 @@
+"""A sheet of sample tracks: what the tasks of a walker world look like."""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.collections import LineCollection, PolyCollection
+from matplotlib.colors import ListedColormap, Normalize
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike, NDArray
+
+from ..envs.task_space import Task, TaskSpace
+from ..envs.walkers.track import GROUND_LEVEL, START_X, Track
+from ..envs.walkers.track_difficulty import HARDEST, difficulty_color, ground_difficulty, obstacle_difficulty
+from ..envs.walkers.walker_body import WalkerBody
+from ..envs.walkers.walker_drawing import FAR_LEG, GROUND, HULL, NEAR_LEG, SKY, far_and_near_parts, placed
+from ..envs.walkers.walker_env import WalkerEnv
+from ..evaluation.task_sets import graded_task
+
+SHEET_SUFFIXES = (".png", ".pdf", ".svg")
+"""Kinds of files a sheet can be."""
+
+_LEFT = 0.0
+"""Where the shown stretch of a track begins, metres."""
+_BELOW, _ABOVE = 0.9, 0.5
+"""Ground and sky that are at least shown below the lowest and above the highest thing, metres."""
+_DEEPEST, _HIGHEST = GROUND_LEVEL - 9, GROUND_LEVEL + 11
+"""What lies beyond is cut off, metres."""
+_HIP, _KNEE = 0.45, -0.35
+"""Angles of the drawn walker's joints, radians; the farther legs are set back as far."""
+_INK = "#182230"
+_WIDTH = 16.0
+"""Width of the sheet, inches."""
+_LABEL_COLUMNS = 110
+"""Characters after which a long label goes on in a new line."""
+
+
+@dataclass(frozen=True)
+class _Sample:
+    """A task, the track it led to, and what to call it."""
+
+    label: str
+    track: Track
+
+
+def draw_track_sheet(world: WalkerEnv, path: Path, seed: int = 0) -> None:
+    """Draw the beginnings of tracks from all over a world's task space, to scale, with the walker.
+
+    Tasks with two parameters make a grid, from easy to hard; those with one, a column. Of larger task
+    spaces the sheet shows twelve random tasks, in the order of what their obstacles measure.
+
+    Args:
+        world: Where the tracks come from; its current episode is lost.
+        path: The picture to be written; its suffix decides the kind (PNG, PDF, SVG).
+        seed: Seeds the random tasks, and the episode of each.
+    """
+    rows, metres = _choose_samples(world, seed)
+    extents = [_extent([sample.track for sample in row], world.body, _LEFT + metres) for row in rows]
+    columns = len(rows[0])
+    scale = _WIDTH / (columns * (metres + 1))
+    heights = [high - low for low, high in extents]
+    label_lines = 1 + max(sample.label.count("\n") for row in rows for sample in row)
+    size = (_WIDTH, scale * sum(heights) + (0.15 + 0.18 * label_lines) * len(rows) + 1.2)
+    figure = Figure(figsize=size, layout="constrained")
+    grid: NDArray[Any] = figure.subplots(len(rows), columns, squeeze=False, height_ratios=heights)
+    for row, panels, (low, high) in zip(rows, grid, extents, strict=True):
+        for sample, axes in zip(row, panels, strict=True):
+            _draw_track(axes, sample.track, world.body)
+            axes.set(xlim=(_LEFT, _LEFT + metres), ylim=(low, high), aspect="equal")
+            axes.set_xticks(np.arange(5, metres - 1, 5))
+            axes.set_title(sample.label, fontsize=9, loc="left", color=_INK, pad=3)
+            axes.tick_params(labelbottom=row is rows[-1])
+    name = type(world).__name__
+    figure.suptitle(f"{name} · walker {world.body.name} · the first {metres:.0f} m of each track", color=_INK)
+    _add_scale(figure, list(grid.ravel()))
+    figure.savefig(path, dpi=110)
+
+
+def _choose_samples(world: WalkerEnv, seed: int) -> tuple[list[list[_Sample]], float]:
+    """Rows of samples, and how many metres of each to show."""
+    space = world.task_space
+
+    def sample(task: Task) -> _Sample:
+        world.reset(seed=seed, options={"task": task})
+        return _Sample(_label(space, task), world.track)
+
+    if space.dim == 1:
+        return [[sample(graded_task(space, hardness))] for hardness in np.linspace(0, 1, 6)], 48.0
+    if space.dim == 2:
+        down, across = np.linspace(0, 1, 5), np.linspace(0, 1, 3)
+        return [[sample(graded_task(space, (a, b))) for b in across] for a in down], 24.0
+    samples = [sample(task) for task in space.sample(np.random.default_rng(seed), 12)]
+    samples.sort(key=lambda sample: _measure(sample.track, world.body))
+    return [samples[i : i + 2] for i in range(0, 12, 2)], 36.0
+
+
+def _label(space: TaskSpace, task: Task) -> str:
+    units = [parameter.unit for parameter in space.parameters for _ in range(parameter.size)]
+    if space.dim > 4:
+        values = space.to_dict(task)
+        parts = (
+            "\N{NO-BREAK SPACE}".join([name, *(f"{value:.1f}" for value in np.atleast_1d(values[name]))])
+            for name in space.names
+        )
+        return textwrap.fill("   ".join(parts), _LABEL_COLUMNS)
+    named = zip(space.columns, task.tolist(), units, strict=True)
+    return "      ".join(f"{name} {value:.3g}{_times(unit)}" for name, value, unit in named)
+
+
+def _times(unit: str) -> str:
+    return f" × {unit}" if unit[:1].isdigit() else f" {unit}"
+
+
+def _measure(track: Track, body: WalkerBody) -> float:
+    return float(obstacle_difficulty(track, body).sum() + ground_difficulty(track, body).sum())
+
+
+def _extent(tracks: list[Track], body: WalkerBody, right: float) -> tuple[float, float]:
+    """Lowest and highest point that a row of panels shows, metres."""
+    lows, highs = [GROUND_LEVEL], [GROUND_LEVEL + body.spawn_height + 0.5]
+    for track in tracks:
+        for points in (track.ground, *track.obstacles):
+            heights = points[points[:, 0] <= right, 1]
+            if len(heights):
+                lows.append(float(heights.min()))
+                highs.append(float(heights.max()))
+    return max(min(lows) - _BELOW, _DEEPEST), min(max(highs) + _ABOVE, _HIGHEST)
+
+
+def _draw_track(axes: Axes, track: Track, body: WalkerBody) -> None:
+    axes.set_facecolor(_rgb(SKY))
+    colors = difficulty_color(obstacle_difficulty(track, body)) / 255
+    axes.add_collection(
+        PolyCollection(list(track.obstacles), facecolors=colors, edgecolors=_INK, linewidths=0.5)
+    )
+    x, y = track.ground.T
+    axes.fill_between(x, y, min(float(y.min()), _DEEPEST) - 1, color=_rgb(GROUND), linewidth=0)
+    axes.plot(x, y, color=_INK, linewidth=0.9)
+    steepness = ground_difficulty(track, body)
+    steep = np.flatnonzero(steepness)
+    edges = np.stack([track.ground[:-1], track.ground[1:]], axis=1)[steep]
+    axes.add_collection(
+        LineCollection(list(edges), colors=difficulty_color(steepness[steep]) / 255, linewidths=2.2)
+    )
+    _draw_walker(axes, body)
+    axes.set_yticks([])
+    axes.tick_params(labelsize=7, length=2, colors=_INK)
+    axes.xaxis.set_major_formatter("{x:.0f} m")
+    for side in axes.spines.values():
+        side.set_visible(False)
+
+
+def _draw_walker(axes: Axes, body: WalkerBody) -> None:
+    far, near = far_and_near_parts(body)
+    poses = _stride(body)
+    for parts, color in ((far, FAR_LEG), ([0], HULL), (near, NEAR_LEG)):
+        shapes = [placed(body.parts[index].vertices, poses[index]) for index in parts]
+        axes.add_collection(
+            PolyCollection(shapes, facecolors=[_rgb(color)], edgecolors=_INK, linewidths=0.5, zorder=3)
+        )
+
+
+def _stride(body: WalkerBody) -> NDArray[np.float64]:
+    """A walker in the middle of a stride at its starting place: x, y, angle of each part, shape (n, 3)."""
+    _, near = far_and_near_parts(body)
+    poses = np.zeros((len(body.parts), 3))
+    for joint in body.joints:
+        wanted = (_HIP if joint.child in near else -_HIP) if joint.parent == 0 else _KNEE
+        angle = poses[joint.parent, 2] + min(max(wanted, joint.lower), joint.upper)
+        hinge = placed([joint.parent_anchor], poses[joint.parent])[0]
+        poses[joint.child] = (*(hinge - placed([joint.child_anchor], (0, 0, angle))[0]), angle)
+    lowest = min(
+        placed(part.vertices, pose)[:, 1].min() for part, pose in zip(body.parts, poses, strict=True)
+    )
+    poses[:, :2] += (START_X, GROUND_LEVEL - lowest)
+    return poses
+
+
+def _add_scale(figure: Figure, panels: list[Axes]) -> None:
+    colors = ListedColormap(difficulty_color(np.linspace(0, HARDEST, 256)) / 255)
+    bar = figure.colorbar(
+        ScalarMappable(Normalize(0, HARDEST), colors),
+        ax=panels,
+        location="bottom",
+        fraction=0.02,
+        aspect=60,
+        shrink=0.7,
+        pad=0.01,
+        extend="max",
+    )
+    bar.set_label("height of an obstacle, in heights of the walker's knees", fontsize=9, color=_INK)
+    bar.ax.tick_params(labelsize=8)
+
+
+def _rgb(color: ArrayLike) -> tuple[float, float, float]:
+    red, green, blue = np.asarray(color, np.float64) / 255
+    return float(red), float(green), float(blue)

@@ -1,0 +1,248 @@
+"""What the main job costs from end to end, beside stock Stable-Baselines3, and where its time goes."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from time import perf_counter, thread_time
+from typing import Any
+from unittest.mock import patch
+
+import torch
+from chiron.analysis.reproduction import composed
+from chiron.conf.build import build
+from chiron.runs.evaluation_callback import EvaluationCallback
+from chiron.runs.run_directory import RunDirectory
+from chiron.runs.training_run import TrainingRun
+from chiron.students.fast.ppo_choices import PPOChoices
+from chiron.teachers.curriculum import Episode
+from rich.console import Console
+from rich.table import Table
+from stable_baselines3 import PPO
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.evaluation import evaluate_policy
+from stable_baselines3.common.vec_env import VecNormalize
+
+from benchmarks.phases import EVALUATION, PHASES, Phases, draw_phases
+from benchmarks.timing import Timing
+from benchmarks.worlds import STOCK, stock_vec_env
+
+_CHIRON = "Chiron"
+_NAMES = {"env": "stump_tracks", "teacher": "alp_gmm", "student": "ppo"}
+_ROUNDS = 3
+"""Most turns: one takes a minute."""
+_EVALUATION_SLOTS = 16
+"""Of stock runs."""
+_EVALUATIONS = 2
+"""Of a run that is timed: before and after."""
+_BOOKKEEPING = "bookkeeping"
+
+
+class _Nobody:
+    """A watcher that does not care."""
+
+    def advance(self, step: int) -> None:
+        pass
+
+    def hear_resume(self, step: int, notices: Sequence[str]) -> None:
+        pass
+
+    def hear_episode(self, episode: Episode) -> None:
+        pass
+
+    def hear_evaluation(self, step: int, mastered_percent: float, return_mean: float) -> None:
+        pass
+
+
+def benchmark(console: Console, options: argparse.Namespace) -> dict[str, Any]:
+    """Time short main jobs, print the tables, draw the profile, and return what was measured.
+
+    Args:
+        console: Where to print.
+        options: `rounds`, how many turns each gets, three at most; `steps`, decisions of each run; `out`,
+            where the figure goes.
+    """
+    # The engine is compiled, or read from its cache, before anything is timed.
+    chiron_seconds(_NAMES, (), 1, Phases(perf_counter))
+    threads_before = torch.get_num_threads()
+    seconds: dict[str, list[float]] = {name: [] for name in (*STOCK, _CHIRON)}
+    for turn in range(min(options.rounds, _ROUNDS)):
+        console.print(f"Turn {turn + 1}: {options.steps:,} decisions each…")
+        for name, taken in seconds.items():
+            parts = _seconds_of(name, options.steps, Phases(perf_counter), detailed=False)
+            taken.append(sum(parts.values()))
+    timings = {name: Timing(tuple(values)) for name, values in seconds.items()}
+    better = min(STOCK, key=lambda kind: timings[kind].median)
+    rows = [
+        {
+            "run": name if name == _CHIRON else f"stock PPO, {name}",
+            "steps_per_second": 1 / timing.median,
+            "fastest_steps_per_second": 1 / min(timing.seconds),
+            **timing.times_faster_than(timings[better]).as_row("times_better_stock"),
+        }
+        for name, timing in timings.items()
+    ]
+    console.print(_run_table(rows, options.steps))
+
+    console.print("Profiling…")
+    shares = {
+        label: _seconds_of(name, options.steps, Phases(thread_time), detailed=True)
+        for name, label in {"DummyVecEnv": "stock PPO, DummyVecEnv", _CHIRON: _CHIRON}.items()
+    }
+    shares = {
+        name: {phase: 1e6 * parts[phase] for phase in PHASES if phase in parts}
+        for name, parts in shares.items()
+    }
+    torch.set_num_threads(threads_before)
+    console.print(_profile_table(shares))
+    figure = options.out / "main_job_profile.png"
+    figure.parent.mkdir(parents=True, exist_ok=True)
+    draw_phases(figure, shares)
+    console.print(f"Drawn to {figure}", soft_wrap=True, highlight=False)
+    return {"steps": options.steps, "runs": rows, "microseconds_per_decision": shares}
+
+
+def _seconds_of(name: str, steps: int, phases: Phases, detailed: bool) -> dict[str, float]:
+    """Seconds of a decision of the main job, by phase, from a shorter run.
+
+    A shorter run is evaluated when it begins and ends, which is too often: evaluation counts as much as it
+    does in the main job.
+    """
+    if name == _CHIRON:
+        return chiron_seconds(_NAMES, (), steps, phases, detailed=detailed)
+    return _per_step(phases, _run_stock(name, steps, phases, detailed), _configured())
+
+
+def chiron_seconds(
+    names: dict[str, str], overrides: tuple[str, ...], steps: int, phases: Phases, detailed: bool = False
+) -> dict[str, float]:
+    """Seconds of a step of a run, by phase, from a shorter run.
+
+    Args:
+        names: Its env, teacher and student.
+        overrides: What else a command line would say of it.
+        steps: About how many are made.
+        phases: What measures.
+        detailed: Whether learning is divided further, which only PPO's is.
+    """
+    chosen = (*(f"{group}={name}" for group, name in names.items()), *overrides)
+    made = _run_chiron(names, chosen, steps, phases, detailed)
+    return _per_step(phases, made, _configured(*chosen))
+
+
+def _per_step(phases: Phases, made: int, config: dict[str, Any]) -> dict[str, float]:
+    total = config["total_steps"]
+    evaluations = total // config["evaluation"]["every_steps"] + 1
+    return {
+        phase: seconds * evaluations / _EVALUATIONS / total if phase == EVALUATION else seconds / made
+        for phase, seconds in phases.seconds.items()
+    }
+
+
+def _configured(*overrides: str) -> dict[str, Any]:
+    config = composed(overrides)
+    assert config is not None
+    return config
+
+
+def _run_chiron(
+    names: dict[str, str], overrides: tuple[str, ...], steps: int, phases: Phases, detailed: bool
+) -> int:
+    """Run a job for about so many steps; returns how many were made."""
+    budget = (f"total_steps={steps}", f"evaluation.every_steps={steps}", "checkpoint.every_minutes=null")
+    run = TrainingRun(_configured(*overrides, *budget), names)
+    model = run.model
+    _watch_model(model, phases, detailed)
+    if detailed:
+        vec_env: Any = model.get_vec_normalize_env().venv  # type: ignore[union-attr]
+        phases.watch(vec_env, "step_wait", "curriculum")
+        for method in ("sample", "observe"):
+            phases.watch(run.curriculum.teacher, method, "teacher")
+        for method in ("step", "reset"):
+            phases.watch(vec_env.worlds, method, "physics")
+    # What is watched cannot be saved.
+    vars(run)["_save"] = lambda directory: None
+    evaluate = phases.watched(EVALUATION, EvaluationCallback._evaluate)
+    choose = phases.watched("choosing actions", PPOChoices.__call__) if detailed else PPOChoices.__call__
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        patch.object(EvaluationCallback, "_evaluate", evaluate),
+        patch.object(PPOChoices, "__call__", choose),
+    ):
+        run.execute(RunDirectory(Path(folder) / "run"), _Nobody())
+    return run.steps
+
+
+def _run_stock(kind: str, steps: int, phases: Phases, detailed: bool) -> int:
+    """Run the same student on stock pieces; returns how many decisions were made."""
+    config = _configured()
+    torch.set_num_threads(config["threads"])
+    settings = {**config["student"], "_target_": "stable_baselines3.PPO"}
+    policy = settings["policy_kwargs"]
+    optimizer = {key: value for key, value in policy["optimizer_kwargs"].items() if key != "fused"}
+    settings["policy_kwargs"] = {**policy, "optimizer_kwargs": optimizer}
+    normalization, repeat = settings.pop("vec_normalize"), settings.pop("action_repeat")
+    with (
+        closing(stock_vec_env(kind, config["n_envs"], repeat)) as worlds,
+        closing(stock_vec_env(kind, _EVALUATION_SLOTS, repeat)) as test_worlds,
+    ):
+        vec_env = VecNormalize(worlds, **normalization)
+        test_vec_env = VecNormalize(test_worlds, training=False, norm_reward=False)
+        test_vec_env.obs_rms = vec_env.obs_rms
+        model: PPO = build(settings)(env=vec_env, seed=config["seed"], device="cpu")
+        _watch_model(model, phases, detailed)
+        if detailed:
+            dummy: Any = worlds
+            phases.watch(dummy, "step_wait", _BOOKKEEPING)
+            for world in dummy.envs:
+                phases.watch(world, "step", "physics")
+                phases.watch(world, "reset", "physics")
+        evaluate = phases.watched(EVALUATION, evaluate_policy)
+        n_tasks = config["evaluation"]["n_tasks"]
+        evaluate(model, test_vec_env, n_tasks, warn=False)
+        model.learn(steps)
+        evaluate(model, test_vec_env, n_tasks, warn=False)
+        return model.num_timesteps
+
+
+def _watch_model(model: BaseAlgorithm, phases: Phases, detailed: bool) -> None:
+    phases.watch(model, "learn", _BOOKKEEPING)
+    if detailed:
+        phases.watch(model.policy, "forward", "choosing actions")
+        phases.watch(model.policy, "predict_values", "choosing actions")
+        phases.watch(model, "train", "update")
+        phases.watch(model.get_vec_normalize_env(), "step_wait", "normalisation")
+
+
+def _run_table(rows: list[dict[str, Any]], steps: int) -> Table:
+    table = Table(title=f"The main job's first {steps:,} decisions, its evaluations included")
+    for heading in ("run", "decisions/s", "fastest", "× better stock"):
+        table.add_column(heading, justify="left" if heading == "run" else "right", no_wrap=True)
+    for row in rows:
+        low, high = row["times_better_stock_quartiles"]
+        table.add_row(
+            row["run"],
+            f"{row['steps_per_second']:,.0f}",
+            f"{row['fastest_steps_per_second']:,.0f}",
+            f"{row['times_better_stock']:.2f} ({low:.2f}–{high:.2f})",
+        )
+    return table
+
+
+def _profile_table(profiles: dict[str, dict[str, float]]) -> Table:
+    table = Table(title="CPU time of a decision, and of a second how much")
+    table.add_column("phase")
+    for name in profiles:
+        table.add_column(name, justify="right", no_wrap=True)
+    totals = {name: sum(shares.values()) for name, shares in profiles.items()}
+    for phase in PHASES:
+        cells = (
+            f"{shares[phase]:.1f} µs, {shares[phase] / totals[name]:.0%}" if phase in shares else "–"
+            for name, shares in profiles.items()
+        )
+        table.add_row(phase, *cells)
+    table.add_row("all", *(f"{total:.1f} µs" for total in totals.values()))
+    return table

@@ -1,0 +1,240 @@
+"""What teachers cost: proposing a task and observing how it went."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from chiron import conf
+from chiron.conf.build import build
+from chiron.envs.task_space import Task, TaskParameter, TaskSpace
+from chiron.teachers.teacher import EpisodeResult, Teacher
+from omegaconf import OmegaConf
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+_DIMENSIONS = (2, 6, 12, 20)
+_SHORT = 20_000
+"""Episodes of every measurement but the long run's."""
+
+_EARLY = (10_000, 100_000)
+"""Episodes of the long run that its last tenth is compared with."""
+
+_PARTS = {
+    "ALPGMM": {"fit": "_fit", "nearest task": "_history.exchange"},
+    "CovarGMM": {"fit": "_fit"},
+    "RIAC": {"cut": "_split", "regions": "regions.add"},
+}
+"""What else than proposing takes time, by class: the name of a part and the method it happens in."""
+
+
+@dataclass
+class TeacherCost:
+    """What one teacher costs; times are CPU times of one thread.
+
+    Attributes:
+        teacher: Its name in `conf/teacher`.
+        microseconds: Mean of proposing and observing an episode, by dimensions of the task space.
+        longest_ms: Longest call, by dimensions.
+        shares: Share of the time in each part, in two dimensions.
+        early_microseconds: Mean over episodes 10,000 to 100,000 of the long run; None if it is shorter.
+        late_microseconds: Mean over the last tenth of the long run; None if it is shorter than 200,000.
+        late_longest_ms: Longest call of the long run.
+        memory_bytes: Growth of this process per episode of the long run.
+    """
+
+    teacher: str
+    microseconds: dict[int, float]
+    longest_ms: dict[int, float]
+    shares: dict[str, float]
+    early_microseconds: float | None
+    late_microseconds: float | None
+    late_longest_ms: float
+    memory_bytes: float | None
+
+
+class Stopwatch:
+    """Adds up the CPU time of calls.
+
+    Attributes:
+        seconds: All calls together.
+        longest: The longest one.
+    """
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.longest = 0.0
+
+    def __call__(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Call a function and take its time."""
+        start = time.thread_time()
+        result = function(*args)
+        took = time.thread_time() - start
+        self.seconds += took
+        self.longest = max(self.longest, took)
+        return result
+
+
+def benchmark(console: Console, options: argparse.Namespace) -> dict[str, Any]:
+    """Measure all teachers, print the tables, and return what was measured.
+
+    Args:
+        console: Where to print.
+        options: `episodes`, the length of the long run.
+
+    Raises:
+        ValueError: If the long run is shorter than the others.
+    """
+    if options.episodes < _SHORT:
+        raise ValueError(f"--episodes={options.episodes} must be at least {_SHORT}")
+    costs = [measure(name, options.episodes) for name in track(_paper_presets(), "Teachers", console=console)]
+    for table in (_cost_table(costs), _longest_table(costs), _long_run_table(costs, options.episodes)):
+        console.print(table)
+    return {"episodes": options.episodes, "teachers": [asdict(cost) for cost in costs]}
+
+
+def measure(name: str, episodes: int) -> TeacherCost:
+    """Measure one teacher of `conf/teacher`.
+
+    Args:
+        name: The teacher's name.
+        episodes: Length of the long run, in two dimensions.
+    """
+    microseconds, longest = {}, {}
+    for dim in _DIMENSIONS:
+        teacher, watch = _teacher(name, dim), Stopwatch()
+        play(teacher, watch, 0, _SHORT)
+        microseconds[dim] = 1e6 * watch.seconds / _SHORT
+        longest[dim] = 1e3 * watch.longest
+
+    teacher, total = _teacher(name, 2), Stopwatch()
+    watches = _watch_parts(teacher)
+    play(teacher, total, 0, _SHORT)
+    shares = {part: watch.seconds / total.seconds for part, watch in watches.items()}
+
+    teacher = _teacher(name, 2)
+    before = _memory()
+    spans = {"start": _EARLY[0], "early": _EARLY[1], "middle": episodes - episodes // 10, "late": episodes}
+    begin, longest_of_all, means = 0, 0.0, {}
+    for span, end in spans.items():
+        if end <= begin:
+            continue
+        watch = Stopwatch()
+        play(teacher, watch, begin, end)
+        means[span] = 1e6 * watch.seconds / (end - begin)
+        longest_of_all = max(longest_of_all, 1e3 * watch.longest)
+        begin = end
+    after = _memory()
+    return TeacherCost(
+        name,
+        microseconds,
+        longest,
+        shares,
+        means.get("early") if episodes >= _EARLY[1] else None,
+        means.get("late") if episodes >= 2 * _EARLY[1] else None,
+        longest_of_all,
+        None if before is None or after is None else (after - before) / episodes,
+    )
+
+
+def play(teacher: Teacher, watch: Stopwatch, begin: int, end: int) -> None:
+    """Let a teacher propose and observe episodes of a student that never stops changing."""
+    noise = np.random.default_rng(begin)
+    for episode in range(begin, end):
+        proposal = watch(teacher.sample)
+        episode_return = _return(proposal.task, episode) + 0.05 * noise.random()
+        watch(teacher.observe, EpisodeResult(proposal, episode_return, length=1, mastered_return=0.75))
+
+
+def _return(task: Task, episode: int) -> float:
+    """Between 0 and 1: a wave that moves over the task space, higher in one half of it."""
+    x = float(task[0])
+    return (0.5 + 0.5 * float(np.sin(6 * x + episode / 2000))) * (0.3 + 0.7 * x)
+
+
+def _paper_presets() -> list[str]:
+    """All teachers, each with one set of settings: its own, not the benchmark's."""
+    names = [path.stem for path in (Path(conf.__path__[0]) / "teacher").glob("*.yaml")]
+    return sorted(name for name in names if not name.endswith("_benchmark"))
+
+
+def _teacher(name: str, dim: int) -> Teacher:
+    node = OmegaConf.to_container(OmegaConf.load(Path(conf.__path__[0]) / "teacher" / f"{name}.yaml"))
+    assert isinstance(node, dict)
+    space = TaskSpace([TaskParameter(f"x{i}", 0, 1) for i in range(dim)])
+    teacher: Teacher = build({str(key): value for key, value in node.items()})(space=space, seed=0)
+    return teacher
+
+
+def _watch_parts(teacher: Teacher) -> dict[str, Stopwatch]:
+    """Put a stopwatch into proposing and into each known part of a teacher."""
+    watches = {}
+    for part, path in {"propose": "sample", **_PARTS.get(type(teacher).__name__, {})}.items():
+        *owners, method = path.split(".")
+        owner: Any = teacher
+        for name in owners:
+            owner = getattr(owner, name)
+        watches[part] = watch = Stopwatch()
+        original = getattr(owner, method)
+        setattr(owner, method, lambda *args, watch=watch, original=original: watch(original, *args))
+    return watches
+
+
+def _memory() -> int | None:
+    """Resident memory of this process in bytes, where the system tells."""
+    statm = Path("/proc/self/statm")
+    return int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") if statm.exists() else None
+
+
+def _cost_table(costs: list[TeacherCost]) -> Table:
+    table = Table(title="One episode (propose + observe), CPU time by dimensions, and where it goes in 2-D")
+    table.add_column("teacher")
+    for dim in _DIMENSIONS:
+        table.add_column(f"{dim}-D", justify="right", no_wrap=True)
+    table.add_column("shares")
+    for cost in costs:
+        shares = {**cost.shares, "rest": 1 - sum(cost.shares.values())}
+        table.add_row(
+            cost.teacher,
+            *(f"{cost.microseconds[dim]:.0f} µs" for dim in _DIMENSIONS),
+            ", ".join(f"{part} {share:.0%}" for part, share in shares.items()),
+        )
+    return table
+
+
+def _longest_table(costs: list[TeacherCost]) -> Table:
+    table = Table(title=f"Longest call of {_SHORT:,} episodes, by dimensions")
+    table.add_column("teacher")
+    for dim in _DIMENSIONS:
+        table.add_column(f"{dim}-D", justify="right")
+    for cost in costs:
+        table.add_row(cost.teacher, *(f"{cost.longest_ms[dim]:.0f} ms" for dim in _DIMENSIONS))
+    return table
+
+
+def _long_run_table(costs: list[TeacherCost], episodes: int) -> Table:
+    table = Table(title=f"A run of {episodes:,} episodes in 2-D")
+    for heading in ("teacher", "10k–100k", "last tenth", "ratio", "longest call", "memory per episode"):
+        table.add_column(heading, justify="left" if heading == "teacher" else "right")
+    for cost in costs:
+        early, late = cost.early_microseconds, cost.late_microseconds
+        table.add_row(
+            cost.teacher,
+            _shown(early, "{:.0f} µs"),
+            _shown(late, "{:.0f} µs"),
+            _shown(late / early if late and early else None, "{:.2f}"),
+            f"{cost.late_longest_ms:.0f} ms",
+            _shown(cost.memory_bytes, "{:.0f} B"),
+        )
+    return table
+
+
+def _shown(value: float | None, form: str) -> str:
+    return "–" if value is None else form.format(value)

@@ -1,0 +1,208 @@
+"""What stepping many worlds costs: workers beside Stable-Baselines3's, a curriculum beside none."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+from time import perf_counter, process_time
+from typing import Any
+
+import numpy as np
+from chiron.envs.gymnasium_env.gymnasium_env import GymnasiumWorld
+from chiron.envs.vector.async_vector_env import make_vector
+from chiron.envs.walkers.stump_tracks import StumpTracks
+from chiron.students.curriculum_vec_env import CurriculumVecEnv
+from chiron.teachers import ALPGMM, Curriculum, Random
+from chiron.teachers.teacher import Teacher
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+from stable_baselines3.common.vec_env import VecEnv
+
+from benchmarks.teachers import Stopwatch
+from benchmarks.timing import Timing, time_in_turns
+from benchmarks.worlds import STOCK, batched_stump_tracks, stock_vec_env, stump_tracks
+
+_WALKERS, _POLES = 16, 8
+_WALKER_STEPS, _POLE_STEPS = 150, 500
+"""Steps of all worlds in one turn."""
+_WORKERS = 2
+_OURS = {
+    "CurriculumVecEnv, in process": (stump_tracks, 0),
+    f"CurriculumVecEnv, {_WORKERS} workers": (stump_tracks, _WORKERS),
+    "CurriculumVecEnv, batched engine": (batched_stump_tracks, _WORKERS),
+}
+_TEACHERS: dict[str, type[Teacher]] = {"Random": Random, "ALP-GMM": ALPGMM}
+_NONE, _UNSEEDED = "none", "none, unseeded"
+"""Nobody chooses tasks, all are one; with and without a seed for every episode, to play it again by."""
+
+
+def benchmark(console: Console, options: argparse.Namespace) -> dict[str, Any]:
+    """Time vector envs, print the tables, and return what was measured.
+
+    Args:
+        console: Where to print.
+        options: `rounds`, how many turns each vector env gets.
+    """
+    console.print("Timing vector envs…")
+    walkers = _walker_rows(options.rounds)
+    console.print(_walker_table(walkers))
+    console.print("Timing curricula…")
+    poles = [row for n_workers in (0, _WORKERS) for row in _pole_rows(n_workers, options.rounds)]
+    console.print(_pole_table(poles))
+    return {"walkers": walkers, "curriculum": poles}
+
+
+def _walker_rows(rounds: int) -> list[dict[str, Any]]:
+    space = StumpTracks.task_space()
+    actions = np.random.default_rng(0).uniform(-1, 1, (_WALKER_STEPS, _WALKERS, 4)).astype(np.float32)
+    with ExitStack() as at_the_end:
+        vec_envs: dict[str, VecEnv] = {kind: stock_vec_env(kind, _WALKERS) for kind in STOCK}
+        for name, (make_world, n_workers) in _OURS.items():
+            curriculum = Curriculum(Random(space, seed=0), space, seed=0)
+            vec_envs[name] = CurriculumVecEnv([make_world] * _WALKERS, curriculum, n_workers)
+        for vec_env in vec_envs.values():
+            at_the_end.enter_context(closing(vec_env))
+        timings = time_in_turns({name: _player(env, actions) for name, env in vec_envs.items()}, rounds)
+    better = min(STOCK, key=lambda kind: timings[kind].median)
+    return [
+        {
+            "vector_env": name,
+            "steps_per_second": 1 / timing.median,
+            **timing.times_faster_than(timings[better]).as_row("times_better_stock"),
+        }
+        for name, timing in timings.items()
+    ]
+
+
+def _player(vec_env: VecEnv, actions: NDArray[Any]) -> Callable[[], int]:
+    vec_env.reset()
+
+    def play() -> int:
+        for action in actions:
+            vec_env.step(action)
+        return len(actions) * len(actions[0])
+
+    return play
+
+
+def _pole() -> GymnasiumWorld:
+    """CartPole whose tasks differ, but not so much that episodes would."""
+    push = {"attribute": "unwrapped.force_mag", "value": [9.99, 10.01]}
+    return GymnasiumWorld("CartPole-v1", {"push": push}, (0.0, 500.0), 475.0, reuse=True)
+
+
+def _pole_rows(n_workers: int, rounds: int) -> list[dict[str, Any]]:
+    """What each teacher adds to the time of a step, in all and besides its own."""
+    space = _pole().task_space
+    actions = np.random.default_rng(0).integers(2, size=(_POLE_STEPS, _POLES))
+    with ExitStack() as at_the_end:
+        contenders = {}
+        for name in (_NONE, _UNSEEDED):
+            bare = at_the_end.enter_context(closing(make_vector([_pole] * _POLES, n_workers)))
+            contenders[name] = _taskless_player(bare, actions, is_seeded=name == _NONE)
+
+        def player(teacher: Teacher) -> Callable[[], int]:
+            vec_env = CurriculumVecEnv([_pole] * _POLES, Curriculum(teacher, space, seed=0), n_workers)
+            return _player(at_the_end.enter_context(closing(vec_env)), actions)
+
+        watches = {}
+        for name, kind in _TEACHERS.items():
+            contenders[name] = player(kind(space, seed=0))
+            # Watching takes time, so it is another one of the kind that is watched.
+            teacher = kind(space, seed=0)
+            watches[name] = watch = _WatchedTurns(teacher)
+            contenders[f"{name}, watched"] = watch.around(player(teacher))
+        timings = time_in_turns(contenders, rounds, perf_counter if n_workers else process_time)
+    rows = []
+    for name in (_NONE, _UNSEEDED, *_TEACHERS):
+        timing = timings[name]
+        row = {"teacher": name, "n_workers": n_workers, "microseconds": 1e6 * timing.median}
+        if name != _NONE:
+            row |= timings[_NONE].times_faster_than(timing).as_row("times_none")
+        if name in watches:
+            rest = watches[name].taken_from(timing)
+            row |= timings[_NONE].times_faster_than(rest).as_row("times_none_besides_teacher")
+        rows.append(row)
+    return rows
+
+
+def _taskless_player(worlds: Any, actions: NDArray[Any], is_seeded: bool) -> Callable[[], int]:
+    """Plays a vector env as it is, in one and the same task."""
+    rng = np.random.default_rng(0)
+    tasks = np.tile(_pole().task_space.default, (_POLES, 1))
+    worlds.reset(seed=0, options={"task": tasks})
+
+    def play() -> int:
+        for action in actions:
+            _, _, terminated, truncated, _ = worlds.step(action)
+            over = terminated | truncated
+            if over.any():
+                seeds: list[int | None] = [None] * _POLES
+                for slot in np.flatnonzero(over).tolist() if is_seeded else ():
+                    seeds[slot] = int(rng.integers(2**31))
+                worlds.reset(seed=seeds, options={"reset_mask": over, "task": tasks})
+        return len(actions) * len(actions[0])
+
+    return play
+
+
+class _WatchedTurns:
+    """How long a teacher takes in each turn.
+
+    Args:
+        teacher: Who is watched from now on.
+    """
+
+    def __init__(self, teacher: Teacher) -> None:
+        self._watch = Stopwatch()
+        self._seconds: list[float] = []
+        watched: Any = teacher
+        for name in ("sample", "observe"):
+            original = getattr(teacher, name)
+            setattr(watched, name, lambda *args, original=original: self._watch(original, *args))
+
+    def around(self, play: Callable[[], int]) -> Callable[[], int]:
+        """The same, noting what of a turn's time per unit of work is the teacher's."""
+
+        def watched() -> int:
+            before = self._watch.seconds
+            units = play()
+            self._seconds.append((self._watch.seconds - before) / units)
+            return units
+
+        return watched
+
+    def taken_from(self, timing: Timing) -> Timing:
+        """What is left of the turns that counted."""
+        counted = self._seconds[-len(timing.seconds) :]
+        return Timing(tuple(a - b for a, b in zip(timing.seconds, counted, strict=True)))
+
+
+def _walker_table(rows: list[dict[str, Any]]) -> Table:
+    table = Table(title=f"{_WALKERS} Stump Tracks, random actions, uniform tasks, by the wall clock")
+    for heading in ("vector env", "steps/s", "× better stock"):
+        table.add_column(heading, justify="left" if heading == "vector env" else "right", no_wrap=True)
+    for row in rows:
+        low, high = row["times_better_stock_quartiles"]
+        ratio = f"{row['times_better_stock']:.2f} ({low:.2f}–{high:.2f})"
+        table.add_row(row["vector_env"], f"{row['steps_per_second']:,.0f}", ratio)
+    return table
+
+
+def _pole_table(rows: list[dict[str, Any]]) -> Table:
+    table = Table(title=f"{_POLES} CartPoles: what a curriculum adds to a step in one fixed task")
+    for heading in ("worlds", "teacher", "a step", "added", "besides teacher"):
+        table.add_column(
+            heading, justify="left" if heading in ("worlds", "teacher") else "right", no_wrap=True
+        )
+    for row in rows:
+        place = f"{row['n_workers']} workers" if row["n_workers"] else "in process"
+        cells = [place, row["teacher"], f"{row['microseconds']:.1f} µs"]
+        for key in ("times_none", "times_none_besides_teacher"):
+            if key in row:
+                low, high = row[f"{key}_quartiles"]
+                cells.append(f"{100 * (row[key] - 1):+.0f}% ({100 * (low - 1):+.0f}–{100 * (high - 1):+.0f})")
+        table.add_row(*cells)
+    return table

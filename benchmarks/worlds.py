@@ -1,0 +1,62 @@
+"""The worlds that vector envs and whole runs are timed with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from chiron.envs.vector.action_repeat import slowed_down
+from chiron.envs.walkers.stump_tracks import StumpTracks
+from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv
+
+# Forked processes step as fast as others, and begin at once: others import torch first, dozens of times.
+STOCK: dict[str, Callable[..., VecEnv]] = {
+    "DummyVecEnv": DummyVecEnv,
+    "SubprocVecEnv": partial(SubprocVecEnv, start_method="fork"),
+}
+"""Stable-Baselines3's own vector envs."""
+
+
+class UniformTasks(gym.Wrapper[Any, Any, Any, Any]):
+    """A world that draws its own tasks, uniformly: what there is without a teacher.
+
+    Args:
+        world: A world with a `task_space`.
+        seed: Seeds the draws.
+    """
+
+    def __init__(self, world: gym.Env[Any, Any], seed: int) -> None:
+        super().__init__(world)
+        self._space = world.get_wrapper_attr("task_space")
+        self._rng = np.random.default_rng(seed)
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, Any]:
+        return self.env.reset(seed=seed, options={"task": self._space.sample(self._rng)})
+
+
+def stump_tracks() -> StumpTracks:
+    """A world of Box2D's, to be stepped one at a time."""
+    return StumpTracks(engine="box2d")
+
+
+def batched_stump_tracks() -> StumpTracks:
+    """A world of which many are stepped in one compiled call."""
+    return StumpTracks(engine="batched")
+
+
+def _uniform_stump_tracks(slot: int, action_repeat: int) -> UniformTasks:
+    return UniformTasks(slowed_down(stump_tracks, action_repeat), slot)
+
+
+def stock_vec_env(kind: str, slots: int, action_repeat: int = 1) -> VecEnv:
+    """Stump Tracks with uniform tasks in one of Stable-Baselines3's own vector envs.
+
+    Args:
+        kind: Which, by a key of `STOCK`.
+        slots: How many worlds; of `SubprocVecEnv` as many processes.
+        action_repeat: How often each action is played.
+    """
+    return STOCK[kind]([partial(_uniform_stump_tracks, slot, action_repeat) for slot in range(slots)])

@@ -1,0 +1,164 @@
+"""What every world must do, as checks that anyone can run on a world of their own."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.utils.env_checker import check_env
+
+from .task_space import RESERVED_NAMES, TaskSpace
+
+MakeWorld = Callable[[], Any]
+
+_STEPS = 200
+_MOST_STEPS = 100_000
+
+_ADVICE = (
+    "env.spec",  # to worlds that were not made by gymnasium.make
+    "different from the unwrapped version",  # to worlds around an env of somebody else
+    "infinity",  # on the spaces of such an env
+    "symmetric and normalized",
+)
+"""What Gymnasium's and Stable-Baselines3's checkers say that is no objection."""
+
+
+class BrokenContractError(ValueError):
+    """A world does not do what every world must do."""
+
+
+def check_world(make_world: MakeWorld) -> None:
+    """Check that a world keeps the contract that teachers, students and evaluations rely on.
+
+    Args:
+        make_world: Makes the world: its class, or a function without arguments.
+
+    Raises:
+        BrokenContractError: Saying what is broken.
+    """
+    for check in CHECKS:
+        check(make_world)
+
+
+def ignore_advice() -> None:
+    """Turn warnings into errors, but for advice; to be called within `warnings.catch_warnings()`."""
+    warnings.simplefilter("error")
+    for message in _ADVICE:
+        warnings.filterwarnings("ignore", message=f".*{message}.*")
+
+
+def is_a_gymnasium_env(make_world: MakeWorld) -> None:
+    """Gymnasium's own checker must have nothing against it."""
+    with warnings.catch_warnings():
+        ignore_advice()
+        try:
+            check_env(make_world(), skip_render_check=True)
+        except (AssertionError, Warning) as error:
+            raise BrokenContractError(f"Gymnasium's checker objects: {error}") from error
+
+
+def declares_tasks_and_returns(make_world: MakeWorld) -> None:
+    """`task_space` and `return_range` must be there; a `mastered_return` must lie in the range."""
+    world = make_world()
+    _require(isinstance(getattr(world, "task_space", None), TaskSpace), "task_space must be a TaskSpace")
+    low, high = getattr(world, "return_range", (0.0, 0.0))
+    _require(low < high, f"return_range={(low, high)} must be the lowest and the highest return")
+    mastered = getattr(world, "mastered_return", None)
+    _require(
+        mastered is None or low <= mastered <= high,
+        f"mastered_return={mastered} must lie in return_range={(low, high)}",
+    )
+
+
+def takes_vectors_and_dicts(make_world: MakeWorld) -> None:
+    """A task must mean the same as a vector and as a dict, and stand in the info of `reset`."""
+    world = make_world()
+    space = world.task_space
+    task = space.sample(np.random.default_rng(0))
+    _require(
+        _same(_play(world, 0, task), _play(world, 0, space.to_dict(task))),
+        f"a task as a vector and as a dict play differently: {space.to_dict(task)}",
+    )
+    info = world.reset(seed=0, options={"task": space.to_dict(task)})[1]
+    _require(np.array_equal(info.get("task", ()), task), "the info of reset must have the task as a vector")
+
+
+def refuses_other_tasks(make_world: MakeWorld) -> None:
+    """What is not in the task space must not be played."""
+    world = make_world()
+    unknown = next(iter(RESERVED_NAMES))
+    for task in (world.task_space.high + 1, world.task_space.low - 1, {unknown: 1.0}):
+        try:
+            world.reset(options={"task": task})
+        except ValueError:
+            continue
+        raise BrokenContractError(f"task {task} is not in the task space, yet reset takes it")
+
+
+def forgets_earlier_episodes(make_world: MakeWorld) -> None:
+    """An episode must depend on task, seed and actions alone, bit for bit."""
+    used = make_world()
+    rng = np.random.default_rng(0)
+    for seed, task in enumerate(used.task_space.sample(rng, 3)):
+        _play(used, 10 + seed, used.task_space.sample(rng))
+        _require(
+            _same(_play(make_world(), seed, task), _play(used, seed, task)),
+            f"an episode in task {task.tolist()} with seed {seed} depends on what was played before it",
+        )
+
+
+def says_whether_it_was_mastered(make_world: MakeWorld) -> None:
+    """Episodes must end, and the info of the last step, and no other, must have `is_success`."""
+    world = make_world()
+    world.reset(seed=0)
+    action = np.zeros_like(world.action_space.sample())
+    for _ in range(_MOST_STEPS):
+        *_, terminated, truncated, info = world.step(action)
+        over = terminated or truncated
+        _require(
+            ("is_success" in info) == over, "is_success must be in the info of the last step, and no other"
+        )
+        if over:
+            return
+    raise BrokenContractError(f"an episode without action does not end within {_MOST_STEPS} steps")
+
+
+CHECKS: tuple[Callable[[MakeWorld], None], ...] = (
+    declares_tasks_and_returns,
+    is_a_gymnasium_env,
+    takes_vectors_and_dicts,
+    refuses_other_tasks,
+    forgets_earlier_episodes,
+    says_whether_it_was_mastered,
+)
+
+
+def _require(is_met: bool, otherwise: str) -> None:
+    if not is_met:
+        raise BrokenContractError(otherwise)
+
+
+def _play(world: gym.Env[Any, Any], seed: int, task: Any) -> list[Any]:
+    """Everything seen in an episode of random actions that depend on nothing but the seed."""
+    world.action_space.seed(seed)
+    observation, _ = world.reset(seed=seed, options={"task": task})
+    seen = [observation]
+    for _ in range(_STEPS):
+        observation, reward, terminated, truncated, _ = world.step(world.action_space.sample())
+        seen += [observation, reward]
+        if terminated or truncated:
+            break
+    return seen
+
+
+def _same(first: list[Any], second: list[Any]) -> bool:
+    return len(first) == len(second) and all(_equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+def _equal(first: Any, second: Any) -> bool:
+    if isinstance(first, dict):
+        return first.keys() == second.keys() and all(_equal(first[key], second[key]) for key in first)
+    return np.array_equal(first, second)

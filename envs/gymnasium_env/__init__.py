@@ -1,0 +1,1 @@
+"""Any Gymnasium env with some of its numbers as task, by configuration."""

@@ -1,0 +1,273 @@
+"""Any Gymnasium env as a world: a configuration says which of its numbers a task decides."""
+
+from __future__ import annotations
+
+import copy
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from itertools import combinations
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+
+from ..task_space import Quantity, Task, TaskSettings
+from .attribute_path import is_number
+from .parameter import GymnasiumParameter
+
+EnvMaker = Callable[..., gym.Env[Any, Any]]
+
+
+class GymnasiumWorld(gym.Wrapper[Any, Any, Any, Any]):
+    """A Gymnasium env, some of whose numbers are a task.
+
+    Every parameter is set anew before every episode, so nothing of one task is left in the next. Episodes
+    are played in an env made for them alone, unless `reuse` says that the env can be trusted to forget.
+
+    Args:
+        env_id: The id of a registered env (`module:id` imports a module that registers it), or a function
+            or class that makes one, or its import path with dots.
+        parameters: From the name of each parameter to its declaration; see `GymnasiumParameter`.
+        return_range: Lowest and highest episode return, for teachers that want returns in [0, 1].
+        mastered_return: A task is mastered in an episode whose return is above this.
+        arguments: Further arguments of the env's constructor.
+        after_setting: A function, or its import path, that is given the unwrapped env once its parameters
+            are set and before it is reset: for what the env works out from them only once.
+        reuse: Whether one env plays all episodes, if its constructor's arguments allow; saves the time of
+            making it.
+        render_mode: How the env shows itself, if at all: what its constructor takes.
+
+    Raises:
+        ValueError: Naming env, parameter and reason, if the env cannot be made, a path in it does not exist,
+            or it refuses a parameter's lowest or highest value.
+
+    Attributes:
+        task_space: The space of this world's tasks.
+        return_range: As given.
+        mastered_return: As given.
+    """
+
+    def __init__(
+        self,
+        env_id: str | EnvMaker,
+        parameters: Mapping[str, Mapping[str, Any]],
+        return_range: Sequence[float],
+        mastered_return: float,
+        arguments: Mapping[str, Any] | None = None,
+        after_setting: str | Callable[[Any], None] | None = None,
+        reuse: bool = False,
+        render_mode: str | None = None,
+    ) -> None:
+        self.env_id = env_id
+        self.reuse = reuse
+        self._constants = dict(arguments or {})
+        self._varied: dict[str, Any] = {}
+        self._is_used = False
+        try:
+            self.return_range, self.mastered_return = _checked_returns(return_range, mastered_return)
+            self._parameters = _read_parameters(parameters)
+            self._after_setting = _find(after_setting) if isinstance(after_setting, str) else after_setting
+            self._make, own_arguments = _find_maker(env_id)
+            defaults = {p.name: self._default_of(p, own_arguments) for p in self._parameters}
+            super().__init__(
+                self._made({p.argument: defaults[p.name] for p in self._parameters if p.argument})
+            )
+            # Envs come and go; whoever seeds a space of this world finds it seeded afterwards.
+            self.action_space, self.observation_space = self.env.action_space, self.env.observation_space
+            self._remember_own()
+            self._settings = self._settle(defaults)
+            self.task_space = self._settings.space
+            self._try_bounds()
+            if render_mode is not None:
+                # Only now, so that no window shows how the bounds are tried.
+                self._constants["render_mode"] = render_mode
+            self._renew(self._varied, keep_generator=False)
+        except (ValueError, gym.error.Error) as error:
+            raise ValueError(f"{self._name}: {_one_line(error)}") from error
+
+    @property
+    def _name(self) -> str:
+        """What the env is called."""
+        return self.env_id if isinstance(self.env_id, str) else getattr(self.env_id, "__name__", "env")
+
+    @property
+    def spec(self) -> None:  # type: ignore[override]  # a property in gymnasium.Wrapper, too
+        """None: a world is made from its configuration, not from the spec of the env inside."""
+        return
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Any, dict[str, Any]]:
+        """Start an episode in a task.
+
+        Args:
+            seed: Seeds the env; None goes on with its previous generator.
+            options: `{"task": vector or dict}`, the default task where absent; the rest is the env's.
+
+        Returns:
+            The env's observation, and its info with `{"task": vector}`.
+
+        Raises:
+            ValueError: If the task is not in the task space.
+        """
+        given = dict(options or {})
+        task = self.task_space.to_vector(given.pop("task", None))
+        given |= self._set(self._values_in(task), keep_generator=seed is None)
+        observation, info = self.env.reset(seed=seed, options=given or None)
+        self._is_used = True
+        self._return = 0.0
+        return observation, {**info, "task": task}
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        """Advance the env by one step; the info of an episode's last one has `is_success`."""
+        observation, reward, terminated, truncated, info = self.env.step(action)
+        self._return += float(reward)
+        # Mastery is ours to judge, at the end, even if the env has an opinion at every step.
+        info = {key: value for key, value in info.items() if key != "is_success"}
+        if terminated or truncated:
+            info["is_success"] = self._return > self.mastered_return
+        return observation, float(reward), terminated, truncated, info
+
+    def _values_in(self, task: Task) -> dict[str, float]:
+        # The number that a float32 stands for: 0.1, where its double would be 0.10000000149.
+        decided = (float(str(value)) for value in task)
+        return self._settings.fixed | dict(zip(self.task_space.columns, decided, strict=True))
+
+    def _set(self, values: Mapping[str, float], keep_generator: bool) -> dict[str, float]:
+        """Give every parameter its value; returns the options for the env's reset."""
+        varied = {p.argument: values[p.name] for p in self._parameters if p.argument}
+        if varied != self._varied or (self._is_used and not self.reuse):
+            self._renew(varied, keep_generator)
+        for parameter, own in zip(self._parameters, self._own, strict=True):
+            parameter.write(self.env, values[parameter.name], own)
+        if self._after_setting is not None:
+            self._after_setting(self.env.unwrapped)
+        return {p.option: values[p.name] for p in self._parameters if p.option}
+
+    def _made(self, varied: Mapping[str, Any]) -> gym.Env[Any, Any]:
+        self._varied = dict(varied)
+        try:
+            return self._make(**self._constants | self._varied)
+        except (AssertionError, TypeError, ValueError) as error:
+            shown = ", ".join(f"{key}={value!r}" for key, value in (self._constants | self._varied).items())
+            raise ValueError(f"cannot be made with ({shown}): {_one_line(error)}") from error
+
+    def _renew(self, varied: Mapping[str, Any], keep_generator: bool) -> None:
+        generator = self.env.unwrapped.np_random if keep_generator and self._is_used else None
+        self.env.close()
+        self.env = self._made(varied)
+        self._is_used = False
+        self._remember_own()
+        if generator is not None:
+            self.env.unwrapped.np_random = generator
+
+    def _remember_own(self) -> None:
+        self._own = [parameter.read_own(self.env) for parameter in self._parameters]
+
+    def _default_of(self, parameter: GymnasiumParameter, own_arguments: Mapping[str, Any]) -> Any:
+        """The value of a parameter that a task does not name, None if it stands at its path."""
+        if is_number(parameter.setting):
+            return parameter.setting
+        if parameter.argument is not None and parameter.argument in self._constants:
+            raise ValueError(f"{parameter.name}: {parameter.argument} is fixed in arguments already")
+        if parameter.default is not None or parameter.paths:
+            return 1.0 if parameter.default is None and parameter.is_factor else parameter.default
+        own = own_arguments.get(parameter.argument or "")
+        if not is_number(own):
+            known = f" (its constructor takes {', '.join(own_arguments)})" if parameter.argument else ""
+            raise ValueError(
+                f"{parameter.name}: the env has no number of its own for it{known}: give a default"
+            )
+        return own
+
+    def _settle(self, defaults: Mapping[str, Any]) -> TaskSettings:
+        quantities = {
+            p.name: Quantity(p.unit, p.easy, default=own[0] if defaults[p.name] is None else defaults[p.name])
+            for p, own in zip(self._parameters, self._own, strict=True)
+        }
+        return TaskSettings({p.name: p.setting for p in self._parameters}, quantities)
+
+    def _try_bounds(self) -> None:
+        """Play a step at the lowest and highest value of each parameter."""
+        self._try({}, "the default task")
+        for parameter in self.task_space.parameters:
+            for value in (*parameter.low.tolist(), *parameter.high.tolist()):
+                self._try({parameter.name: value}, f"{parameter.name}={value:g}")
+
+    def _try(self, task: Mapping[str, float], what: str) -> None:
+        try:
+            first, _ = self.reset(seed=0, options={"task": task})
+            actions = copy.deepcopy(self.action_space)
+            actions.seed(0)
+            second, reward, *_ = self.step(actions.sample())
+        except Exception as error:
+            raise ValueError(f"{what} cannot be played: {_one_line(error)}") from error
+        if (self.env.observation_space, self.env.action_space) != (self.observation_space, self.action_space):
+            raise ValueError(f"{what} changes the env's observation or action space")
+        for seen in (first, second, reward):
+            for part in seen.values() if isinstance(seen, dict) else [seen]:
+                if not np.isfinite(part).all():
+                    raise ValueError(f"{what} gives observations or rewards that are not finite")
+
+
+def _checked_returns(return_range: Any, mastered: Any) -> tuple[tuple[float, float], float]:
+    is_pair = isinstance(return_range, (list, tuple)) and len(return_range) == 2
+    if not (is_pair and all(map(is_number, return_range)) and return_range[0] < return_range[1]):
+        raise ValueError(f"return_range={return_range!r} must be [low, high]")
+    low, high = map(float, return_range)
+    if not is_number(mastered) or not low <= mastered <= high:
+        raise ValueError(f"mastered_return={mastered!r} must be a number in return_range=[{low:g}, {high:g}]")
+    return (low, high), float(mastered)
+
+
+def _read_parameters(declared: Any) -> list[GymnasiumParameter]:
+    if not isinstance(declared, Mapping) or not declared:
+        raise ValueError("parameters must name at least one number that a task decides")
+    parameters = [GymnasiumParameter(str(name), value) for name, value in declared.items()]
+    for one, other in combinations(parameters, 2):
+        is_same = any(mine.overlaps(theirs) for mine in one.paths for theirs in other.paths)
+        for way in ("argument", "option"):
+            is_same |= getattr(one, way) is not None and getattr(one, way) == getattr(other, way)
+        if is_same:
+            raise ValueError(f"{one.name} and {other.name} act on the same number")
+    return parameters
+
+
+def _find(path: str) -> Any:
+    """What an import path with dots names."""
+    try:
+        return pkgutil.resolve_name(path)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ValueError(f"{path} cannot be imported: {_one_line(error)}") from error
+
+
+def _find_maker(env_id: str | EnvMaker) -> tuple[EnvMaker, dict[str, Any]]:
+    """A function that makes an env, and the values its arguments have on their own."""
+    if not isinstance(env_id, str):
+        return env_id, _own_arguments(env_id)
+    module, _, registered_id = env_id.rpartition(":")
+    if module:
+        try:
+            importlib.import_module(module)
+        except ImportError as error:
+            raise ValueError(f"module {module} cannot be imported: {_one_line(error)}") from error
+    elif "." in env_id and env_id not in gym.registry:
+        maker: EnvMaker = _find(env_id)
+        return maker, _own_arguments(maker)
+    spec = gym.spec(registered_id)
+    entry_point = spec.entry_point
+    creator = _find(entry_point) if isinstance(entry_point, str) else entry_point
+    made_by_gymnasium: EnvMaker = partial(gym.make, registered_id, disable_env_checker=True)
+    return made_by_gymnasium, _own_arguments(creator) | spec.kwargs
+
+
+def _own_arguments(creator: Any) -> dict[str, Any]:
+    """The values that the arguments of a function or class have where none are given."""
+    return {name: p.default for name, p in inspect.signature(creator).parameters.items()}
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join((str(error).strip() or type(error).__name__).split())

@@ -1,0 +1,113 @@
+"""One parameter of a Gymnasium env, as a configuration declares it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+
+from ..task_space import Setting
+from .attribute_path import AttributePath, is_number
+
+_WAYS = ("attribute", "factor", "argument", "option")
+_KEYS = ("value", *_WAYS, "default", "unit", "easy")
+
+
+class GymnasiumParameter:
+    """What one number of a task changes in a Gymnasium env.
+
+    Args:
+        name: What the parameter is called in tasks and logs.
+        declaration: `value`: [low, high], or a number that fixes it. One of `attribute` (a path, or several
+            that all get the number), `factor` (paths whose own value, a number, list or array, is
+            multiplied by it), `argument` (of the env's constructor) and `option` (of the env's reset). And
+            if wanted `default`, `unit` and `easy` ("low" or "high").
+
+    Raises:
+        ValueError: Naming the parameter and what is wrong with its declaration.
+
+    Attributes:
+        name: Its name.
+        setting: [low, high], or the number that fixes it.
+        default: Its value where a task does not name it; None for the env's own.
+        unit: Its unit.
+        easy: At which end of the range tasks are easy.
+        argument: The constructor's argument that it is, if it is one.
+        option: The option of reset that it is, if it is one.
+        paths: What it sets or multiplies in an env.
+    """
+
+    def __init__(self, name: str, declaration: Mapping[str, Any]) -> None:
+        self.name = name
+        if not isinstance(declaration, Mapping):
+            raise ValueError(f"{name}: must have the keys {', '.join(_KEYS)}, got {declaration!r}")
+        unknown = [key for key in declaration if key not in _KEYS]
+        if unknown:
+            raise ValueError(f"{name}: unknown key {unknown[0]!r}; a parameter has {', '.join(_KEYS)}")
+        ways = [way for way in _WAYS if declaration.get(way) is not None]
+        if len(ways) != 1:
+            raise ValueError(f"{name}: must have one of {', '.join(_WAYS)}, got {ways or 'none'}")
+        self.setting = _checked_setting(name, declaration.get("value"))
+        self.default = declaration.get("default")
+        if self.default is not None and not is_number(self.default):
+            raise ValueError(f"{name}: default={self.default!r} must be a number")
+        self.unit = str(declaration.get("unit", ""))
+        self.easy = declaration.get("easy", "low")
+        if self.easy not in ("low", "high"):
+            raise ValueError(f"{name}: easy={self.easy!r} must be 'low' or 'high'")
+        self.argument: str | None = declaration.get("argument")
+        self.option: str | None = declaration.get("option")
+        self.is_factor = ways == ["factor"]
+        texts = declaration.get("factor") or declaration.get("attribute") or []
+        try:
+            self.paths = [AttributePath(text) for text in ([texts] if isinstance(texts, str) else texts)]
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from error
+
+    def read_own(self, env: gym.Env[Any, Any]) -> list[Any]:
+        """What stands at its paths in an env, one value per path.
+
+        Raises:
+            ValueError: If a path does not exist, or holds what this parameter cannot be or multiply.
+        """
+        return [self._checked_own(path, env) for path in self.paths]
+
+    def _checked_own(self, path: AttributePath, env: gym.Env[Any, Any]) -> Any:
+        try:
+            own = path.read(env)
+        except ValueError as error:
+            raise ValueError(f"{self.name}: {error}") from error
+        if self.is_factor:
+            is_numeric = np.issubdtype(np.asarray(own).dtype, np.number)
+            if not is_numeric:
+                raise ValueError(f"{self.name}: {path.text} is {own!r}, not a number, list or array of them")
+        elif not is_number(own):
+            raise ValueError(f"{self.name}: {path.text} is {own!r}, not a number")
+        return copy.deepcopy(own)
+
+    def write(self, env: gym.Env[Any, Any], value: float, own: list[Any]) -> None:
+        """Set its paths in an env.
+
+        Args:
+            env: Where.
+            value: The number, or the factor.
+            own: What stood there when the env was made, as `read_own` gave it.
+        """
+        for path, before in zip(self.paths, own, strict=True):
+            if not self.is_factor:
+                path.write(env, value)
+            elif isinstance(before, list):
+                path.write(env, [element * value for element in before])
+            else:
+                path.write(env, before * value)
+
+
+def _checked_setting(name: str, value: Any) -> Setting:
+    if is_number(value) and np.isfinite(value):
+        return float(value)
+    if isinstance(value, (list, tuple)) and len(value) == 2 and all(map(is_number, value)):
+        return value
+    raise ValueError(f"{name}: value={value!r} must be one finite number or [low, high]")

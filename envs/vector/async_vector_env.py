@@ -1,0 +1,405 @@
+"""Several worlds stepped by worker processes, which exchange arrays through shared memory."""
+
+from __future__ import annotations
+
+import ctypes
+import multiprocessing
+import os
+import pickle
+import select
+import signal
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnContext, SpawnProcess
+from typing import Any, NoReturn
+
+import cloudpickle
+import gymnasium as gym
+import numpy as np
+from gymnasium import spaces
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+from numpy.typing import DTypeLike, NDArray
+
+from .sync_vector_env import EnvFn, VectorLoop
+
+_MAKE, _STEP, _RESET, _CALL, _SET = b"m", b"s", b"r", b"c", b"a"
+_DONE, _RESULT, _FAILED = b"d", b"o", b"f"
+_BARE = frozenset({_STEP, _DONE})
+"""Messages of a single byte; others go on with pickled content."""
+_NO_SEED = -1
+_STARTUP_SECONDS = 120.0
+_AWAKE_SECONDS = 0.0005
+"""How long workers await a message before they sleep; a virtual core takes 0.1 to 0.3 ms to wake up."""
+
+
+class WorkerError(RuntimeError):
+    """A worker process died or hung, or one of its worlds raised an error."""
+
+
+class VectorWorkers(VectorEnv[Any, Any, Any]):
+    """Worlds shared out to processes, each of which steps its share one after another.
+
+    Actions, observations, rewards, flags, tasks and seeds live in shared memory; one short message per
+    worker and direction makes a step. Only what a world puts into its info is pickled. Slots are never
+    reset on their own, and rest until then. The results are those of `VectorLoop`, bit for bit.
+
+    Processes are spawned, so a script that uses workers needs the usual `if __name__ == "__main__":`. They
+    end with the process that made them, whatever ends it, and leave nothing behind.
+
+    Args:
+        env_fns: One function per slot, each making a new environment; lambdas and closures will do.
+        n_workers: How many processes; never more than slots.
+        patience: Seconds after which a worker that does not answer counts as hung.
+
+    Raises:
+        ValueError: If there are no environments or no workers.
+        WorkerError: If a worker cannot make its worlds.
+    """
+
+    def __init__(self, env_fns: Sequence[EnvFn], n_workers: int, patience: float = 30.0) -> None:
+        if not env_fns:
+            raise ValueError("VectorWorkers needs at least one environment, got none")
+        if n_workers < 1:
+            raise ValueError(f"n_workers={n_workers} must be at least 1")
+        self.num_envs = len(env_fns)
+        self._patience = patience
+        self._shares = [share for share in np.array_split(np.arange(self.num_envs), n_workers) if share.size]
+        self._processes: list[SpawnProcess] = []
+        self._pipes: list[Connection] = []
+        self._pollers: list[select.poll] = []
+
+        probe = env_fns[0]()
+        self.single_observation_space = probe.observation_space
+        self.single_action_space = probe.action_space
+        self.observation_space = batch_space(probe.observation_space, self.num_envs)
+        self.action_space = batch_space(probe.action_space, self.num_envs)
+        self.metadata = {**probe.metadata, "autoreset_mode": AutoresetMode.DISABLED}
+        self.render_mode = probe.render_mode
+        context = multiprocessing.get_context("spawn")
+        self._batch = _SharedBatch(context, self.num_envs, probe)
+        probe.close()
+        try:
+            self._start(context, env_fns)
+        except BaseException:
+            self.close()
+            raise
+
+    def _start(self, context: SpawnContext, env_fns: Sequence[EnvFn]) -> None:
+        for share in self._shares:
+            ours, theirs = context.Pipe()
+            makers = cloudpickle.dumps(([env_fns[slot] for slot in share],))
+            process = context.Process(
+                target=_work, args=(theirs, self._batch, share.tolist(), makers), daemon=True
+            )
+            process.start()
+            theirs.close()
+            self._processes.append(process)
+            self._pipes.append(ours)
+            # Connection.poll makes a new selector at every call.
+            poller = select.poll()
+            poller.register(ours.fileno(), select.POLLIN)
+            self._pollers.append(poller)
+        for worker in range(len(self._pipes)):
+            self._receive(worker, _STARTUP_SECONDS)
+
+    def reset(
+        self,
+        *,
+        seed: int | Sequence[int | None] | None = None,
+        options: dict[str, Any] | None = None,
+    ) -> tuple[Any, dict[str, Any]]:
+        """Reset some slots, each into its own task; as `VectorLoop.reset`."""
+        options = dict(options or {})
+        mask = options.pop("reset_mask", np.ones(self.num_envs, dtype=np.bool_))
+        if seed is None or isinstance(seed, int):
+            seed = [None if seed is None else seed + slot for slot in range(self.num_envs)]
+        self._batch.mask[:] = mask
+        self._batch.terminated[mask] = self._batch.truncated[mask] = False
+        self._batch.seeds[:] = [_NO_SEED if value is None else value for value in seed]
+        has_task = "task" in options
+        if has_task:
+            self._batch.tasks[:] = options.pop("task")
+        message = _RESET + pickle.dumps((has_task, options))
+        concerned = {worker: message for worker, share in enumerate(self._shares) if mask[share].any()}
+        infos = self._gather_infos(self._ask(concerned))
+        return self._batch.copy_observations(), infos
+
+    def step(self, actions: Any) -> tuple[Any, NDArray[Any], NDArray[Any], NDArray[Any], dict[str, Any]]:
+        """Step every slot that does not rest."""
+        batch = self._batch
+        batch.actions[:] = actions
+        infos = self._gather_infos(self._ask(dict.fromkeys(range(len(self._pipes)), _STEP)))
+        return (
+            batch.copy_observations(),
+            batch.rewards.copy(),
+            batch.terminated.copy(),
+            batch.truncated.copy(),
+            infos,
+        )
+
+    def call(self, name: str, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
+        """Call a method of every world, or read an attribute; one result per slot."""
+        message = _CALL + pickle.dumps((name, args, kwargs))
+        answers = self._ask(dict.fromkeys(range(len(self._pipes)), message))
+        return tuple(value for answer in answers for value in pickle.loads(answer))
+
+    def get_attr(self, name: str) -> tuple[Any, ...]:
+        """Read an attribute of every world."""
+        return self.call(name)
+
+    def set_attr(self, name: str, values: Sequence[Any]) -> None:
+        """Set an attribute of every world, given one value per slot."""
+        self._ask(
+            {
+                worker: _SET + pickle.dumps((name, [values[slot] for slot in share]))
+                for worker, share in enumerate(self._shares)
+            }
+        )
+
+    def _gather_infos(self, answers: list[bytes]) -> dict[str, Any]:
+        infos: dict[str, Any] = {}
+        for answer in filter(None, answers):
+            for slot, info in pickle.loads(answer).items():
+                infos = self._add_info(infos, info, slot)
+        return infos
+
+    def _ask(self, messages: Mapping[int, bytes]) -> list[bytes]:
+        """Send workers a message each, let them work side by side, and return their answers."""
+        for worker, message in messages.items():
+            try:
+                _write_message(self._pipes[worker], message)
+            except OSError:
+                self._report_death(worker)
+        return [self._receive(worker, self._patience) for worker in messages]
+
+    def _receive(self, worker: int, patience: float) -> bytes:
+        pipe = self._pipes[worker]
+        try:
+            if not self._pollers[worker].poll(1000 * patience):
+                raise WorkerError(f"{self._name(worker)} has not answered for {patience:g} s")
+            answer = _read_message(pipe)
+        except (EOFError, ConnectionResetError):
+            self._report_death(worker)
+        kind, content = answer[:1], answer[1:]
+        if kind == _FAILED:
+            slot, text = pickle.loads(content)
+            raise WorkerError(f"{self._name(worker)} met an error in slot {slot}:\n{text}")
+        return content
+
+    def _report_death(self, worker: int) -> NoReturn:
+        process = self._processes[worker]
+        process.join(timeout=5)
+        raise WorkerError(f"{self._name(worker)} died with exit code {process.exitcode}")
+
+    def _name(self, worker: int) -> str:
+        share = self._shares[worker]
+        tasks = dict(zip(share.tolist(), self._batch.tasks[share].tolist(), strict=True))
+        return f"worker {worker} (slots and tasks {tasks})"
+
+    def close_extras(self, **kwargs: Any) -> None:
+        """End the processes."""
+        for pipe in self._pipes:
+            pipe.close()
+        for process in self._processes:
+            process.join(timeout=1)
+            if process.is_alive():
+                process.kill()
+                process.join()
+            process.close()
+
+
+class _SharedBatch:
+    """The arrays that workers and their maker share, one row per slot."""
+
+    def __init__(self, context: SpawnContext, n: int, world: gym.Env[Any, Any]) -> None:
+        self._context = context
+        self._blocks: dict[str, tuple[Any, tuple[int, ...], np.dtype[Any]]] = {}
+        space = world.observation_space
+        parts = dict(space.spaces) if isinstance(space, spaces.Dict) else {None: space}
+        self._keys = list(parts)
+        for key, part in parts.items():
+            self._add(f"observation {key}", n, part.shape, part.dtype)
+        actions = world.action_space
+        self._add("actions", n, actions.shape, actions.dtype)
+        dim = world.get_wrapper_attr("task_space").dim if world.has_wrapper_attr("task_space") else 0
+        self._add("tasks", n, (dim,), np.float32)
+        self._add("seeds", n, (), np.int64)
+        self._add("mask", n, (), np.bool_)
+        self._add("rewards", n, (), np.float64)
+        self._add("terminated", n, (), np.bool_)
+        self._add("truncated", n, (), np.bool_)
+        self._view()
+
+    def _add(self, name: str, n: int, shape: tuple[int, ...] | None, dtype: DTypeLike | None) -> None:
+        if shape is None or dtype is None:
+            raise ValueError(f"{name}: worker processes take spaces of arrays, and Dicts of them")
+        shape, kind = (n, *shape), np.dtype(dtype)
+        size = int(np.prod(shape)) * kind.itemsize
+        self._blocks[name] = (self._context.RawArray(ctypes.c_byte, max(size, 1)), shape, kind)
+
+    def _view(self) -> None:
+        views = {
+            name: np.frombuffer(block, dtype=kind, count=int(np.prod(shape))).reshape(shape)
+            for name, (block, shape, kind) in self._blocks.items()
+        }
+        self.observations = [views[f"observation {key}"] for key in self._keys]
+        self.actions, self.tasks, self.seeds = views["actions"], views["tasks"], views["seeds"]
+        self.mask, self.rewards = views["mask"], views["rewards"]
+        self.terminated, self.truncated = views["terminated"], views["truncated"]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"_blocks": self._blocks, "_keys": self._keys}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._view()
+
+    def copy_observations(self) -> Any:
+        if self._keys == [None]:
+            return self.observations[0].copy()
+        return {key: part.copy() for key, part in zip(self._keys, self.observations, strict=True)}
+
+    def write_observation(self, slot: int, observation: Any) -> None:
+        if self._keys == [None]:
+            self.observations[0][slot] = observation
+        else:
+            for key, part in zip(self._keys, self.observations, strict=True):
+                part[slot] = observation[key]
+
+
+class _Share:
+    """A worker's worlds, and what it does with them on request."""
+
+    def __init__(self, batch: _SharedBatch, slots: list[int]) -> None:
+        self._batch = batch
+        self._slots = slots
+        self._worlds: dict[int, gym.Env[Any, Any]] = {}
+        self._slot = slots[0]
+        """The slot that is being served, for the report of an error."""
+
+    def attempt(self, message: bytes) -> bytes:
+        """Do what a message asks for, and put the result or the error into an answer."""
+        actions: dict[bytes, Callable[..., Any]] = {
+            _MAKE: self.make,
+            _STEP: self.step,
+            _RESET: self.reset,
+            _CALL: self.call,
+            _SET: self.set_attr,
+        }
+        try:
+            arguments = pickle.loads(message[1:]) if len(message) > 1 else ()
+            result = actions[message[:1]](*arguments)
+            return _RESULT + pickle.dumps(result) if result else _DONE
+        except Exception:
+            return _FAILED + pickle.dumps((self._slot, traceback.format_exc()))
+
+    def make(self, makers: list[EnvFn]) -> None:
+        for slot, make_env in zip(self._slots, makers, strict=True):
+            self._slot = slot
+            self._worlds[slot] = make_env()
+
+    def _each(self) -> Iterator[tuple[int, gym.Env[Any, Any]]]:
+        for slot, world in self._worlds.items():
+            self._slot = slot
+            yield slot, world
+
+    def step(self) -> dict[int, dict[str, Any]]:
+        batch, infos = self._batch, {}
+        for slot, world in self._each():
+            if batch.terminated[slot] or batch.truncated[slot]:
+                batch.rewards[slot] = 0.0
+                continue
+            observation, reward, terminated, truncated, info = world.step(batch.actions[slot].copy())
+            batch.write_observation(slot, observation)
+            batch.rewards[slot] = reward
+            batch.terminated[slot] = terminated
+            batch.truncated[slot] = truncated
+            if info:
+                infos[slot] = info
+        return infos
+
+    def reset(self, has_task: bool, options: dict[str, Any]) -> dict[int, dict[str, Any]]:
+        batch, infos = self._batch, {}
+        for slot, world in self._each():
+            if not batch.mask[slot]:
+                continue
+            task = {"task": batch.tasks[slot].copy()} if has_task else {}
+            seed = None if batch.seeds[slot] == _NO_SEED else int(batch.seeds[slot])
+            observation, infos[slot] = world.reset(seed=seed, options=options | task)
+            batch.write_observation(slot, observation)
+        return infos
+
+    def call(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
+        results = []
+        for _, world in self._each():
+            found = world.get_wrapper_attr(name)
+            results.append(found(*args, **kwargs) if callable(found) else found)
+        return results
+
+    def set_attr(self, name: str, values: list[Any]) -> None:
+        for (_, world), value in zip(self._each(), values, strict=True):
+            world.set_wrapper_attr(name, value)
+
+    def close(self) -> None:
+        for world in self._worlds.values():
+            world.close()
+
+
+def _work(pipe: Connection, batch: _SharedBatch, slots: list[int], makers: bytes) -> None:
+    """Serve a share of the slots until the pipe closes, as it does when the process at its other end dies."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the maker's to handle
+    share = _Share(batch, slots)
+    with suppress(EOFError, OSError):
+        _write_message(pipe, share.attempt(_MAKE + makers))
+        poller = select.poll()
+        poller.register(pipe.fileno(), select.POLLIN)
+        while True:
+            _stay_awake(poller)
+            _write_message(pipe, share.attempt(_read_message(pipe)))
+    share.close()
+
+
+def _write_message(pipe: Connection, message: bytes) -> None:
+    # A Connection gives even a single byte a header, and takes twice as long.
+    os.write(pipe.fileno(), message[:1])
+    if message not in _BARE:
+        pipe.send_bytes(message[1:])
+
+
+def _read_message(pipe: Connection) -> bytes:
+    kind = os.read(pipe.fileno(), 1)
+    if not kind:
+        raise EOFError
+    return kind if kind in _BARE else kind + pipe.recv_bytes()
+
+
+def _stay_awake(poller: select.poll) -> None:
+    """Return once there is something to read, or when it is time to sleep until there is."""
+    end = time.perf_counter() + _AWAKE_SECONDS
+    while not poller.poll(0) and time.perf_counter() < end:
+        os.sched_yield()
+
+
+def make_vector(env_fns: Sequence[EnvFn], n_workers: int) -> VectorEnv[Any, Any, Any]:
+    """Many worlds as one vector env without autoreset.
+
+    Worlds that can be stepped in one compiled call have a method `make_batch`, and are, if one function makes
+    them all. Others are stepped one by one.
+
+    Args:
+        env_fns: One function per slot, each making a new world.
+        n_workers: How many processes step the worlds, 0 for this one; for worlds that are stepped in one
+            call, in how many threads.
+    """
+    if all(env_fn is env_fns[0] for env_fn in env_fns):
+        world = env_fns[0]()
+        make_batch = getattr(world, "make_batch", None)
+        batch: VectorEnv[Any, Any, Any] | None = make_batch and make_batch(len(env_fns), max(1, n_workers))
+        if batch is not None:
+            return batch
+        world.close()
+    return VectorWorkers(env_fns, n_workers) if n_workers else VectorLoop(env_fns)

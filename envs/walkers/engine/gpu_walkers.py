@@ -1,0 +1,196 @@
+"""Many walkers stepped on a GPU, as a Gymnasium vector environment whose arrays torch can read in place."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numba import cuda
+from numpy.typing import NDArray
+
+from ..walker_env import WalkerEnv
+from .gpu_kernels import launch, load_kernels
+from .vector_env import BatchedWalkers
+
+_STATE = ("worlds", "body", "obstacles", "segments")
+_RESULTS = ("observations", "rewards", "terminated", "truncated", "returns", "errors")
+_MOVING = ("worlds", "obstacles", "segments", "observations", "terminated", "truncated")
+
+
+class GpuError(ValueError):
+    """The engine was asked for where there is no GPU, or not what it takes to use it."""
+
+
+class DeviceTensors(NamedTuple):
+    """Torch's view of what lies on the GPU. Every step and every reset overwrites it."""
+
+    observations: torch.Tensor
+    """float32 of shape (n, observations)."""
+    rewards: torch.Tensor
+    """float64 of shape (n,)."""
+    terminated: torch.Tensor
+    """bool of shape (n,)."""
+    truncated: torch.Tensor
+    """bool of shape (n,)."""
+    episode_returns: torch.Tensor
+    """float64 of shape (n,): the sum of the episode's rewards so far."""
+
+
+class GpuWalkers(BatchedWalkers):
+    """`BatchedWalkers` on a GPU: one thread per slot, the same functions, the same numbers.
+
+    `reset` and `step` take and give NumPy arrays. `step_on_device` takes torch's tensors, and gives tensors
+    that lie where the engine wrote them. The first use on a machine compiles the kernels, which takes about a
+    minute; later ones find them in Numba's cache.
+
+    Args:
+        world: A world of the kind wanted. It says what tasks, tracks, body and episodes are, and is not
+            stepped itself.
+        num_envs: How many slots; a GPU wants ten thousand or more.
+        action_repeat: How often each action is played in a row, as one step whose reward is the sum; in a
+            slot whose episode ends, no further.
+
+    Raises:
+        GpuError: If there is no CUDA GPU, or the extra `cuda` is not installed.
+        ValueError: If there are no slots, an action would not be played, or the body is larger than the
+            engine's arrays.
+    """
+
+    def __init__(self, world: WalkerEnv, num_envs: int, action_repeat: int = 1) -> None:
+        require_gpu()
+        super().__init__(world, num_envs, action_repeat=action_repeat)
+        self._returns, self._no_rewards = np.zeros(num_envs), np.zeros(num_envs)
+        self._kernels = load_kernels()
+        names = (*_STATE, *_RESULTS, "actions", "everyone")
+        self._device = {name: cuda.to_device(getattr(self, f"_{name}")) for name in names}
+
+    @property
+    def tensors(self) -> DeviceTensors:
+        """What the last step or reset wrote, on the GPU; nothing is copied."""
+        names = ("observations", "rewards", "terminated", "truncated", "returns")
+        return DeviceTensors(*(torch.as_tensor(self._device[name], device="cuda") for name in names))
+
+    def step_on_device(
+        self, actions: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, dict[str, torch.Tensor]]:
+        """Advance slots as `step` does, without leaving the GPU.
+
+        Args:
+            actions: float32 of shape (n, joints), on the GPU or not.
+
+        Returns:
+            What `step` returns, as tensors on the GPU, the infos always. The next step or reset overwrites
+            the first four. Work on them belongs into torch's default stream, where it waits for the engine.
+
+        Raises:
+            RuntimeError: If a slot has not been reset yet.
+            EngineError: If a state is not finite any more.
+        """
+        self._require_episodes()
+        observations, rewards, terminated, truncated, returns = self.tensors
+        resting = terminated | truncated
+        torch.as_tensor(self._device["actions"], device="cuda").copy_(actions)
+        self._launch_steps(self._device["everyone"], self.action_repeat)
+        self.steps += 1
+        ended = (terminated | truncated) & ~resting
+        infos = {"is_success": (returns > self.mastered_return) & ended, "_is_success": ended}
+        return observations, rewards, terminated, truncated, infos
+
+    def _build(
+        self,
+        slots: NDArray[np.int64],
+        ground: NDArray[np.float32],
+        ground_ends: NDArray[np.int64],
+        corners: NDArray[np.float32],
+        corner_ends: NDArray[np.int64],
+        obstacle_ends: NDArray[np.int64],
+        forces: NDArray[np.float32],
+    ) -> None:
+        state = [self._device[name] for name in _STATE]
+        # Corners of each track, whose obstacles' ends count from its first one.
+        counts = np.diff(obstacle_ends, prepend=0)
+        corner_counts = np.zeros_like(obstacle_ends)
+        corner_counts[counts > 0] = corner_ends[obstacle_ends[counts > 0] - 1]
+        corner_starts = np.cumsum(corner_counts) - corner_counts
+        tracks = (ground, ground_ends, corners, corner_starts, corner_ends, obstacle_ends, forces)
+        uploaded = [cuda.to_device(array) for array in (slots, *tracks)]
+        launch(self._kernels.start, len(slots), *state, *uploaded, self._device["errors"])
+        self._device["errors"].copy_to_host(self._errors)
+
+    def _advance(self, slots: NDArray[np.int64], actions: NDArray[np.float32], times: int) -> None:
+        self._device["actions"].copy_to_device(actions)
+        self._launch_steps(cuda.to_device(slots), times)
+        for name in _RESULTS:
+            self._device[name].copy_to_host(getattr(self, f"_{name}"))
+
+    def _launch_steps(self, slots: Any, times: int) -> None:
+        """Advance those slots that do not rest; 0 times: by the first step of their episodes."""
+        device, kernels, count = self._device, self._kernels, len(slots)
+        worlds, body, obstacles, segments = (device[name] for name in _STATE)
+        chosen = (slots, times == 0, device["terminated"], device["truncated"])
+        results = [device[name] for name in ("observations", "rewards", "returns", "errors")]
+        device["rewards"].copy_to_device(self._no_rewards)
+        for _ in range(max(times, 1)):
+            launch(kernels.collide, count, worlds, body, obstacles, segments, *chosen, device["actions"])
+            launch(kernels.solve, count, worlds, body, *chosen)
+            launch(kernels.finish, count, worlds, body, obstacles, segments, *chosen)
+            launch(kernels.tell, count, worlds, body, obstacles, segments, *chosen, *results)
+            device["errors"].copy_to_host(self._errors)
+            self._report_problems()
+
+    def _episode_returns(self) -> NDArray[np.float64]:
+        return self._returns
+
+    def _report_problems(self) -> None:
+        if self._errors.any():
+            self._fetch()
+        super()._report_problems()
+
+    def _make_room(self, obstacles: int, segments: int) -> None:
+        if obstacles > self._obstacles.shape[1] or segments > self._segments.shape[1]:
+            self._fetch()
+            super()._make_room(obstacles, segments)
+            self._upload()
+
+    def _fetch(self) -> None:
+        """Bring the worlds' copy on this side up to date."""
+        for name in _MOVING:
+            self._device[name].copy_to_host(getattr(self, f"_{name}"))
+
+    def _upload(self) -> None:
+        """Take the copy on this side over, into the same memory where it fits, since tensors show that."""
+        for name in _MOVING:
+            array = getattr(self, f"_{name}")
+            if self._device[name].shape == array.shape:
+                self._device[name].copy_to_device(array)
+            else:
+                self._device[name] = cuda.to_device(array)
+
+    def state_dict(self) -> dict[str, Any]:
+        self._fetch()
+        return super().state_dict()
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        super().load_state_dict(state)
+        self._upload()
+
+
+def require_gpu() -> None:
+    """Make sure that there is a GPU to compute on.
+
+    Raises:
+        GpuError: If there is none, or Numba cannot use it.
+    """
+    if importlib.util.find_spec("numba_cuda") is None:
+        missing = "numba-cuda is not installed"
+    elif not cuda.is_available():
+        missing = "numba finds no GPU"
+    else:
+        return
+    raise GpuError(
+        "engine=cuda needs an NVIDIA GPU with its driver, and pip install 'chiron-curricula[cuda]' "
+        f"({missing}); engine=batched computes the same without"
+    )

@@ -1,0 +1,425 @@
+"""Many walkers stepped by one compiled call, as a Gymnasium vector environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from gymnasium.utils import seeding
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+from numpy.typing import NDArray
+
+from ...task_space import Task, TaskSpace
+from ..track import Polygons, Track
+from ..walker_env import INITIAL_FORCE, WalkerEnv
+from . import layout
+from .body import body_record
+from .engine import Scratch, build_worlds, step_worlds
+from .team import Team
+
+_PROBLEMS = {
+    layout.TOO_MANY_CONTACTS: (
+        f"has more than {layout.MAX_CONTACTS} contacts, which is all the engine takes: use engine=box2d"
+    ),
+    layout.NOT_FINITE: "is not finite any more",
+    layout.BAD_OBSTACLE: (
+        f"has an obstacle that is no convex polygon of 3 to {layout.MAX_VERTICES} corners with an area"
+    ),
+    layout.BAD_GROUND: "has ground points that do not increase in x",
+}
+
+_FIRST_STEP = 0
+"""How many times an action is played in the step that a reset makes."""
+_PIECES_PER_THREAD = 2
+"""At least, so that whoever has the harder worlds leaves others to others."""
+_SMALLEST_PIECE = 2 * layout.LANES
+"""Sharing fewer takes as long as it saves, and a block alone has fewer stragglers to gather."""
+
+
+class EngineError(RuntimeError):
+    """A world cannot be computed: its track or its state is not what the engine's arrays can hold."""
+
+
+class BatchedWalkers(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArray[Any]]):
+    """The worlds of `VectorLoop`, bit for bit, at a fraction of the cost.
+
+    Slots are never reset on their own: whoever steps them resets those whose episode ended. Until then such a
+    slot rests: it is not stepped, keeps its observation and flags, and earns nothing. The first use
+    on a machine compiles the engine, which takes most of a minute; later ones find it in Numba's cache.
+
+    Args:
+        world: A world of the kind wanted. It says what tasks, tracks, body and episodes are, and is not
+            stepped itself.
+        num_envs: How many slots.
+        n_threads: In how many threads they are stepped; no more than this machine has processors.
+        action_repeat: How often each action is played in a row, as one step whose reward is the sum; in a
+            slot whose episode ends, no further.
+
+    Raises:
+        ValueError: If there are no slots or threads, an action would not be played, or the body is larger
+            than the engine's arrays.
+
+    Attributes:
+        steps: How often all slots were stepped.
+    """
+
+    def __init__(self, world: WalkerEnv, num_envs: int, n_threads: int = 1, action_repeat: int = 1) -> None:
+        sizes = {"num_envs": num_envs, "n_threads": n_threads, "action_repeat": action_repeat}
+        for name, value in sizes.items():
+            if value < 1:
+                raise ValueError(f"{name}={value} must be at least 1")
+        self._team = Team(min(n_threads, os.cpu_count() or 1, -(-num_envs // _SMALLEST_PIECE)))
+        self.action_repeat = action_repeat
+        self.num_envs = num_envs
+        self.world = world
+        self.single_observation_space = world.observation_space
+        self.single_action_space = world.action_space
+        self.observation_space = batch_space(world.observation_space, num_envs)
+        self.action_space = batch_space(world.action_space, num_envs)
+        self.metadata = {**world.metadata, "autoreset_mode": AutoresetMode.DISABLED}
+        self.render_mode = None
+        self.spec = world.spec
+        self.steps = 0
+
+        joints = len(world.body.joints)
+        self._body = body_record(world.body, world.time_limit)
+        self._worlds = np.zeros(num_envs, layout.WORLD)
+        self._obstacles = np.zeros((num_envs, 64), layout.OBSTACLE)
+        self._segments = np.zeros((num_envs, 256), layout.SEGMENT)
+        self._tasks = np.tile(self.task_space.default, (num_envs, 1))
+        self._generators: list[np.random.Generator | None] = [None] * num_envs
+        self._started = np.zeros(num_envs, dtype=np.bool_)
+
+        self._observations = np.zeros(self.observation_space.shape or (), dtype=np.float32)
+        self._actions = np.zeros((num_envs, joints), dtype=np.float32)
+        self._no_actions = np.zeros((num_envs, joints), dtype=np.float32)
+        self._everyone = np.arange(num_envs)
+        self._rewards = np.zeros(num_envs, dtype=np.float64)
+        self._terminated = np.zeros(num_envs, dtype=np.bool_)
+        self._truncated = np.zeros(num_envs, dtype=np.bool_)
+        self._errors = np.zeros(num_envs, dtype=np.int32)
+        self._scratch = [Scratch() for _ in range(self._team.size)]
+
+    @property
+    def task_space(self) -> TaskSpace:
+        """The space of the worlds' tasks."""
+        return self.world.task_space
+
+    @property
+    def return_range(self) -> tuple[float, float]:
+        """Lowest and highest episode return."""
+        return self.world.return_range
+
+    @property
+    def mastered_return(self) -> float:
+        """A task is mastered in an episode whose return is above this."""
+        return self.world.mastered_return
+
+    def reset(
+        self,
+        *,
+        seed: int | Sequence[int | None] | None = None,
+        options: dict[str, Any] | None = None,
+    ) -> tuple[NDArray[np.float32], dict[str, Any]]:
+        """Reset some slots, each into its own task.
+
+        Args:
+            seed: None, an int for slot 0 (slot i gets seed + i), or a list of one per slot. A slot whose seed
+                is None goes on with its previous generator.
+            options: `task`: one task for all, a vector of shape (d,) or a dict, or one row per slot, float32
+                of shape (n, d); the default task where absent. `reset_mask`: bool of shape (n,), which slots
+                to reset; all of them if absent.
+
+        Returns:
+            The observations of all slots, and `task` of those that were reset, as Gymnasium's vector
+            environments give it.
+
+        Raises:
+            ValueError: If seeds, mask or tasks have the wrong shape, or a task is not in the task space.
+            EngineError: If the engine cannot hold a track.
+        """
+        options = options or {}
+        seeds = self._seeds(seed)
+        mask = self._mask(options.get("reset_mask"))
+        slots = np.flatnonzero(mask)
+        tasks = self._checked_tasks(options.get("task"), slots)
+        tracks, forces = [], []
+        for slot in slots.tolist():
+            generator = self._generator(slot, seeds[slot])
+            tracks.append(self.world.make_track(generator, **self.world.settings.values_in(tasks[slot])))
+            forces.append(generator.uniform(-INITIAL_FORCE, INITIAL_FORCE))
+        self._tasks[slots] = tasks[slots]
+        observations = self.start(slots, tracks, forces)
+        return observations, {"task": np.where(mask[:, None], tasks, 0), "_task": mask}
+
+    def _seeds(self, seed: int | Sequence[int | None] | None) -> Sequence[int | None]:
+        if seed is None:
+            return [None] * self.num_envs
+        if isinstance(seed, int):
+            return range(seed, seed + self.num_envs)
+        if len(seed) != self.num_envs:
+            raise ValueError(f"seed must be one int or a list of num_envs={self.num_envs}, got {len(seed)}")
+        return seed
+
+    def _mask(self, mask: Any) -> NDArray[np.bool_]:
+        if mask is None:
+            return np.ones(self.num_envs, dtype=np.bool_)
+        chosen = np.array(mask)
+        if chosen.shape != (self.num_envs,) or chosen.dtype != np.bool_ or not chosen.any():
+            raise ValueError(
+                f"options['reset_mask'] must be a bool array of shape ({self.num_envs},) with at least one "
+                f"True, got {mask!r}"
+            )
+        return chosen
+
+    def _checked_tasks(self, task: Any, slots: NDArray[np.int64]) -> NDArray[np.float32]:
+        space = self.task_space
+        if task is None or isinstance(task, Mapping) or np.ndim(task) == 1:
+            return np.tile(space.to_vector(task), (self.num_envs, 1))
+        tasks = np.asarray(task, dtype=np.float32)
+        if tasks.shape != (self.num_envs, space.dim):
+            raise ValueError(
+                f"options['task'] must be one task or one per slot, of shape ({self.num_envs}, {space.dim}), "
+                f"got {tasks.shape}"
+            )
+        within = ((tasks[slots] >= space.low) & (tasks[slots] <= space.high)).all(axis=1)
+        if not within.all():
+            slot = int(slots[~within][0])
+            try:
+                space.to_vector(tasks[slot])
+            except ValueError as error:
+                raise ValueError(f"slot {slot}: {error}") from None
+        return tasks
+
+    def _generator(self, slot: int, seed: int | None) -> np.random.Generator:
+        generator = self._generators[slot]
+        if generator is None or seed is not None:
+            generator, _ = seeding.np_random(None if seed is None else int(seed))
+            self._generators[slot] = generator
+        return generator
+
+    def start(
+        self, slots: NDArray[np.int64] | Sequence[int], tracks: Sequence[Track], forces: Sequence[float]
+    ) -> NDArray[np.float32]:
+        """Put the walkers of some slots on tracks, whatever these were made from.
+
+        Args:
+            slots: Which slots, without repetition.
+            tracks: Ground and obstacles, one per slot.
+            forces: Horizontal force on the hull during the first step, newtons, one per slot.
+
+        Returns:
+            The observations of all slots.
+
+        Raises:
+            IndexError: If there is no such slot.
+            ValueError: If slots, tracks and forces are not equally many, or slots repeat.
+            EngineError: If the engine cannot hold a track.
+        """
+        chosen = np.array(slots, dtype=np.int64)
+        if not len(chosen) == len(tracks) == len(forces) == len(set(chosen.tolist())):
+            raise ValueError(
+                f"start() takes one track and one force for each of {len(chosen)} different slots, got "
+                f"{len(tracks)} and {len(forces)} for slots {chosen.tolist()}"
+            )
+        if not ((chosen >= 0) & (chosen < self.num_envs)).all():
+            raise IndexError(f"slots {chosen.tolist()} must lie in [0, {self.num_envs})")
+        grounds = [track.ground for track in tracks]
+        polygons = [Polygons.of(track.obstacles) for track in tracks]
+        self._make_room(max(map(len, polygons)), max(map(len, grounds)))
+        self._started[chosen] = False
+        self._build(
+            chosen,
+            np.concatenate(grounds, dtype=np.float32),
+            np.cumsum([len(ground) for ground in grounds]),
+            np.concatenate([part.corners for part in polygons], dtype=np.float32),
+            np.concatenate([part.ends for part in polygons]),
+            np.cumsum([len(part) for part in polygons]),
+            np.array(forces, dtype=np.float32),
+        )
+        self._report_problems()
+        self._advance(chosen, self._no_actions, _FIRST_STEP)
+        self._started[chosen] = True
+        return self._observations.copy()
+
+    def _build(
+        self,
+        slots: NDArray[np.int64],
+        ground: NDArray[np.float32],
+        ground_ends: NDArray[np.int64],
+        corners: NDArray[np.float32],
+        corner_ends: NDArray[np.int64],
+        obstacle_ends: NDArray[np.int64],
+        forces: NDArray[np.float32],
+    ) -> None:
+        """Lay out the tracks of some slots, and put walkers at their start."""
+        build_worlds(
+            self._worlds,
+            self._body,
+            self._obstacles,
+            self._segments,
+            slots,
+            ground,
+            ground_ends,
+            corners,
+            corner_ends,
+            obstacle_ends,
+            forces,
+            self._errors,
+        )
+
+    def _advance(self, slots: NDArray[np.int64], actions: NDArray[np.float32], times: int) -> None:
+        def advance(thread: int, piece: NDArray[np.int64]) -> None:
+            scratch = self._scratch[thread]
+            step_worlds(
+                self._worlds,
+                piece,
+                self._body,
+                self._obstacles,
+                self._segments,
+                actions,
+                times,
+                self._observations,
+                self._rewards,
+                self._terminated,
+                self._truncated,
+                self._errors,
+                scratch.lanes,
+                scratch.single,
+                scratch.small,
+            )
+
+        self._team.share(advance, self._pieces(slots))
+        self._report_problems()
+
+    def _pieces(self, slots: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+        """What threads take at a time."""
+        if self._team.size == 1:
+            return [slots]
+        wanted = len(slots) // (_PIECES_PER_THREAD * self._team.size)
+        size = layout.CHUNK if wanted >= layout.CHUNK else _SMALLEST_PIECE
+        return [slots[first : first + size] for first in range(0, len(slots), size)]
+
+    def _make_room(self, obstacles: int, segments: int) -> None:
+        """Let the arrays grow with the tracks; twice over, so that it happens rarely."""
+        for name, needed in (("_obstacles", obstacles), ("_segments", segments)):
+            array = getattr(self, name)
+            if needed > array.shape[1]:
+                grown = np.zeros((self.num_envs, 2 * needed), array.dtype)
+                grown[:, : array.shape[1]] = array
+                setattr(self, name, grown)
+
+    def step(
+        self, actions: Any
+    ) -> tuple[
+        NDArray[np.float32], NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]
+    ]:
+        """Advance slots that do not rest by one fiftieth of a second, or as many as actions are repeated.
+
+        Args:
+            actions: float32 of shape (n, joints).
+
+        Returns:
+            Observations, rewards, terminated, truncated, and infos that hold `is_success` of the slots whose
+            episode ended.
+
+        Raises:
+            RuntimeError: If a slot has not been reset yet.
+            EngineError: If a state is not finite any more.
+        """
+        self._require_episodes()
+        self._actions[:] = actions
+        resting = self._terminated | self._truncated
+        slots = np.flatnonzero(~resting) if resting.any() else self._everyone
+        if len(slots):
+            self._advance(slots, self._actions, self.action_repeat)
+        self._rewards[resting] = 0.0
+        self.steps += 1
+        infos: dict[str, Any] = {}
+        ended = (self._terminated | self._truncated) & ~resting
+        if ended.any():
+            mastered = self._episode_returns() > self.mastered_return
+            infos = {"is_success": mastered & ended, "_is_success": ended}
+        return (
+            self._observations.copy(),
+            self._rewards.copy(),
+            self._terminated.copy(),
+            self._truncated.copy(),
+            infos,
+        )
+
+    def _require_episodes(self) -> None:
+        if not self._started.all():
+            slot = int(np.flatnonzero(~self._started)[0])
+            raise RuntimeError(f"call reset() before step(): slot {slot} has no episode")
+
+    def _episode_returns(self) -> NDArray[np.float64]:
+        returns: NDArray[np.float64] = self._worlds["episode_return"]
+        return returns
+
+    def _report_problems(self) -> None:
+        if not self._errors.any():
+            return
+        slot = int(np.flatnonzero(self._errors)[0])
+        problem = _PROBLEMS[int(self._errors[slot])]
+        self._errors[:] = 0
+        self._started[slot] = False
+        task = self.task_space.to_dict(self._tasks[slot])
+        count = int(self._worlds["steps"][slot])
+        raise EngineError(
+            f"the world of slot {slot} {problem}, at step {count} of its episode in task {task}"
+        )
+
+    def close_extras(self, **kwargs: Any) -> None:
+        """Let the threads end."""
+        self._team.close()
+
+    def task_of(self, slot: int) -> Task:
+        """The task that a slot plays, float32 of shape (d,)."""
+        task: Task = self._tasks[slot].copy()
+        return task
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that a later step depends on: arrays, and the states of the generators."""
+        return {
+            "worlds": self._worlds.copy(),
+            "obstacles": self._obstacles.copy(),
+            "segments": self._segments.copy(),
+            "tasks": self._tasks.copy(),
+            "started": self._started.copy(),
+            "observations": self._observations.copy(),
+            "terminated": self._terminated.copy(),
+            "truncated": self._truncated.copy(),
+            "generators": [g.bit_generator.state if g is not None else None for g in self._generators],
+            "steps": self.steps,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go back to a state that `state_dict` gave, in worlds of the same kind and as many slots.
+
+        Raises:
+            ValueError: If the state has another layout or another number of slots.
+        """
+        worlds = state["worlds"]
+        if worlds.dtype != layout.WORLD or worlds.shape != (self.num_envs,):
+            raise ValueError(
+                f"the state has {len(worlds)} slots of layout {worlds.dtype.itemsize}, these worlds "
+                f"{self.num_envs} of {layout.WORLD.itemsize}"
+            )
+        self._worlds = worlds.copy()
+        self._obstacles = state["obstacles"].copy()
+        self._segments = state["segments"].copy()
+        self._tasks = state["tasks"].copy()
+        self._started = state["started"].copy()
+        self._observations = state["observations"].copy()
+        self._terminated = state["terminated"].copy()
+        self._truncated = state["truncated"].copy()
+        self.steps = state["steps"]
+        for slot, saved in enumerate(state["generators"]):
+            self._generators[slot] = None
+            if saved is not None:
+                generator = self._generator(slot, 0)
+                generator.bit_generator.state = saved

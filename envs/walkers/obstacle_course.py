@@ -1,0 +1,71 @@
+"""Obstacle courses: grass alternating with pits, stumps and stairs, as in Gymnasium's hardcore walker."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from . import course_layout
+from .track import GROUND_LEVEL, START_PAD_STEPS, STEP, Polygons, Track
+
+_STEPS = 200
+
+
+@dataclass(frozen=True)
+class FeatureKind:
+    """A kind of feature, of which every specimen on a course has a size of its own.
+
+    Attributes:
+        form: Which form of `chiron.envs.walkers.course_layout` it has.
+        smallest: Least size, track steps.
+        largest: Largest size, track steps.
+        count: How many stairs it has.
+    """
+
+    form: int
+    smallest: float = 0.0
+    largest: float = 0.0
+    count: int = 0
+
+
+def pits(narrowest: float, widest: float) -> FeatureKind:
+    """Holes four steps deep and U(narrowest, widest) steps wide, between walls one step thick."""
+    return FeatureKind(course_layout.PIT, narrowest, widest)
+
+
+def stumps(lowest: float, highest: float) -> FeatureKind:
+    """Rectangles one step wide and U(lowest, highest) steps high, at least 0.05."""
+    return FeatureKind(course_layout.STUMP, lowest, highest)
+
+
+def stairs(lowest: float, highest: float, count: int) -> FeatureKind:
+    """Flights of `count` stairs, four steps long and U(lowest, highest) steps high, all up or all down."""
+    return FeatureKind(course_layout.STAIRS, lowest, highest, count)
+
+
+def hardcore_kinds() -> list[FeatureKind]:
+    """The features of Gymnasium's BipedalWalkerHardcore-v3, for `course_track` with a roughness of 1."""
+    forms = (course_layout.HARDCORE_STUMP, course_layout.HARDCORE_STAIRS, course_layout.HARDCORE_PIT)
+    return [FeatureKind(form) for form in forms]
+
+
+def course_track(rng: np.random.Generator, roughness: float, kinds: Sequence[FeatureKind]) -> Track:
+    """Lay out a course of 200 steps: the start pad, then features between stretches of 5 to 9 steps of grass.
+
+    At each step of grass the ground's velocity v becomes 0.8 v + 0.01 sign(level - y) + U(-1, 1)/30, and its
+    height y changes by roughness × v metres. What is drawn when is as in Gymnasium's BipedalWalker, so that
+    equal generators make equal ground.
+
+    Args:
+        rng: Draws the grass and the features.
+        roughness: How bumpy the grass is; 1 is Gymnasium's, 0 is flat.
+        kinds: What features there are; each is of a kind drawn uniformly. Without any, all is grass.
+    """
+    forms = np.array([kind.form for kind in kinds], np.int64)
+    numbers = np.array([(kind.smallest, kind.largest, kind.count) for kind in kinds], np.float64)
+    ground, corners, ends = course_layout.lay_out_course(
+        rng, float(roughness), forms, numbers.reshape(-1, 3), START_PAD_STEPS, _STEPS, STEP, GROUND_LEVEL
+    )
+    return Track(ground, Polygons(corners, ends))

@@ -1,0 +1,53 @@
+"""Worlds that draw what happens in them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import gymnasium as gym
+
+from ..conf.build import build
+
+
+def drawn_world(node: Mapping[str, Any], render_mode: str = "rgb_array") -> gym.Env[Any, Any]:
+    """Build a world that draws.
+
+    Args:
+        node: Of a configuration, with the world as `_target_`.
+        render_mode: How it draws: "rgb_array" or "human".
+
+    Raises:
+        ValueError: If it cannot draw so, or not on this machine.
+    """
+    world: gym.Env[Any, Any] = build(node)(render_mode=render_mode)
+    modes = world.metadata.get("render_modes", [])
+    if render_mode not in modes:
+        raise ValueError(f"render_mode={render_mode} is none of this world's: {', '.join(modes) or 'none'}")
+    if render_mode == "rgb_array":
+        _try_to_draw(world)
+    return world
+
+
+def _try_to_draw(world: gym.Env[Any, Any]) -> None:
+    try:
+        world.reset(seed=0)
+        world.render()
+    except Exception as error:
+        hint = " (without a display, MuJoCo needs MUJOCO_GL=egl or osmesa)" if "mujoco" in sys.modules else ""
+        raise ValueError(f"it cannot be drawn on this machine: {str(error).splitlines()[0]}{hint}") from error
+
+
+def draw_without_display() -> None:
+    """Let worlds draw where there is no display; to be called before one is built."""
+    if not has_display():
+        os.environ.setdefault("MUJOCO_GL", "egl")  # its default asks for a display even to draw a film
+
+
+def has_display() -> bool:
+    """Whether there is a display to open a window on."""
+    return sys.platform in ("darwin", "win32") or any(
+        os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "SDL_VIDEODRIVER")
+    )

@@ -1,0 +1,190 @@
+"""The directory of one run: what lies where, and how it is written and read."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from .checkpoints import Checkpoints
+from .whole_files import replacing
+
+_RECORDED_PACKAGES = (
+    "chiron-curricula",
+    "gymnasium",
+    "box2d",
+    "stable-baselines3",
+    "torch",
+    "scipy",
+    "numpy",
+    "hydra-core",
+)
+
+
+class RunDirectory:
+    """Everything a run leaves, by name. The README lists the files and their columns.
+
+    Args:
+        path: The directory; it need not exist yet.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.config = path / "config.yaml"
+        self.versions = path / "versions.json"
+        self.summary = path / "summary.json"
+        self.status = path / "status.json"
+        self.lock = path / "run.lock"
+        self.checkpoints = path / "checkpoints"
+        self.log = path / "run.log"
+        self.episodes = path / "episodes"
+        self.evaluations = path / "evaluations.csv"
+        self.reevaluations = path / "evaluations"
+        self.snapshots = path / "snapshots.jsonl"
+        self.competence = path / "competence.npy"
+        self.model = path / "model.zip"
+        self.normalization = path / "vec_normalize.pkl"
+        self.figure = path / "curriculum.png"
+        self.still = path / "teacher.png"
+        self.animation = path / "teacher.gif"
+
+    def begin(self, config: dict[str, Any]) -> None:
+        """Make an empty directory that says what is going to run, dropping what an earlier try left."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        for left in set(self.path.iterdir()) - {self.lock}:
+            if left.is_dir():
+                shutil.rmtree(left)
+            else:
+                left.unlink()
+        with replacing(self.config) as file:
+            file.write_text(yaml.safe_dump(config, sort_keys=False))
+        _write_json(self.versions, installed_versions())
+
+    def read_config(self) -> dict[str, Any] | None:
+        """The resolved configuration of the run, or None if nothing ran here."""
+        if not self.config.exists():
+            return None
+        config: dict[str, Any] = yaml.safe_load(self.config.read_text())
+        return config
+
+    def read_versions(self) -> dict[str, Any]:
+        """Python, platform and packages that the run was begun with."""
+        versions: dict[str, Any] = json.loads(self.versions.read_text())
+        return versions
+
+    def checkpointed_step(self) -> int | None:
+        """Steps that the run had made at its newest checkpoint, None if there is none."""
+        return Checkpoints(self.checkpoints).newest_step()
+
+    def keep_checkpoint(self, step: int, state: Mapping[str, Any]) -> None:
+        """Keep the run's state after `step` steps, and drop all but the last two."""
+        Checkpoints(self.checkpoints).save(step, state)
+
+    def newest_checkpoint(self) -> tuple[dict[str, Any] | None, list[str]]:
+        """The newest state that can be used; see `Checkpoints.newest`."""
+        return Checkpoints(self.checkpoints).newest()
+
+    def drop_checkpoints(self) -> None:
+        """Remove all checkpoints: the run has finished."""
+        shutil.rmtree(self.checkpoints, ignore_errors=True)
+
+    def event_file_lengths(self) -> dict[str, int]:
+        """Bytes of each of TensorBoard's files."""
+        return {str(file.relative_to(self.path)): file.stat().st_size for file in self._event_files()}
+
+    def truncate_event_files(self, lengths: Mapping[str, int]) -> None:
+        """Cut TensorBoard's files back to former lengths, and remove those that did not exist then."""
+        for file in self._event_files():
+            length = lengths.get(str(file.relative_to(self.path)))
+            if length is None:
+                file.unlink()
+            else:
+                os.truncate(file, length)
+
+    def _event_files(self) -> list[Path]:
+        return sorted(self.path.rglob("events.out.tfevents.*"))
+
+    def write_summary(self, summary: dict[str, Any]) -> None:
+        """Replace the summary, in one move."""
+        _write_json(self.summary, summary)
+
+    def read_summary(self) -> dict[str, Any] | None:
+        """The run's summary, or None if it has none yet."""
+        if not self.summary.exists():
+            return None
+        summary: dict[str, Any] = json.loads(self.summary.read_text())
+        return summary
+
+    def read_episodes(self) -> pd.DataFrame:
+        """The log of training episodes, one row each, in order of finishing.
+
+        Raises:
+            FileNotFoundError: If no episode has been logged.
+        """
+        parts = sorted(self.episodes.glob("part-*.parquet"))
+        if not parts:
+            raise FileNotFoundError(f"{self.episodes} holds no episode")
+        return pd.concat([pd.read_parquet(part) for part in parts], ignore_index=True)
+
+    def read_evaluations(self) -> pd.DataFrame:
+        """The log of evaluations: one row per test task and evaluation, or per evaluation if simulated."""
+        return pd.read_csv(self.evaluations)
+
+    def read_mastery(self) -> pd.Series[float]:
+        """Percentage of the test tasks, or of a simulated student's cells, mastered after each step."""
+        return mastery_in(self.read_evaluations())
+
+    def test_sets(self) -> list[str]:
+        """The named test sets on which the finished student has been evaluated."""
+        return sorted(path.stem for path in self.reevaluations.glob("*.csv"))
+
+    def read_test_set(self, name: str) -> pd.DataFrame:
+        """The episodes that the finished student played on a named test set, one row each.
+
+        Raises:
+            FileNotFoundError: If it was not evaluated on that set.
+        """
+        return pd.read_csv(self.test_set_rows(name))
+
+    def test_set_rows(self, name: str) -> Path:
+        """Where the episodes on a named test set are kept."""
+        return self.reevaluations / f"{name}.csv"
+
+
+def mastery_in(evaluations: pd.DataFrame) -> pd.Series[float]:
+    """Percentage mastered by step, from the log of evaluations.
+
+    Args:
+        evaluations: As `RunDirectory.read_evaluations` returns it.
+    """
+    if "mastered_percent" in evaluations:
+        return evaluations.set_index("step")["mastered_percent"]
+    return 100 * evaluations.groupby("step")["mastered"].mean()
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    with replacing(path) as file:
+        file.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
+
+
+def installed_versions() -> dict[str, Any]:
+    """Python, platform and the packages that results depend on."""
+    packages: dict[str, str | None] = {}
+    for name in _RECORDED_PACKAGES:
+        try:
+            packages[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            packages[name] = None
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": packages,
+    }

@@ -1,0 +1,1 @@
+"""Simulated students: what a teacher is worth, in seconds."""

@@ -1,0 +1,75 @@
+"""What a simulated student is: one that brings its tasks and learns by a rule, for studies of teachers."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...envs.task_space import Task, TaskSpace
+from ...teachers.curriculum import Curriculum, Episode, Outcome
+
+
+class SimulatedStudent(ABC):
+    """Plays tasks without a world. One episode counts as one step.
+
+    Attributes:
+        task_space: The tasks it can play.
+        return_range: Lowest and highest episode return, for teachers that want returns in [0, 1].
+        mastered_return: A task is mastered when its return is above this.
+    """
+
+    task_space: TaskSpace
+    return_range: tuple[float, float]
+    mastered_return: float
+
+    @abstractmethod
+    def play(self, task: Task) -> float:
+        """Play an episode on a task, shape (d,), learn from it, and return its return."""
+
+    @abstractmethod
+    def has_mastered(self, task: Task) -> bool:
+        """Whether a task, shape (d,), is mastered now."""
+
+    @property
+    @abstractmethod
+    def mastered_percent(self) -> float:
+        """Percentage of all tasks that are mastered."""
+
+    @property
+    @abstractmethod
+    def return_mean(self) -> float:
+        """Mean return that episodes on all tasks would have now."""
+
+    @property
+    @abstractmethod
+    def competence_map(self) -> NDArray[np.float64]:
+        """What it can do, in [0, 1], on a grid with one axis per parameter that matters."""
+
+    @abstractmethod
+    def state_dict(self) -> dict[str, Any]:
+        """Everything needed to go on exactly from here: nested dicts of JSON values and arrays."""
+
+    @abstractmethod
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state that `state_dict` returned."""
+
+    def learn(
+        self, curriculum: Curriculum, episodes: int, on_episode: Callable[[Episode], None] | None = None
+    ) -> None:
+        """Play the tasks of a curriculum, one after the other.
+
+        Args:
+            curriculum: Over this student's `task_space`.
+            episodes: How many the curriculum is to have seen in the end.
+            on_episode: Called after each of them.
+        """
+        while curriculum.episodes < episodes:
+            task = curriculum.next_task(0).task
+            outcome = Outcome(self.play(task), 1, curriculum.episodes + 1, self.has_mastered(task))
+            episode = curriculum.finish(0, outcome)
+            if on_episode is not None:
+                on_episode(episode)

@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+import base64
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from chiron.analysis.comparison import compare
+from chiron.analysis.comparison_report import over_time_cells, result_cells, write_report
+from chiron.analysis.study import read_study
+from PIL import Image
+
+from tests.analysis.studies import write_run
+
+PARTS = {
+    "notes",
+    "headline", "what-was-run", "results", "over-time", "learning_curves", "significance", "mastery_maps",
+    "performance_profiles", "curricula", "reproduce", "meaning",
+}  # fmt: skip
+VOID = {"meta", "img", "br", "link", "input", "hr"}
+
+
+class Page(HTMLParser):
+    """What is on a page, and what it asks for."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.ids: set[str] = set()
+        self.addresses: list[str] = []
+        self.images: list[str] = []
+        self.tags: set[str] = set()
+        self.words: list[str] = []
+        self.policy = ""
+        self._open: list[str] = []
+        self.feed(text)
+        assert self._open == [], "every element is closed"
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        values = {name: value or "" for name, value in attrs}
+        self.ids |= {values["id"]} if "id" in values else set()
+        self.addresses += [
+            values[name] for name in ("src", "href", "action", "data", "srcset") if name in values
+        ]
+        if values.get("http-equiv") == "Content-Security-Policy":
+            self.policy = values["content"]
+        self.images += [values["src"]] if tag == "img" else []
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return re.sub(r"\s+", " ", " ".join(self.words))
+
+
+def write_page(folder: Path, out: Path) -> Page:
+    comparison = compare(read_study([folder])[0], np.random.default_rng(0))
+    report = write_report(
+        comparison, "the <study>", out, lambda runs: f"again {runs[0].seed}", np.random.default_rng(0)
+    )
+    return Page(report.read_text())
+
+
+@pytest.fixture(params=["trained", "simulated"])
+def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    for seed in range(3):
+        for teacher, gain in (("alp_gmm", 30), ("random", 10)):
+            finals = [0, gain + 5 * seed, 2 * gain + 10 * seed]
+            run = write_run(tmp_path / "runs", teacher, seed, finals, simulated=request.param == "simulated")
+            Image.new("RGB", (4, 4)).save(run.figure)
+    return tmp_path / "runs"
+
+
+def test_has_all_parts_and_asks_for_nothing(folder: Path, tmp_path: Path) -> None:
+    page = write_page(folder, tmp_path / "out")
+    assert page.ids == PARTS
+    assert all(address.startswith("data:image/") for address in page.addresses)
+    assert page.tags.isdisjoint({"script", "iframe", "object", "link", "form"})
+    assert len(page.images) == 4 + 2, "four figures and two curricula"
+    # What browsers hold to: nothing is loaded from anywhere.
+    assert page.policy == "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+    assert "url(" not in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_figures_are_whole_pictures(folder: Path, tmp_path: Path) -> None:
+    page = write_page(folder, tmp_path / "out")
+    drawn = [base64.b64decode(image.partition(",")[2]).decode() for image in page.images if "svg" in image]
+    assert len(drawn) == 4
+    assert all(svg.rstrip().endswith("</svg>") for svg in drawn)
+    assert not any(re.search(r"<image[^>]*href=\"(?!data:)", svg) for svg in drawn)
+    for name in ("learning_curves", "significance", "mastery_maps", "performance_profiles"):
+        with Image.open(tmp_path / "out" / f"{name}.png") as picture:
+            assert len(picture.convert("RGB").getcolors(1 << 20) or []) > 10, f"{name} is not empty"
+
+
+def test_says_what_was_run_and_how_to_run_it_again(folder: Path, tmp_path: Path) -> None:
+    text = write_page(folder, tmp_path / "out").text
+    assert "Comparison of the <study>" in text
+    assert "6 counted of 6" in text
+    assert "400 training steps" in text
+    assert "Python 3.12.0 on a machine; numpy 2" in text
+    assert "alp_gmm mastered most: 70.0 ± 10.0 % of the test tasks." in text
+    assert re.search(
+        r"That is \+40\.0 points against random, which is significant \(p = 0\.\d+, Holm\)", text
+    )
+    assert text.count("again 0") == 2 + 2, "a command for each condition and for each run"
+
+
+def test_is_the_same_again(folder: Path, tmp_path: Path) -> None:
+    for out in ("a", "b"):
+        write_page(folder, tmp_path / out)
+    assert (tmp_path / "a" / "report.html").read_bytes() == (tmp_path / "b" / "report.html").read_bytes()
+
+
+def test_tables_are_files_too(folder: Path, tmp_path: Path) -> None:
+    write_page(folder, tmp_path / "out")
+    table = pd.read_csv(tmp_path / "out" / "table.csv")
+    content = json.loads((tmp_path / "out" / "comparison.json").read_text())
+    assert table["condition"].tolist() == [row["condition"] for row in content["conditions"]]
+    assert table["mastered_mean"].tolist() == [70, 30]
+    assert content["conditions"][0]["mastered_iqm"] == table["mastered_iqm"][0]
+    assert content["conditions"][1]["p_holm"] is None
+    assert len(content["pairs"]) == 1
+    curves = pd.read_csv(tmp_path / "out" / "curves.csv")
+    assert curves.groupby("condition")["mean"].last().to_dict() == {"alp_gmm": 70, "random": 30}
+
+
+def test_what_cannot_be_shown_is_said(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "runs", "riac", 0)
+    rows = pd.read_csv(run.evaluations).assign(third=0.0)
+    rows.to_csv(run.evaluations, index=False)
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "significance.png").write_text("of an earlier comparison")
+    page = write_page(tmp_path / "runs", out)
+    assert "notes" in page.ids
+    for sentence in (
+        "riac has one seed only",
+        "There is one condition only, so there is no pair to compare.",
+        "Maps need tasks with two parameters; these have fewer or more.",
+        "This run has left no pictures.",
+    ):
+        assert sentence in page.text
+    assert not (out / "significance.png").exists()
+
+
+def test_cells_say_what_is_unknown(tmp_path: Path) -> None:
+    write_run(tmp_path, "riac", 0, [0, 40])
+    write_run(tmp_path, "random", 0, status="failed")
+    write_run(tmp_path, "random", 1, [0, 20])
+    write_run(tmp_path, "alp_gmm", 0, status="failed")
+    comparison = compare(read_study([tmp_path])[0], np.random.default_rng(0))
+    riac, random, alp_gmm = result_cells(comparison)
+    assert (riac["seeds"], riac["mastered %"], riac["IQM [95%]"], riac["p (Holm)"]) == (
+        "1",
+        "40.0",
+        "40.0",
+        "–",
+    )
+    assert riac["vs random"] == "+20.0"
+    assert random["seeds"] == "1 of 2"
+    assert (alp_gmm["seeds"], alp_gmm["mastered %"]) == ("0 of 1", "–")
+    assert riac.keys() == random.keys() == alp_gmm.keys()
+    assert [row["condition"] for row in over_time_cells(comparison)] == ["riac", "random"]

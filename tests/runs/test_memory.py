@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+from chiron.runs import memory
+from chiron.runs.memory import require_batch_in_buffer, require_room_for_replay, require_room_for_worlds
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+from tests.conftest import CountdownWorld
+
+OBSERVATIONS, ACTIONS = spaces.Box(-1, 1, (5,), np.float32), spaces.Box(-1, 1, (3,), np.float32)
+BYTES_PER_ROW = 2 * 20 + 12 + 12
+
+
+class Heavy(CountdownWorld):
+    """Takes ten megabytes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ballast = np.ones(10_000_000, dtype=np.uint8)
+
+
+def student(kind: str, **settings: Any) -> dict[str, Any]:
+    return {"_target_": f"stable_baselines3.{kind}", **settings}
+
+
+def have(monkeypatch: pytest.MonkeyPatch, free: int | None) -> None:
+    monkeypatch.setattr(memory, "free_memory", lambda: free)
+
+
+def test_more_worlds_than_fit_are_refused_with_how_many_would(monkeypatch: pytest.MonkeyPatch) -> None:
+    have(monkeypatch, 10**11)
+    require_room_for_worlds(Heavy, 9000)
+    with pytest.raises(
+        ValueError, match=r"n_envs=20000 needs 2\d\d GB .* 100 GB are free: n_envs=9\d\d\d would fit"
+    ):
+        require_room_for_worlds(Heavy, 20_000)
+
+
+class Loading(CountdownWorld):
+    """Takes ten megabytes when the first of all is reset."""
+
+    loaded: ClassVar[list[NDArray[np.uint8]]] = []
+
+    def reset(self, **arguments: Any) -> tuple[Any, dict[str, Any]]:
+        if not self.loaded:
+            self.loaded.append(np.ones(10_000_000, dtype=np.uint8))
+        return super().reset(**arguments)
+
+
+def test_what_all_worlds_share_counts_for_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    have(monkeypatch, 10**9)
+    require_room_for_worlds(Loading, 10_000)
+
+
+def test_a_replay_buffer_that_does_not_fit_is_refused_with_what_would(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    have(monkeypatch, 700 * BYTES_PER_ROW + 1)
+    require_room_for_replay(student("SAC", buffer_size=700), OBSERVATIONS, ACTIONS)
+    with pytest.raises(ValueError, match=r"buffer_size=701 needs .* kB .*: buffer_size=700 would fit"):
+        require_room_for_replay(student("SAC", buffer_size=701), OBSERVATIONS, ACTIONS)
+    # What is not said is the algorithm's own million.
+    with pytest.raises(ValueError, match="buffer_size=1000000 needs 64 MB"):
+        require_room_for_replay(student("TD3"), OBSERVATIONS, ACTIONS)
+    require_room_for_replay(student("PPO"), OBSERVATIONS, ACTIONS)
+
+
+def test_where_the_system_does_not_say_nothing_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    have(monkeypatch, None)
+    require_room_for_worlds(Heavy, 10**9)
+    require_room_for_replay(student("SAC", buffer_size=10**12), OBSERVATIONS, ACTIONS)
+
+
+@pytest.mark.parametrize(
+    ("node", "message"),
+    [
+        (student("SAC", buffer_size=101, batch_size=101), "at most the 100 transitions that buffer_size=101"),
+        (student("PPO", n_steps=16, batch_size=65), "at most the 64 transitions that n_steps=16 holds of 4"),
+    ],
+)
+def test_a_minibatch_comes_out_of_its_buffer(node: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        require_batch_in_buffer(node, 4)
+    require_batch_in_buffer({**node, "batch_size": 64}, 4)
+
+
+def test_students_without_minibatches_are_left_alone() -> None:
+    require_batch_in_buffer(student("A2C"), 4)
+
+
+def test_this_machine_has_memory() -> None:
+    free = memory.free_memory()
+    assert free is None or free > 1 << 20
