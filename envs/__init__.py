@@ -2,6 +2,7 @@
 
 import gymnasium
 
+from .env_info import EnvInfo, env_info
 from .gymnasium_env.gymnasium_env import GymnasiumWorld
 from .task_space import TaskParameter, TaskSpace
 from .vector.async_vector_env import VectorWorkers, WorkerError
@@ -13,6 +14,7 @@ from .walkers.stump_sequence import StumpSequence
 from .walkers.stump_tracks import StumpTracks
 
 __all__ = [
+    "EnvInfo",
     "GymnasiumWorld",
     "HexagonTracks",
     "ObstacleTracks",
@@ -24,6 +26,7 @@ __all__ = [
     "VectorLoop",
     "VectorWorkers",
     "WorkerError",
+    "env_info",
 ]
 
 for world in (StumpTracks, HexagonTracks, StumpSequence, ObstacleTracks, OpenEndedTracks):

@@ -10,7 +10,8 @@ import gymnasium as gym
 import numpy as np
 from gymnasium.utils.env_checker import check_env
 
-from .task_space import RESERVED_NAMES, TaskSpace
+from .env_info import env_info
+from .task_space import RESERVED_NAMES
 
 MakeWorld = Callable[[], Any]
 
@@ -62,15 +63,11 @@ def is_a_gymnasium_env(make_world: MakeWorld) -> None:
 
 def declares_tasks_and_returns(make_world: MakeWorld) -> None:
     """`task_space` and `return_range` must be there; a `mastered_return` must lie in the range."""
-    world = make_world()
-    _require(isinstance(getattr(world, "task_space", None), TaskSpace), "task_space must be a TaskSpace")
-    low, high = getattr(world, "return_range", (0.0, 0.0))
-    _require(low < high, f"return_range={(low, high)} must be the lowest and the highest return")
-    mastered = getattr(world, "mastered_return", None)
-    _require(
-        mastered is None or low <= mastered <= high,
-        f"mastered_return={mastered} must lie in return_range={(low, high)}",
-    )
+    try:
+        info = env_info(make_world())
+    except ValueError as error:
+        raise BrokenContractError(str(error)) from error
+    _require(info.return_range is not None, "return_range must be the lowest and the highest return")
 
 
 def takes_vectors_and_dicts(make_world: MakeWorld) -> None:
