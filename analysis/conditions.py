@@ -15,7 +15,7 @@ from ..envs.task_space import RESERVED_NAMES
 from .study import COMPONENTS, StudyRun
 
 _NO_DIFFERENCE = {
-    *("seed", "study", "results", "n_workers", "threads", "device", "pictures", "films"),
+    *("seed", "study", "results", "n_workers", "threads", "device", "pictures", "videos"),
     *("env.engine", "checkpoint.every_steps", "checkpoint.every_minutes"),
 }
 """Keys that say where and how something ran, and what the single run was called, but not what it was."""

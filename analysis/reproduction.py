@@ -17,8 +17,8 @@ from omegaconf.errors import OmegaConfBaseException
 from ..conf import schema as schema
 from .study import COMPONENTS, StudyRun
 
-_NOT_SAID = ("seed", "results", "films")
-"""The seed is said for all runs at once; where results lie, and films, are no part of what ran."""
+_NOT_SAID = ("seed", "results", "videos")
+"""The seed is said for all runs at once; where results lie, and videos, are no part of what ran."""
 
 
 def command_of(runs: Sequence[StudyRun]) -> str:

@@ -55,7 +55,7 @@ class RunConfig:
         study: Name of the folder that collects runs to be compared.
         results: Root folder of all results.
         pictures: Whether to draw what the teacher proposed and why, moment by moment, when the run ends.
-        films: Whether to film the student at each evaluation, for TensorBoard.
+        videos: Whether to record videos of the student at each evaluation, for TensorBoard.
         evaluation: When and on what the student is tested.
         checkpoint: When the run's state is kept.
     """
@@ -72,7 +72,7 @@ class RunConfig:
     study: str = MISSING
     results: str = MISSING
     pictures: bool = MISSING
-    films: bool = MISSING
+    videos: bool = MISSING
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
 

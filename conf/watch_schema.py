@@ -8,7 +8,7 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
 
-LONGEST_FILM = 120.0
+LONGEST_VIDEO = 120.0
 """Seconds."""
 ACTIONS = ("random", "none")
 """What is played where no student is."""
@@ -55,8 +55,8 @@ def check_watch_ranges(config: dict[str, Any]) -> None:
     if config["actions"] not in ACTIONS:
         raise ValueError(f"actions={config['actions']} must be one of {', '.join(ACTIONS)}")
     seconds = config["seconds"]
-    if seconds is not None and not 0 < seconds <= LONGEST_FILM:
-        raise ValueError(f"seconds={seconds:g} must be above 0 and at most {LONGEST_FILM:g}")
+    if seconds is not None and not 0 < seconds <= LONGEST_VIDEO:
+        raise ValueError(f"seconds={seconds:g} must be above 0 and at most {LONGEST_VIDEO:g}")
 
 
 ConfigStore.instance().store("watch_schema", WatchConfig)

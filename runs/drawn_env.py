@@ -43,7 +43,7 @@ def _try_to_draw(world: gym.Env[Any, Any]) -> None:
 def draw_without_display() -> None:
     """Let worlds draw where there is no display; to be called before one is built."""
     if not has_display():
-        os.environ.setdefault("MUJOCO_GL", "egl")  # its default asks for a display even to draw a film
+        os.environ.setdefault("MUJOCO_GL", "egl")  # its default asks for a display even to draw a video
 
 
 def has_display() -> bool:

@@ -1,4 +1,4 @@
-"""What sets a run apart from others, for TensorBoard's table of them."""
+"""What sets a run apart from others: its row in TensorBoard's table of hparams."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from pathlib import Path
 from typing import Any
 
 from ..conf.settings import settings_in, settings_of_group
-from .tensorboard_log import Trait
+from .tensorboard_log import HParam
 
 
-def traits_of(config: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Trait]:
+def hparams_of(config: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, HParam]:
     """Env, body, teacher, student and seed of a run, and the settings of its teacher.
 
     Args:
         config: Its resolved configuration.
         names: What the configuration calls its env, teacher and student.
     """
-    traits: dict[str, Trait] = {**names, "seed": config["seed"]}
+    hparams: dict[str, HParam] = {**names, "seed": config["seed"]}
     body = config["env"].get("body")
     if body is not None:
-        traits["body"] = body if isinstance(body, str) else _shown(body)
+        hparams["body"] = body if isinstance(body, str) else _shown(body)
     for name, value in settings_in(config["teacher"], "teacher"):
         if value is not None:
-            traits[name] = value if isinstance(value, str | int | float) else _shown(value)
-    return traits
+            hparams[name] = value if isinstance(value, str | int | float) else _shown(value)
+    return hparams
 
 
-def traits_of_all() -> set[str]:
-    """The traits that runs can have; those of teachers from outside this repository are not known."""
+def hparam_names() -> set[str]:
+    """The hparams that runs can have; those of teachers from outside this repository are not known."""
     return {"env", "body", "teacher", "student", "seed"} | settings_of_group("teacher")
 
 

@@ -15,7 +15,7 @@ from ..evaluation.metrics import area_under_curve
 from ..teachers.curriculum import Curriculum
 from ..teachers.recent_episodes import RecentEpisodes
 from .task_pictures import draw_competence, draw_mastery, draw_proposals
-from .tensorboard_log import TensorBoardLog, Trait
+from .tensorboard_log import HParam, TensorBoardLog
 
 
 class LiveView:
@@ -25,8 +25,8 @@ class LiveView:
         folder: Where the event file goes.
         name: Of the run.
         curriculum: What is taught.
-        traits: What sets the run apart.
-        columns: Traits that other runs may have; see `TensorBoardLog.add_traits`.
+        hparams: What sets the run apart.
+        columns: Hparams that other runs may have; see `TensorBoardLog.add_hparams`.
 
     Attributes:
         logger: Where curves go; Stable-Baselines3's, for its `set_logger`.
@@ -38,11 +38,11 @@ class LiveView:
         folder: Path,
         name: str,
         curriculum: Curriculum,
-        traits: Mapping[str, Trait],
+        hparams: Mapping[str, HParam],
         columns: Iterable[str] = (),
     ) -> None:
         self._log = TensorBoardLog(folder)
-        self._log.add_traits(name, traits, columns)
+        self._log.add_hparams(name, hparams, columns)
         self.logger = Logger(str(folder), [self._log])
         self.recent = RecentEpisodes(curriculum)
         self._curriculum = curriculum
@@ -87,10 +87,10 @@ class LiveView:
         picture = draw_proposals(self._curriculum.space, step, tasks, is_random, focus)
         self._log.add_picture("curriculum/proposals", picture, step)
 
-    def add_films(self, step: int, films: Mapping[str, bytes]) -> None:
-        """Show films of the student, as contents of GIF files by the name of what it plays."""
-        for name, gif in films.items():
-            self._log.add_film(f"evaluation/film_{name}", gif, step)
+    def add_videos(self, step: int, videos: Mapping[str, bytes]) -> None:
+        """Show videos of the student, as contents of GIF files by the name of what it plays."""
+        for name, gif in videos.items():
+            self._log.add_video(f"evaluation/video_{name}", gif, step)
 
     def flush(self) -> None:
         """Write what has not been written yet."""

@@ -23,7 +23,7 @@ from .checkpointer import Checkpointer
 from .curriculum_pictures import draw_pictures
 from .episode_log import EpisodeLog
 from .figures import draw_curriculum
-from .hparams import run_name, traits_of, traits_of_all
+from .hparams import hparam_names, hparams_of, run_name
 from .live_view import LiveView
 from .run_directory import RunDirectory, installed_versions
 from .run_lock import RunLock
@@ -178,8 +178,8 @@ class Run(ABC):
             directory.path,
             run_name(self.config, directory.path),
             self.curriculum,
-            traits_of(self.config, self._names),
-            traits_of_all(),
+            hparams_of(self.config, self._names),
+            hparam_names(),
         )
         if state is not None:
             self._seconds = state["seconds"]

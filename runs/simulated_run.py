@@ -27,8 +27,8 @@ class SimulatedRun(Run):
     """A teacher and a simulated student. One episode is one step; the student tells what it has mastered."""
 
     def _prepare(self) -> TaskSpace:
-        if self.config["films"]:
-            raise ValueError("films=True needs a world: simulated students play in none")
+        if self.config["videos"]:
+            raise ValueError("videos=True needs a world: simulated students play in none")
         node = self.config["student"]
         with self._blaming("student"):
             require_class(node, SimulatedStudent, "is no simulated student: it needs a world, by env=")

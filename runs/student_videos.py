@@ -1,4 +1,4 @@
-"""Short films of a student at work while it trains."""
+"""Short videos of a student at work while it trains."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _WIDEST = 320
 _SEED = 0
 
 
-class StudentFilms:
-    """Films a student on an easy, a middle and a hard task.
+class StudentVideos:
+    """Records videos of a student on an easy, a middle and a hard task.
 
     Args:
         world: Where it plays, with `render_mode="rgb_array"`.
@@ -37,7 +37,7 @@ class StudentFilms:
         self._world = ActionRepeat(RenderCollection(world), action_repeat)
         self._space = world.get_wrapper_attr("task_space")
 
-    def film(self, policy: Policy) -> dict[str, bytes]:
+    def record(self, policy: Policy) -> dict[str, bytes]:
         """Let a policy play the first seconds of an episode of each task.
 
         Args:
@@ -47,12 +47,12 @@ class StudentFilms:
             The content of a GIF file, by the word for its task.
         """
         every = max(1, round(self._frames_per_second / _FRAMES_PER_SECOND))
-        films = {}
+        videos = {}
         for word, hardness in HARDNESS.items():
             played = self._play(policy, graded_task(self._space, hardness))
             frames = (_small(frame) for frame in islice(played, 0, None, every))
-            films[word] = encode_gif(frames, round(self._frames_per_second / every))
-        return films
+            videos[word] = encode_gif(frames, round(self._frames_per_second / every))
+        return videos
 
     def _play(self, policy: Policy, task: Task) -> Iterator[Frame]:
         most, shown, over = _SECONDS * self._frames_per_second, 0, False

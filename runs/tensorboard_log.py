@@ -1,4 +1,4 @@
-"""The TensorBoard log of a run: curves in five groups, pictures, films, and what sets the run apart."""
+"""The TensorBoard log of a run: curves in five groups, pictures, videos, and hparams."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from PIL import Image
 from stable_baselines3.common.logger import TensorBoardOutputFormat
 from tensorboard.compat.proto.summary_pb2 import Summary
-from tensorboard.plugins.hparams import summary_v2 as hparams
+from tensorboard.plugins.hparams import summary_v2
 from torch.utils.tensorboard.summary import hparams as hparams_summaries
 
 GROUPS = ("evaluation", "curriculum", "episodes", "student", "speed")
@@ -40,7 +40,8 @@ LAYOUT = {
 _RESULTS = ("evaluation/mastered_percent", "evaluation/area_under_curve")
 """The curves whose last values are a run's results."""
 
-Trait = str | int | float | bool
+HParam = str | int | float | bool
+"""The value of one hyperparameter."""
 
 
 class TensorBoardLog(TensorBoardOutputFormat):
@@ -67,7 +68,7 @@ class TensorBoardLog(TensorBoardOutputFormat):
         picture.save(content, "PNG")
         self._add_image(tag, content.getvalue(), picture.size, step)
 
-    def add_film(self, tag: str, gif: bytes, step: int) -> None:
+    def add_video(self, tag: str, gif: bytes, step: int) -> None:
         """Log an animation, given as the content of a GIF file."""
         with Image.open(io.BytesIO(gif)) as first:
             self._add_image(tag, gif, first.size, step)
@@ -78,21 +79,24 @@ class TensorBoardLog(TensorBoardOutputFormat):
         image = Summary.Image(width=width, height=height, colorspace=3, encoded_image_string=content)
         self._writer.file_writer.add_summary(Summary(value=[Summary.Value(tag=tag, image=image)]), step)
 
-    def add_traits(self, name: str, traits: Mapping[str, Trait], columns: Iterable[str]) -> None:
+    def add_hparams(self, name: str, hparams: Mapping[str, HParam], columns: Iterable[str]) -> None:
         """Give the run a line in the HParams tab, and lay out the custom scalars.
 
         Args:
             name: Of the run.
-            traits: What sets it apart.
-            columns: Traits that other runs may have. TensorBoard takes the columns of its table from any one
+            hparams: What sets it apart.
+            columns: Hparams that other runs may have. TensorBoard takes the columns of its table from any one
                 of the runs it shows, so each of them has to know all.
         """
         self._writer.add_custom_scalars(LAYOUT)
-        config = hparams.hparams_config_pb(
-            [hparams.HParam(column) for column in sorted({*columns, *traits})],
-            [hparams.Metric(tag, display_name=tag.partition("/")[2].replace("_", " ")) for tag in _RESULTS],
+        config = summary_v2.hparams_config_pb(
+            [summary_v2.HParam(column) for column in sorted({*columns, *hparams})],
+            [
+                summary_v2.Metric(tag, display_name=tag.partition("/")[2].replace("_", " "))
+                for tag in _RESULTS
+            ],
         )
-        for summary in (config, hparams.hparams_pb(dict(traits), trial_id=name)):
+        for summary in (config, summary_v2.hparams_pb(dict(hparams), trial_id=name)):
             self._writer.file_writer.add_summary(summary)
         self._writer.flush()
 

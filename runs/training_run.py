@@ -33,7 +33,7 @@ from .memory import require_batch_in_buffer, require_room_for_replay, require_ro
 from .run import Run, Watcher, require_class
 from .run_directory import RunDirectory
 from .speed_callback import SpeedCallback
-from .student_videos import StudentFilms
+from .student_videos import StudentVideos
 from .whole_files import replacing
 
 
@@ -58,11 +58,11 @@ class TrainingRun(Run):
             times = self.config["student"].get("action_repeat", 1)
             self._make_world = partial(slowed_down, make_world, times)
             self._make_world()
-        self._films: StudentFilms | None = None
-        if self.config["films"]:
+        self._videos: StudentVideos | None = None
+        if self.config["videos"]:
             draw_without_display()
             with self._blaming("env"):
-                self._films = StudentFilms(drawn_world(self.config["env"]), times)
+                self._videos = StudentVideos(drawn_world(self.config["env"]), times)
         return space
 
     def _make_student(self, seed: np.random.SeedSequence) -> None:
@@ -100,8 +100,8 @@ class TrainingRun(Run):
         def hear_evaluation(step: int, results: list[TaskResult]) -> None:
             self._evaluations.add(step, results)
             self._evaluated(watcher, mastered_percent(results), return_mean(results), results)
-            if self._films is not None:
-                self._view.add_films(step, self._films.film(policy_of(self.model)))
+            if self._videos is not None:
+                self._view.add_videos(step, self._videos.record(policy_of(self.model)))
 
         every_steps = self.config["evaluation"]["every_steps"]
         testing = EvaluationCallback(self._test_worlds, self._task_set, every_steps, hear_evaluation)
@@ -148,8 +148,8 @@ class TrainingRun(Run):
     def _close(self) -> None:
         self._vec_env.close()
         self._test_worlds.close()
-        if self._films is not None:
-            self._films.close()
+        if self._videos is not None:
+            self._videos.close()
 
 
 class _AtRolloutStart(BaseCallback):

@@ -1,4 +1,4 @@
-"""Films and stills of an episode: frames in, one file out."""
+"""Videos and stills of an episode: frames in, one file out."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _GIF_FRAMES_PER_SECOND = 25
 _GIF_COLORS = 128
 
 
-def write_film(frames: Iterable[Frame], path: Path, frames_per_second: int) -> None:
+def write_video(frames: Iterable[Frame], path: Path, frames_per_second: int) -> None:
     """Write frames as they come, so that only a file's own form of them is held in memory.
 
     Args:
@@ -31,12 +31,12 @@ def write_film(frames: Iterable[Frame], path: Path, frames_per_second: int) -> N
     Raises:
         ValueError: If the suffix is none of these.
     """
-    require_film(path)
+    require_video(path)
     _WRITERS[path.suffix.lower()](iter(frames), path, frames_per_second)
 
 
-def require_film(path: Path) -> None:
-    """Make sure that a file is one that `write_film` can write.
+def require_video(path: Path) -> None:
+    """Make sure that a file is one that `write_video` can write.
 
     Raises:
         ValueError: If its suffix is none of those.

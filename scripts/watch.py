@@ -21,7 +21,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ..analysis.track_sheet import SHEET_SUFFIXES, draw_track_sheet
 from ..conf.build import blaming, build
-from ..conf.watch_schema import LONGEST_FILM, check_watch_ranges
+from ..conf.watch_schema import LONGEST_VIDEO, check_watch_ranges
 from ..envs.task_space import Task, TaskSpace
 from ..envs.vector.action_repeat import ActionRepeat
 from ..envs.walkers.walker_env import WalkerEnv
@@ -29,7 +29,7 @@ from ..evaluation.task_sets import HARDNESS, graded_task
 from ..runs.drawn_env import draw_without_display, drawn_world, has_display
 from ..runs.run_directory import RunDirectory
 from ..runs.trained_student import Act, TrainedStudent
-from ..runs.video import Frame, require_film, write_film
+from ..runs.video import Frame, require_video, write_video
 from .refusal import refuse
 
 _PROGRAM = "chiron-watch"
@@ -88,7 +88,7 @@ def _play(wanted: Mapping[str, Any]) -> None:
     if out is None:
         _require_display()
     else:
-        require_film(out)
+        require_video(out)
         draw_without_display()
     student = _student(wanted)
     times = 1 if student is None else student.action_repeat
@@ -105,7 +105,7 @@ def _play(wanted: Mapping[str, Any]) -> None:
     frames_per_second = int(bare.metadata.get("render_fps", 30))
     seconds = wanted["seconds"]
     if out is not None and seconds is None:
-        seconds = LONGEST_FILM
+        seconds = LONGEST_VIDEO
     most_steps = math.inf if seconds is None else math.ceil(seconds * frames_per_second / times)
     episode = _Episode(world, act, task, wanted["seed"], most_steps)
     try:
@@ -114,7 +114,7 @@ def _play(wanted: Mapping[str, Any]) -> None:
                 if _window_is_closed():
                     break
         else:
-            write_film(_frames(episode, world), out, frames_per_second)
+            write_video(_frames(episode, world), out, frames_per_second)
     finally:
         world.close()
     print(episode)
@@ -187,7 +187,9 @@ def _out(wanted: Mapping[str, Any]) -> Path | None:
 
 def _require_display() -> None:
     if not has_display():
-        raise ValueError("there is no display to open a window on: give out=film.gif, film.mp4 or still.png")
+        raise ValueError(
+            "there is no display to open a window on: give out=video.gif, video.mp4 or still.png"
+        )
 
 
 def _student(wanted: Mapping[str, Any]) -> TrainedStudent | None:

@@ -56,7 +56,7 @@ class Events:
         }
 
     @property
-    def traits(self) -> dict[str, Any]:
+    def hparams(self) -> dict[str, Any]:
         content = self._hparams(metadata.SESSION_START_INFO_TAG)
         started = metadata.parse_session_start_info_plugin_data(content)
         return {name: getattr(value, value.WhichOneof("kind")) for name, value in started.hparams.items()} | {

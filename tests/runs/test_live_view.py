@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from chiron.evaluation.evaluate import TaskResult
 from chiron.runs.live_view import LiveView
-from chiron.runs.tensorboard_log import Trait
+from chiron.runs.tensorboard_log import HParam
 from chiron.runs.video import encode_gif
 from chiron.teachers import Curriculum, Random
 from PIL import Image
@@ -70,21 +70,21 @@ def test_the_competence_of_a_simulated_student_is_its_map(tmp_path: Path) -> Non
     assert list(Events(tmp_path).pictures("evaluation/mastery")) == [0]
 
 
-def test_films_move(tmp_path: Path) -> None:
+def test_videos_move(tmp_path: Path) -> None:
     frames = [np.full((20, 30, 3), shade, dtype=np.uint8) for shade in (0, 100, 200)]
     view = LiveView(tmp_path, "run", a_curriculum(), {})
-    view.add_films(5, {"easy": encode_gif(frames, 10)})
+    view.add_videos(5, {"easy": encode_gif(frames, 10)})
     view.close(is_finished=True)
-    film = Events(tmp_path).pictures("evaluation/film_easy")[5]
-    assert (film.format, film.size, getattr(film, "n_frames", 1)) == ("GIF", (30, 20), 3)
+    video = Events(tmp_path).pictures("evaluation/video_easy")[5]
+    assert (video.format, video.size, getattr(video, "n_frames", 1)) == ("GIF", (30, 20), 3)
 
 
 def test_a_line_in_the_table_of_runs_with_the_columns_of_all(tmp_path: Path) -> None:
-    traits: dict[str, Trait] = {"teacher": "riac", "seed": 3, "teacher.window": True, "teacher.ratio": 0.5}
-    view = LiveView(tmp_path, "world/riac/seed3", a_curriculum(), traits, ["teacher.other"])
+    hparams: dict[str, HParam] = {"teacher": "riac", "seed": 3, "teacher.window": True, "teacher.ratio": 0.5}
+    view = LiveView(tmp_path, "world/riac/seed3", a_curriculum(), hparams, ["teacher.other"])
     view.close(is_finished=False)
     events = Events(tmp_path)
-    assert events.traits == {**traits, "group": "world/riac/seed3"}
+    assert events.hparams == {**hparams, "group": "world/riac/seed3"}
     assert events.columns == ["seed", "teacher", "teacher.other", "teacher.ratio", "teacher.window"]
     assert events.metrics == ["evaluation/mastered_percent", "evaluation/area_under_curve"]
 

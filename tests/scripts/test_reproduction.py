@@ -66,10 +66,10 @@ def test_choices_of_the_users_own_are_left_to_them(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("films", [None, True])
-def test_films_are_no_part_of_what_ran(tmp_path: Path, films: bool | None) -> None:
-    config = composed() | {"films": films}
-    if films is None:
-        del config["films"]
+@pytest.mark.parametrize("videos", [None, True])
+def test_videos_are_no_part_of_what_ran(tmp_path: Path, videos: bool | None) -> None:
+    config = composed() | {"videos": videos}
+    if videos is None:
+        del config["videos"]
     names = {"env": "stump_tracks", "teacher": "alp_gmm", "student": "ppo"}
-    assert "films" not in command_of([run_of(tmp_path, config, names, 0)])
+    assert "videos" not in command_of([run_of(tmp_path, config, names, 0)])

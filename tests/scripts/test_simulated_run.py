@@ -70,7 +70,7 @@ class TestToyGrid:
         lately = episodes["source"].iloc[-100:]
         assert random_share[1200] == pytest.approx((lately == "random").mean())
         assert {"curriculum/alp_mean", "episodes/return_mean", "speed/steps_per_second"} <= events.curves
-        assert events.traits["student"] == "toy_grid"
+        assert events.hparams["student"] == "toy_grid"
 
     def test_same_seed_same_log(self, chiron_train: Any, tmp_path: Path) -> None:
         logs = []

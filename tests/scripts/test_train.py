@@ -170,13 +170,13 @@ class TestWhatARunLeaves:
             assert all(0 <= share[step] <= 100 for share in shares)
         assert all(max(share.values()) > 0 for share in shares[:2])
 
-    def test_traits_for_tensorboards_table(self, finished: RunDirectory) -> None:
+    def test_hparams_for_tensorboards_table(self, finished: RunDirectory) -> None:
         events, config = Events(finished.path), finished.read_config()
         assert config is not None
         own = {f"teacher.{key}": value for key, value in config["teacher"].items() if key != "_target_"}
         names = {"env": "stump_tracks", "teacher": "alp_gmm", "student": "ppo"}
         group = "/".join(finished.path.parts[-5:])
-        assert events.traits == {**names, **own, "seed": 0, "body": "default", "group": group}
+        assert events.hparams == {**names, **own, "seed": 0, "body": "default", "group": group}
         assert {*own, "body", "env", "seed", "student", "teacher", "teacher.max_region_size"} <= {
             *events.columns
         }
@@ -186,26 +186,26 @@ class TestWhatARunLeaves:
         assert finished.figure.read_bytes().startswith(b"\x89PNG")
 
 
-class TestFilms:
-    def test_films_of_three_tasks_and_the_same_run(self, chiron_train: Any, tmp_path: Path) -> None:
+class TestVideos:
+    def test_videos_of_three_tasks_and_the_same_run(self, chiron_train: Any, tmp_path: Path) -> None:
         runs = {}
-        for films in (True, False):
-            arguments = [*SMALL, f"results={films}", f"films={films}", "student.n_steps=256"]
+        for videos in (True, False):
+            arguments = [*SMALL, f"results={videos}", f"videos={videos}", "student.n_steps=256"]
             assert chiron_train(*arguments) == 0
-            runs[films] = only_run(tmp_path / str(films))
+            runs[videos] = only_run(tmp_path / str(videos))
         events = Events(runs[True].path)
         for word in ("easy", "middle", "hard"):
-            films_of = events.pictures(f"evaluation/film_{word}")
-            assert list(films_of) == [0, 1024, 2048]
-            assert getattr(films_of[0], "n_frames", 1) > 3
-        assert not any("film" in tag for tag in Events(runs[False].path).picture_tags)
+            videos_of = events.pictures(f"evaluation/video_{word}")
+            assert list(videos_of) == [0, 1024, 2048]
+            assert getattr(videos_of[0], "n_frames", 1) > 3
+        assert not any("video" in tag for tag in Events(runs[False].path).picture_tags)
         pd.testing.assert_frame_equal(runs[True].read_episodes(), runs[False].read_episodes())
 
     def test_a_student_without_a_world_is_refused(
         self, chiron_train: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        assert chiron_train("experiment=toy_grid", "films=true") == BAD_INPUT
-        assert "films=True needs a world" in capsys.readouterr().err
+        assert chiron_train("experiment=toy_grid", "videos=true") == BAD_INPUT
+        assert "videos=True needs a world" in capsys.readouterr().err
         assert list(tmp_path.iterdir()) == []
 
 

@@ -64,8 +64,8 @@ def window(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pygame.time.Clock", Hurry)
 
 
-def n_frames(film: Path) -> int:
-    with av.open(film) as container:
+def n_frames(video: Path) -> int:
+    with av.open(video) as container:
         return sum(1 for _ in container.decode(video=0))
 
 
@@ -84,7 +84,7 @@ def play_by_hand(run: RunDirectory, seed: int) -> tuple[float, int, int]:
 
 
 class TestARun:
-    def test_film_shows_every_frame_of_what_the_student_does(
+    def test_video_shows_every_frame_of_what_the_student_does(
         self, trained: RunDirectory, chiron_watch: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         task = "task={stump_height:0.5,obstacle_spacing:4}"
@@ -102,9 +102,9 @@ class TestARun:
         self, trained: RunDirectory, chiron_watch: Any, tmp_path: Path
     ) -> None:
         assert chiron_watch(f"run={trained.path}", "task=[0.5,4]", "seconds=0.4", "out=gait.gif") == 0
-        with Image.open(tmp_path / "gait.gif") as film:
-            assert film.size == (WIDTH, HEIGHT)
-            assert len(all_frames(film)) == 11
+        with Image.open(tmp_path / "gait.gif") as video:
+            assert video.size == (WIDTH, HEIGHT)
+            assert len(all_frames(video)) == 11
         assert (tmp_path / "gait.gif").stat().st_size < 100_000
 
     def test_sheet_is_that_of_its_world(
@@ -214,9 +214,9 @@ class TestAWorld:
         node = {"_target_": f"{__name__}.PaintedCountdown"}
         OmegaConf.save(node, tmp_path / "conf" / "env" / "painted.yaml")
         task = "task={duration:7,worth:0.5}"
-        assert chiron_watch("--config-dir", "conf", "env=painted", task, "out=film.mp4") == 0
+        assert chiron_watch("--config-dir", "conf", "env=painted", task, "out=video.mp4") == 0
         assert "return 3.5 in 7 steps, mastered" in capsys.readouterr().out
-        assert n_frames(tmp_path / "film.mp4") == 8
+        assert n_frames(tmp_path / "video.mp4") == 8
         assert chiron_watch("--config-dir", "conf", "env=painted", "sheet=true", "out=a.png") == BAD_INPUT
         assert "draws the tracks of walkers" in capsys.readouterr().err
         assert chiron_watch("--config-dir", "conf", "env=painted", "lidar=true", "out=a.png") == BAD_INPUT
@@ -228,7 +228,7 @@ class TestAWorld:
         (tmp_path / "conf" / "env").mkdir(parents=True)
         node = {"_target_": "tests.conftest.CountdownWorld"}
         OmegaConf.save(node, tmp_path / "conf" / "env" / "unseen.yaml")
-        assert chiron_watch("--config-dir", "conf", "env=unseen", "out=film.mp4") == BAD_INPUT
+        assert chiron_watch("--config-dir", "conf", "env=unseen", "out=video.mp4") == BAD_INPUT
         error = capsys.readouterr().err
         assert error.startswith("chiron-watch: env=unseen: ")
         assert "render_mode" in error
@@ -251,8 +251,8 @@ class TestBadInput:
     @pytest.mark.parametrize(
         ("arguments", "sentence"),
         [
-            (["out=film.avi"], "film.avi must end in one of .gif, .mp4, .png"),
-            (["out=nowhere/film.gif"], "out=nowhere/film.gif: nowhere is no folder that can be written to"),
+            (["out=video.avi"], "video.avi must end in one of .gif, .mp4, .png"),
+            (["out=nowhere/video.gif"], "out=nowhere/video.gif: nowhere is no folder that can be written to"),
             ([], "there is no display to open a window on: give out="),
             (["speed=2"], "Could not override 'speed': the keys there are"),
             (["seed=-1", "out=a.gif"], "seed=-1 must be at least 0"),
