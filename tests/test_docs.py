@@ -1,4 +1,4 @@
-"""Pages of `docs/` whose files and commands must work as they stand."""
+"""The pages: do links lead somewhere, and do files, commands and code work as they stand?"""
 
 from __future__ import annotations
 
@@ -7,14 +7,22 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
-from tests.listing import names_in
+from tests.listing import composed, names_in
 
 HOME = Path(__file__).parent.parent
 README = (HOME / "README.md").read_text()
+CONFIGURATION = (HOME / "docs" / "configuration.md").read_text()
+PAGES = sorted(
+    [*HOME.glob("*.md"), *(HOME / "docs").rglob("*.md"), *(HOME / "evaluation").rglob("*.md")],
+    key=str,
+)
 PAGE = (HOME / "docs" / "add_a_world.md").read_text()
 FILES = re.findall(r"`([\w/]+\.(?:py|yaml))`[^`]*?:\n\n```\w+\n(.*?)```", PAGE, re.DOTALL)
 COMMANDS = [line for block in re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL) for line in block.splitlines()]
@@ -32,18 +40,18 @@ SMALL = {
 
 
 def run(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run a line of a shell in a folder, with this checkout's commands."""
+    """Run a line of a shell in a folder."""
     words = shlex.split(line)
-    environment = {**os.environ, "PYTHONPATH": str(HOME)}
+    environment = dict(os.environ)
     while "=" in words[0]:
         name, value = words.pop(0).split("=")
-        environment[name] = os.pathsep.join([value, environment[name]])
+        environment[name] = os.pathsep.join([value, environment.get(name, "")])
     command, arguments = words[0], words[1:]
     if command == "chiron-train":
         arguments = [a for a in arguments if a.split("=")[0] not in SMALL]
         arguments += [f"{key}={value}" for key, value in SMALL.items()]
     if command != "python":
-        arguments = ["-c", f"import chiron; chiron.{command.removeprefix('chiron-')}()", *arguments]
+        arguments = ["-m", f"chiron.scripts.{command.removeprefix('chiron-')}", *arguments]
     return subprocess.run(
         [sys.executable, *arguments],
         cwd=folder,
@@ -105,15 +113,63 @@ def test_a_world_that_breaks_the_contract_is_told_so(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("group", ["env", "teacher", "student", "launcher", "experiment", "debug"])
-def test_the_readme_names_every_choice(group: str) -> None:
-    (row,) = [line for line in README.splitlines() if line.startswith(f"| `{group}` |")]
+def test_the_page_on_configuration_names_every_choice(group: str) -> None:
+    (row,) = [line for line in CONFIGURATION.splitlines() if line.startswith(f"| `{group}` |")]
     assert [name for name in names_in(group) if f"`{name}`" not in row] == []
 
 
-def test_the_pictures_of_the_pages_are_there() -> None:
-    for page in [HOME / "README.md", *(HOME / "docs").glob("*.md")]:
-        for picture in re.findall(r"!\[[^]]*\]\(([^)]+)\)", page.read_text()):
-            assert (page.parent / picture).is_file(), f"{page.name}: {picture}"
+def test_the_page_on_configuration_has_the_defaults_of_a_run() -> None:
+    rows = re.findall(r"^\| `([\w.]+)` \| `?([^|`]+)`? \|", CONFIGURATION, re.MULTILINE)
+    stated = {key: yaml.safe_load(default.replace(",", "")) for key, default in rows}
+    config = composed()
+    for group in ("env", "teacher", "student"):
+        del config[group]
+    assert stated == dict(flattened(config))
+
+
+def flattened(node: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in node.items():
+        if isinstance(value, dict):
+            yield from flattened(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def test_the_readme_is_short_and_has_the_first_commands() -> None:
+    assert len(README.split()) <= 700
+    assert "make train" in README
+    assert "make test" in README
+
+
+def anchors_of(page: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    prose = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+    headings = [
+        re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", h) for h in re.findall(r"^#+ (.*)$", prose, re.MULTILINE)
+    ]
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(HOME)))
+def test_links_and_images_lead_somewhere(page: Path) -> None:
+    prose = re.sub(r"```.*?```|`[^`]*`", "", page.read_text(), flags=re.DOTALL)
+    for link in re.findall(r"\]\(([^)\s]+)\)", prose):
+        path, _, anchor = link.partition("#")
+        if re.match(r"https?:", path):
+            continue
+        target = page.parent / path if path else page
+        assert target.exists(), link
+        assert not anchor or anchor in anchors_of(target), link
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/python_api.md"])
+def test_the_python_code_of_a_page_works(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    blocks = re.findall(r"```python\n(.*?)```", (HOME / name).read_text(), re.DOTALL)
+    assert blocks
+    variables: dict[str, Any] = {}
+    for block in blocks:
+        exec(re.sub(r"\b\d+(_000)+\b", "256", block), variables)  # the numbers of a real training
 
 
 def test_the_commands_of_comparing_work_one_after_another(tmp_path: Path) -> None:
