@@ -2,15 +2,29 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
+# Versions of everything that is installed; `make install CONSTRAINTS=` takes the newest that are allowed.
+CONSTRAINTS ?= --constraint constraints.txt
+# Tests run on all cores: threads of torch's own would wait for each other by spinning.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
 
-.PHONY: train test bench bench-gpu lint types format check clean
+.PHONY: install train test test-fast coverage bench bench-gpu lint types format check clean
+
+install: $(INSTALLED)  ## a virtual environment with everything that development needs
 
 train: $(INSTALLED)  ## the main job: ALP-GMM teaches PPO on Stump Tracks
 	$(BIN)/chiron-train
 
-# Tests run on all cores: threads of torch's own would wait for each other by spinning.
-test: $(INSTALLED)  ## all tests
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
+test: $(INSTALLED)  ## all tests but those that take minutes (-m slow)
+	$(PYTEST)
+
+test-fast: $(INSTALLED)  ## tests without training, browser or Slurm: less than a minute
+	$(PYTEST) -m fast
+
+coverage: $(INSTALLED)  ## all tests, and a table of the lines that none of them runs
+	rm -f .coverage .coverage.*
+	OMP_NUM_THREADS=1 $(BIN)/coverage run -m pytest -n auto --dist loadfile
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
 
 bench: $(INSTALLED)  ## how fast everything is here, in about ten minutes; results/bench keeps the numbers
 	$(BIN)/python -m benchmarks envs vector students teachers run comparison --quick --out results/bench
@@ -33,11 +47,11 @@ format: $(INSTALLED)  ## put the code into the project's style
 check: lint types test  ## everything that has to pass
 
 clean:  ## remove the environment and all caches; results stay
-	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) build dist *.egg-info .coverage* .pytest_cache .mypy_cache .ruff_cache
 
 # torch comes first: with it in place no other package's open range can pull in a build of several gigabytes.
 $(INSTALLED): pyproject.toml constraints.txt
 	test -d $(VENV) || $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --constraint constraints.txt torch
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	$(BIN)/pip install --quiet $(CONSTRAINTS) torch
+	$(BIN)/pip install --quiet $(CONSTRAINTS) --editable ".[dev]"
 	touch $@

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
@@ -39,10 +40,13 @@ def require_video(path: Path) -> None:
     """Make sure that a file is one that `write_video` can write.
 
     Raises:
-        ValueError: If its suffix is none of those.
+        ValueError: If its suffix is none of those, or needs PyAV, which is not installed.
     """
-    if path.suffix.lower() not in _WRITERS:
+    suffix = path.suffix.lower()
+    if suffix not in _WRITERS:
         raise ValueError(f"{path} must end in one of {', '.join(_WRITERS)}")
+    if suffix == ".mp4" and importlib.util.find_spec("av") is None:
+        raise ValueError(f"{path}: .mp4 files need the extra 'video': pip install 'chiron-curricula[video]'")
 
 
 def encode_gif(frames: Iterable[Frame], frames_per_second: int) -> bytes:
@@ -75,7 +79,7 @@ def _write_gif(frames: Iterator[Frame], out: Path | BinaryIO, frames_per_second:
 
 
 def _write_mp4(frames: Iterator[Frame], path: Path, frames_per_second: int) -> None:
-    import av  # brings FFmpeg, which nothing else needs
+    import av  # an optional dependency: it brings FFmpeg
 
     first = next(frames)
     # Players expect colours at half the resolution, so both sides have to be even.

@@ -16,6 +16,8 @@ from omegaconf.errors import (
 
 BAD_INPUT = 2
 """Exit code for what cannot be run as asked."""
+_EXTRAS = {"joblib": "joblib", "ray": "ray", "submitit_slurm": "slurm"}
+"""By launcher of Hydra, the extra of this package that installs it."""
 
 
 def refuse(error: Exception, program: str = "chiron-train") -> NoReturn:
@@ -30,6 +32,9 @@ def as_sentence(error: Exception) -> str:
         return str(error)
     if isinstance(error, MissingConfigException) and error.options and error.missing_cfg_file:
         group, _, choice = error.missing_cfg_file.rpartition("/")
+        if group == "hydra/launcher" and choice in _EXTRAS:
+            extra = _EXTRAS[choice]
+            return f"launcher={extra} needs the extra {extra!r}: pip install 'chiron-curricula[{extra}]'"
         return f"{group}={choice} must be one of {', '.join(error.options)}"
     if isinstance(error, OverrideParseException):
         return f"{error.override!r} cannot be read: {_first_line(error)}"
