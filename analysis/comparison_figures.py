@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from ..runs.figures import STEPS
+from ..runs import plots
 from .comparison import Comparison
 from .conditions import Condition, task_columns_of
 from .significance import SIGNIFICANCE_LEVEL
@@ -50,7 +50,7 @@ def draw_learning_curves(comparison: Comparison, rng: np.random.Generator) -> Fi
     highest = (comparison.curves["mean"] + comparison.curves["margin"].fillna(0)).max()
     top = min(100, max(10, 1.1 * highest))
     axes.set(xlabel="training steps", ylabel="mastered (%)", ylim=(-0.015 * top, top))
-    axes.xaxis.set_major_formatter(STEPS)
+    axes.xaxis.set_major_formatter(plots.STEPS)
     axes.margins(x=0.01)
     _finish(figure, axes)
     return figure

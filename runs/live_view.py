@@ -14,7 +14,6 @@ from ..evaluation.evaluate import TaskResult
 from ..evaluation.metrics import area_under_curve
 from ..teachers.curriculum import Curriculum
 from ..teachers.recent_episodes import RecentEpisodes
-from .task_pictures import draw_competence, draw_mastery, draw_proposals
 from .tensorboard_log import HParam, TensorBoardLog
 
 
@@ -68,24 +67,30 @@ class LiveView:
         self._steps.append(step)
         self._percents.append(mastered_percent)
         self.logger.record("evaluation/area_under_curve", area_under_curve(self._steps, self._percents))
-        self._picture_proposals(step)
-        space, title = self._curriculum.space, f"{mastered_percent:.0f}% mastered after {step:,} steps"
-        if results:
-            tasks = np.stack([row.task for row in results])
-            mastered = np.array([row.mastered for row in results])
-            self._log.add_picture("evaluation/mastery", draw_mastery(space, title, tasks, mastered), step)
-        elif competence is not None:
-            picture = draw_competence(space.columns, title, competence)
-            self._log.add_picture("evaluation/mastery", picture, step)
+        self._add_pictures(
+            step, f"{mastered_percent:.0f}% mastered after {step:,} steps", results, competence
+        )
 
-    def _picture_proposals(self, step: int) -> None:
+    def _add_pictures(
+        self, step: int, title: str, results: Sequence[TaskResult], competence: NDArray[np.float64] | None
+    ) -> None:
+        from . import task_pictures  # here for start-up time: it imports matplotlib
+
+        space = self._curriculum.space
         tasks, is_random = self.recent.tasks(self._pictured)
         self._pictured = self.recent.heard
-        if not len(tasks):
-            return
-        focus = self._curriculum.teacher.focus()
-        picture = draw_proposals(self._curriculum.space, step, tasks, is_random, focus)
-        self._log.add_picture("curriculum/proposals", picture, step)
+        if len(tasks):
+            focus = self._curriculum.teacher.focus()
+            picture = task_pictures.draw_proposals(space, step, tasks, is_random, focus)
+            self._log.add_picture("curriculum/proposals", picture, step)
+        if results:
+            tested = np.stack([row.task for row in results])
+            mastered = np.array([row.mastered for row in results])
+            picture = task_pictures.draw_mastery(space, title, tested, mastered)
+            self._log.add_picture("evaluation/mastery", picture, step)
+        elif competence is not None:
+            picture = task_pictures.draw_competence(space.columns, title, competence)
+            self._log.add_picture("evaluation/mastery", picture, step)
 
     def add_videos(self, step: int, videos: Mapping[str, bytes]) -> None:
         """Show videos of the student, as contents of GIF files by the name of what it plays."""

@@ -20,13 +20,12 @@ from ..envs.task_space import TaskSpace
 from ..evaluation.evaluate import TaskResult
 from ..teachers.curriculum import Curriculum, Episode
 from .checkpointer import Checkpointer
-from .curriculum_pictures import draw_pictures
 from .episode_log import EpisodeLog
-from .figures import draw_curriculum
 from .hparams import hparam_names, hparams_of, run_name
 from .live_view import LiveView
 from .run_directory import RunDirectory, installed_versions
 from .run_lock import RunLock
+from .run_pictures import draw_curriculum, draw_teacher
 from .snapshots import Snapshot, SnapshotLog
 
 
@@ -213,7 +212,7 @@ class Run(ABC):
                     raise
             draw_curriculum(directory)
             if self.config["pictures"]:
-                draw_pictures(directory)
+                draw_teacher(directory)
             status = "finished"
         directory.drop_checkpoints()
         return directory.read_summary() or {}

@@ -13,6 +13,8 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.plugins.hparams import summary_v2
 from torch.utils.tensorboard.summary import hparams as hparams_summaries
 
+from .video import Frame
+
 GROUPS = ("evaluation", "curriculum", "episodes", "student", "speed")
 """What comes before the slash in the name of every curve."""
 
@@ -62,11 +64,12 @@ class TensorBoardLog(TensorBoardOutputFormat):
         values = {ours: key_values[name] for name, ours in names.items()}
         super().write(values, {ours: key_excluded[name] for name, ours in names.items()}, step)
 
-    def add_picture(self, tag: str, picture: Image.Image, step: int) -> None:
-        """Log a picture."""
+    def add_picture(self, tag: str, picture: Frame, step: int) -> None:
+        """Log a picture, of shape (height, width, 3)."""
+        height, width, _ = picture.shape
         content = io.BytesIO()
-        picture.save(content, "PNG")
-        self._add_image(tag, content.getvalue(), picture.size, step)
+        Image.fromarray(picture).save(content, "PNG")
+        self._add_image(tag, content.getvalue(), (width, height), step)
 
     def add_video(self, tag: str, gif: bytes, step: int) -> None:
         """Log an animation, given as the content of a GIF file."""

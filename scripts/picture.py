@@ -6,8 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from ..runs.curriculum_pictures import draw_pictures
 from ..runs.run_directory import RunDirectory
+from ..runs.run_pictures import draw_teacher
 from .refusal import BAD_INPUT
 
 
@@ -33,7 +33,7 @@ def _draw(folder: Path) -> None:
         raise FileNotFoundError(
             f"{folder} is no run's directory (chiron-compare compares the runs in a folder)"
         )
-    for name in draw_pictures(run):
+    for name in draw_teacher(run):
         print(folder / name)
 
 

@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from chiron.runs.task_pictures import draw_competence, draw_mastery, draw_proposals
+from chiron.runs.video import Frame
 from chiron.teachers.focus import Focus, FocusBox, FocusGaussian
 from numpy.typing import NDArray
-from PIL import Image
 
 from tests.teachers.spaces import cube
 
@@ -20,14 +20,14 @@ LEGEND = 50
 """Rows above which there are only title and legend."""
 
 
-def where(picture: Image.Image, color: tuple[int, int, int]) -> NDArray[np.intp]:
+def where(picture: Frame, color: tuple[int, int, int]) -> NDArray[np.intp]:
     """Rows and columns of the pixels of a colour, below the legend."""
-    pixels = np.asarray(picture).astype(int)
+    pixels = picture.astype(int)
     close = np.abs(pixels - color).max(axis=2) <= 8
     return np.argwhere(close[LEGEND:])
 
 
-def center(picture: Image.Image, color: tuple[int, int, int]) -> tuple[float, float]:
+def center(picture: Frame, color: tuple[int, int, int]) -> tuple[float, float]:
     row, column = where(picture, color).mean(axis=0).tolist()
     return column, -row
 
@@ -71,7 +71,7 @@ def test_what_is_less_probable_is_fainter() -> None:
     nothing = np.empty((0, 2), dtype=np.float32)
     picture = draw_proposals(cube(2), 100, nothing, np.empty(0, dtype=bool), boxes)
     columns = where(picture, BLUE)[:, 1]
-    assert columns.max() < picture.width / 2
+    assert columns.max() < picture.shape[1] / 2
 
 
 @pytest.mark.parametrize("dim", [1, 3, 12])
@@ -87,7 +87,7 @@ def test_other_dimensions_get_a_strip_each(dim: int) -> None:
 def test_more_parameters_than_a_picture_can_hold_are_left_out() -> None:
     tasks = np.full((5, 40), 0.5, dtype=np.float32)
     picture = draw_proposals(cube(40), 100, tasks, np.zeros(5, dtype=bool), [])
-    assert picture.height < 900
+    assert picture.shape[0] < 900
 
 
 def test_mastered_and_other_tasks() -> None:
@@ -104,10 +104,10 @@ def test_competence_of_a_plane_and_of_more_dimensions() -> None:
     picture = draw_competence(["x0", "x1"], "title", competence)
     green = where(picture, GREEN)
     assert np.ptp(green[:, 0]) == pytest.approx(2 * np.ptp(green[:, 1]), abs=4)
-    assert green[:, 0].mean() > picture.height / 2  # low values are below
+    assert green[:, 0].mean() > picture.shape[0] / 2  # low values are below
     cells = np.zeros((2, 2, 2))
     cells[1] = 1
     picture = draw_competence(["a", "b", "c"], "title", cells)
     rows, columns = where(picture, GREEN).T
     assert set((rows // 46).tolist()) == {0}
-    assert columns.min() > picture.width / 2
+    assert columns.min() > picture.shape[1] / 2

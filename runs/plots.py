@@ -1,0 +1,165 @@
+"""How a run is drawn: the palette, and the parts that its pictures are made of. Matplotlib without pyplot.
+
+Importing this module imports matplotlib, which takes a third of a second: what may never draw imports it
+where drawing begins.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import LineCollection
+from matplotlib.colors import LinearSegmentedColormap, to_rgb, to_rgba
+from matplotlib.figure import Figure
+from matplotlib.legend import Legend
+from matplotlib.lines import Line2D
+from matplotlib.ticker import EngFormatter
+from numpy.typing import ArrayLike, NDArray
+
+from ..teachers.focus import Focus, FocusBox
+from .video import Frame
+
+INK, SOFT, FRAME = "#1e242c", "#6e7680", "#bec4cc"
+"""Lines and words, words that matter less, frames."""
+RANDOM, CHOSEN, FOCUS = "#8c8c8c", "#d95f02", "#1f4e9c"
+"""Tasks that a teacher drew from the whole space, tasks that it chose, and its boxes or Gaussians."""
+MASTERED, NOT_MASTERED = "#1b7837", "#b296c0"
+COMPETENCE = LinearSegmentedColormap.from_list("competence", ["white", MASTERED])
+"""From 0 to 1."""
+STEPS = EngFormatter(sep="")
+"""Writes 1500000 as 1.5M on an axis."""
+
+_DEVIATIONS = 2.0
+"""Out to which Gaussians are drawn."""
+
+Line = NDArray[np.float64]
+"""Points, shape (n, 2)."""
+
+
+class Layer(NamedTuple):
+    """Tasks of one kind: a word for the legend, a colour, and the tasks, shape (n, d)."""
+
+    word: str
+    color: str
+    tasks: NDArray[np.floating]
+
+
+def proposal_layers(tasks: NDArray[np.floating], is_random: NDArray[np.bool_]) -> list[Layer]:
+    """Proposed tasks by where they came from; the chosen ones last, on top."""
+    return [Layer("random", RANDOM, tasks[is_random]), Layer("chosen", CHOSEN, tasks[~is_random])]
+
+
+def mastery_layers(tasks: NDArray[np.floating], mastered: NDArray[np.bool_]) -> list[Layer]:
+    """Test tasks by whether they are mastered; the mastered ones last, on top."""
+    return [
+        Layer("not mastered", NOT_MASTERED, tasks[~mastered]),
+        Layer("mastered", MASTERED, tasks[mastered]),
+    ]
+
+
+def scatter(axes: Axes, layers: Iterable[Layer], size: float) -> None:
+    """Draw tasks of two parameters.
+
+    Args:
+        axes: Where.
+        layers: The lowest first.
+        size: Diameter of a point, in points.
+    """
+    for _, color, tasks in layers:
+        axes.scatter(tasks[:, 0], tasks[:, 1], s=size**2, color=color, linewidths=0, clip_on=False, zorder=2)
+
+
+def trace(axes: Axes, outlines: Iterable[tuple[float, Line]], width: float, opaque: bool = False) -> None:
+    """Draw where a teacher looks: the more probable, the darker.
+
+    Args:
+        axes: Where.
+        outlines: The weight and the line of each part.
+        width: Of a line, in points.
+        opaque: Whether lines hide what is below them: faint ones stay faint where they meet on white ground,
+            but cover what shimmers through otherwise.
+    """
+    drawn = sorted(outlines, key=lambda pair: pair[0])
+    strengths = 0.15 + 0.85 * np.array([weight for weight, _ in drawn]) / ((drawn and drawn[-1][0]) or 1.0)
+    if opaque:
+        colors = 1 - strengths[:, None] * (1 - np.array(to_rgb(FOCUS)))
+    else:
+        colors = np.array([to_rgba(FOCUS, strength) for strength in strengths])
+    lines = LineCollection([line for _, line in drawn], colors=colors, linewidths=width, zorder=3)
+    axes.add_collection(lines, autolim=False)
+
+
+def outline(part: Focus) -> Line:
+    """The closed line around a box of the plane, or around a Gaussian at two standard deviations."""
+    if isinstance(part, FocusBox):
+        return rectangle(part.low, part.high)
+    turn = np.linspace(0, 2 * np.pi, 49)
+    variances, directions = np.linalg.eigh(part.covariance)
+    circle = _DEVIATIONS * np.stack([np.cos(turn), np.sin(turn)])
+    points: Line = part.mean + (directions * np.sqrt(np.maximum(variances, 0)) @ circle).T
+    return points
+
+
+def extent(part: Focus) -> Line:
+    """Low and high end of a part along each parameter, shape (2, d); two deviations of a Gaussian."""
+    if isinstance(part, FocusBox):
+        return np.stack([part.low, part.high])
+    reach = _DEVIATIONS * np.sqrt(np.maximum(np.diag(part.covariance), 0))
+    return np.stack([part.mean - reach, part.mean + reach])
+
+
+def rectangle(low: ArrayLike, high: ArrayLike) -> Line:
+    """The closed line around a rectangle, from two of its corners."""
+    (x0, y0), (x1, y1) = np.asarray(low, np.float64), np.asarray(high, np.float64)
+    return np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1], [x0, y0]])
+
+
+def legend(owner: Axes | Figure, entries: Mapping[str, str], size: float, **place: Any) -> Legend:
+    """A line of coloured dots with their words.
+
+    Args:
+        owner: What gets the legend.
+        entries: Colours by word.
+        size: Of the dots, in points.
+        place: Of the legend, as matplotlib takes it.
+    """
+    dots = [
+        Line2D([], [], marker="o", linestyle="", color=color, markersize=size) for color in entries.values()
+    ]
+    style: dict[str, Any] = {
+        "frameon": False,
+        "handlelength": 0.7,
+        "handletextpad": 0.5,
+        "columnspacing": 1.4,
+    }
+    return owner.legend(dots, list(entries), ncols=len(dots), **style, **place)
+
+
+def panels(count: int, across: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
+    """A figure with so many panels in rows.
+
+    Args:
+        count: How many panels.
+        across: Most of them in a row.
+        width: Of a panel, inches.
+        height: Of a panel, inches.
+    """
+    across = min(across, count)
+    down = math.ceil(count / across)
+    figure = Figure(figsize=(width * across, height * down), layout="constrained")
+    made = list(figure.subplots(down, across, squeeze=False).ravel())
+    for axes in made[count:]:
+        axes.remove()
+    return figure, made[:count]
+
+
+def pixels(figure: Figure) -> Frame:
+    """What a figure looks like, shape (height, width, 3)."""
+    canvas: Any = FigureCanvasAgg(figure)  # untyped in matplotlib
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()

@@ -1,0 +1,191 @@
+"""The pictures of a run, from its files alone: its curriculum, and what its teacher proposed and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import combinations
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ..envs.task_space import RESERVED_NAMES
+from . import plots
+from .run_directory import RunDirectory
+from .snapshots import read_snapshots
+from .video import Frame, write_video
+from .whole_files import replacing
+
+_STILL_MOMENTS = 4
+_MOST_COLUMNS = 4
+"""Task parameters of which all pairs are drawn; more would make panels too small to read."""
+_ANIMATION_DPI = 80
+_FRAMES_PER_SECOND = 3
+
+
+def task_columns(table: pd.DataFrame) -> list[str]:
+    """The columns of a log of episodes or evaluations that make up the task."""
+    return [name for name in table.columns if name not in RESERVED_NAMES]
+
+
+def draw_curriculum(directory: RunDirectory) -> None:
+    """Draw learning curve, tasks proposed over time and tasks mastered, into the run's `curriculum.png`.
+
+    Args:
+        directory: A run with at least one evaluation and one finished episode; otherwise nothing is drawn.
+    """
+    try:
+        episodes = directory.read_episodes()
+    except FileNotFoundError:
+        return
+    columns = task_columns(episodes)
+    evaluations = directory.read_evaluations()
+    last = evaluations[evaluations["step"] == evaluations["step"].max()]
+    tested = last if "task_index" in last else None
+    if len(columns) == 2:
+        figure, (curve, proposals, *mastery) = plots.panels(2 if tested is None else 3, 3, 5, 4.5)
+        _draw_by_step(figure, [proposals], episodes, [(columns[0], columns[1])])
+        proposals.set_title(f"{len(episodes):,} training tasks")
+        if tested is not None:
+            _draw_mastery(mastery[0], tested, columns)
+            mastery[0].sharex(proposals)
+            mastery[0].sharey(proposals)
+    else:
+        width, height = (5, 4.5) if len(columns) < 3 else (4.2, 2.8)
+        figure, (curve, *marginals) = plots.panels(1 + len(columns), 3, width, height)
+        for column, panel in zip(columns, marginals, strict=True):
+            _draw_marginal(panel, episodes, tested, column)
+        entries = {"training tasks": plots.RANDOM} | (
+            {} if tested is None else {"mastered test tasks": plots.MASTERED}
+        )
+        plots.legend(figure, entries, 6, loc="outside lower center")
+    _draw_learning_curve(curve, directory)
+    figure.suptitle(_title(directory))
+    _save(figure, directory.figure, 110)
+
+
+def draw_teacher(directory: RunDirectory) -> list[str]:
+    """Draw what the teacher proposed: the run's still, and its animation if its tasks have two parameters.
+
+    In two dimensions each moment shows the tasks proposed since the last one, the boxes or Gaussians the
+    teacher drew from (the darker, the more probable) and, for a simulated student, its competence
+    underneath. In more dimensions the still shows pairs of parameters, coloured by time.
+
+    Args:
+        directory: A run with an episode log.
+
+    Returns:
+        The names of the files that were written.
+
+    Raises:
+        FileNotFoundError: If the run has logged no episode.
+    """
+    episodes = directory.read_episodes()
+    columns = task_columns(episodes)
+    if len(columns) != 2:
+        pairs = list(combinations(columns[:_MOST_COLUMNS], 2)) or [("step", columns[0])]
+        figure, panels = plots.panels(len(pairs), 3, 4.6, 4.2)
+        _draw_by_step(figure, panels, episodes, pairs)
+        figure.suptitle(_title(directory))
+        _save(figure, directory.still, 100)
+        return [directory.still.name]
+    moments = _Moments(directory, episodes, columns)
+    _save(moments.still(), directory.still, 100)
+    with replacing(directory.animation) as file:
+        write_video(moments.frames(), file, _FRAMES_PER_SECOND)
+    return [directory.still.name, directory.animation.name]
+
+
+class _Moments:
+    """The evaluations of a run with two-dimensional tasks, and what was proposed before each."""
+
+    def __init__(self, directory: RunDirectory, episodes: pd.DataFrame, columns: list[str]) -> None:
+        self._title = _title(directory)
+        self._episodes = episodes
+        self._columns = columns
+        self._snapshots = read_snapshots(directory.snapshots)
+        self._mastery = directory.read_mastery()
+        tasks = episodes[columns].to_numpy()
+        self._low, self._high = tasks.min(axis=0), tasks.max(axis=0)
+
+    def still(self) -> Figure:
+        last = len(self._snapshots) - 1
+        shown = sorted({round(last * i / _STILL_MOMENTS) for i in range(1, _STILL_MOMENTS + 1)} - {0})
+        figure, panels = plots.panels(len(shown), len(shown), 4.2, 4.6)
+        for axes, moment in zip(panels, shown, strict=True):
+            self._draw(axes, moment)
+        figure.suptitle(self._title)
+        return figure
+
+    def frames(self) -> Iterator[Frame]:
+        figure, (axes,) = plots.panels(1, 1, 5, 5.4)
+        figure.set_dpi(_ANIMATION_DPI)
+        figure.suptitle(self._title)
+        for moment in range(1, len(self._snapshots)):
+            axes.clear()
+            self._draw(axes, moment)
+            yield plots.pixels(figure)
+
+    def _draw(self, axes: Axes, moment: int) -> None:
+        before, now = self._snapshots[moment - 1], self._snapshots[moment]
+        if now.competence is not None:
+            axes.imshow(
+                now.competence.T, origin="lower", extent=(0, 1, 0, 1), cmap=plots.COMPETENCE, vmin=0, vmax=1.4
+            )
+        steps = self._episodes["step"]
+        recent = self._episodes[(steps > before.step) & (steps <= now.step)]
+        tasks, is_random = recent[self._columns].to_numpy(), (recent["source"] == "random").to_numpy()
+        plots.scatter(axes, plots.proposal_layers(tasks, is_random), 2)
+        plots.trace(axes, [(part.weight, plots.outline(part)) for part in before.focus], 1.6)
+        axes.set_xlim(self._low[0], self._high[0])
+        axes.set_ylim(self._low[1], self._high[1])
+        x, y = self._columns
+        mastered = self._mastery.get(now.step, float("nan"))
+        axes.set(xlabel=x, ylabel=y, title=f"{now.step:,} steps, {mastered:.0f}% mastered")
+
+
+def _title(directory: RunDirectory) -> str:
+    summary = directory.read_summary() or {}
+    return "  ·  ".join(str(summary.get(key)) for key in ("env", "teacher", "student"))
+
+
+def _save(figure: Figure, path: Path, dpi: int) -> None:
+    with replacing(path) as file:
+        figure.savefig(file, dpi=dpi)
+
+
+def _draw_learning_curve(axes: Axes, directory: RunDirectory) -> None:
+    mastery = directory.read_mastery()
+    axes.plot(mastery.index, mastery.to_numpy(), marker="o", color=plots.MASTERED)
+    axes.set(xlabel="training steps", ylabel="mastered (%)", ylim=(0, 100), title="Learning curve")
+    axes.xaxis.set_major_formatter(plots.STEPS)
+    axes.grid(alpha=0.3)
+
+
+def _draw_by_step(
+    figure: Figure, panels: list[Axes], episodes: pd.DataFrame, pairs: list[tuple[str, str]]
+) -> None:
+    """Pairs of columns, coloured by training steps."""
+    for axes, (x, y) in zip(panels, pairs, strict=True):
+        points = axes.scatter(episodes[x], episodes[y], c=episodes["step"], s=7, cmap="viridis", linewidths=0)
+        axes.set(xlabel=x, ylabel=y)
+    figure.colorbar(points, ax=panels, label="training steps", format=plots.STEPS)
+
+
+def _draw_mastery(axes: Axes, tested: pd.DataFrame, columns: list[str]) -> None:
+    layers = plots.mastery_layers(tested[columns].to_numpy(), tested["mastered"].to_numpy(bool))
+    plots.scatter(axes, layers, 6.5)
+    x, y = columns
+    axes.set(xlabel=x, ylabel=y, title=f"Test tasks after {tested['step'].iloc[0]:,} steps")
+    entries = {f"{layer.word} ({len(layer.tasks)})": layer.color for layer in reversed(layers)}
+    plots.legend(axes, entries, 7, loc="upper center", bbox_to_anchor=(0.5, -0.13))
+
+
+def _draw_marginal(axes: Axes, episodes: pd.DataFrame, tested: pd.DataFrame | None, column: str) -> None:
+    axes.scatter(episodes["step"], episodes[column], s=4, color=plots.RANDOM, linewidths=0)
+    if tested is not None:
+        mastered = tested[tested["mastered"]]
+        axes.scatter(mastered["step"], mastered[column], s=30, color=plots.MASTERED, linewidths=0, zorder=3)
+    axes.set(xlabel="training steps", ylabel=column)
+    axes.xaxis.set_major_formatter(plots.STEPS)
