@@ -9,7 +9,8 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
-from chiron.envs.walkers.engine.vector_env import BatchedWalkers
+from chiron.envs.vector.make_vec import make_walkers
+from chiron.envs.walkers.engine.vector_env import WalkerVectorEnv
 from chiron.envs.walkers.stump_tracks import StumpTracks
 from numpy.typing import NDArray
 from rich.console import Console
@@ -37,6 +38,10 @@ _STEPS = 1000
 _RESETS = 20
 
 
+def _walkers(num_envs: int, n_threads: int = 1, **arguments: Any) -> WalkerVectorEnv:
+    return make_walkers(StumpTracks(**arguments), num_envs, n_threads)
+
+
 def benchmark(console: Console, options: argparse.Namespace) -> dict[str, Any]:
     """Time all walker worlds, one by one and batched, and Gymnasium's; print the tables; return the figures.
 
@@ -47,7 +52,7 @@ def benchmark(console: Console, options: argparse.Namespace) -> dict[str, Any]:
     worlds = {_PEER: gym.make("BipedalWalker-v3").unwrapped}
     for name, arguments in _WORLDS.items():
         worlds[name] = gym.make(f"chiron/{name.partition(',')[0]}-v0", **arguments).unwrapped
-    batches = {name: StumpTracks.batched(**arguments) for name, arguments in _BATCHES.items()}
+    batches = {name: _walkers(**arguments) for name, arguments in _BATCHES.items()}
     console.print("Timing worlds…")
     players = {name: _player(world) for name, world in worlds.items()}
     players |= {name: _batch_player(batch) for name, batch in batches.items()}
@@ -55,7 +60,7 @@ def benchmark(console: Console, options: argparse.Namespace) -> dict[str, Any]:
     resetters = {name: _resetter(world) for name, world in worlds.items()}
     resetters |= {name: _batch_resetter(batch) for name, batch in batches.items()}
     resets = time_in_turns(resetters, options.rounds, process_time)
-    threads = {f"{n} threads": _batch_player(StumpTracks.batched(256, n_threads=n)) for n in (1, 2)}
+    threads = {f"{n} threads": _batch_player(_walkers(256, n_threads=n)) for n in (1, 2)}
     wall = time_in_turns(threads, options.rounds)
     crowded = StumpTracks(obstacle_spacing=(0, 1e-6))
     densest = time_in_turns({"densest": _resetter(crowded)}, options.rounds, process_time)["densest"]
@@ -102,7 +107,7 @@ def _player(world: gym.Env[Any, Any]) -> Callable[[], int]:
     return play
 
 
-def _batch_player(batch: BatchedWalkers) -> Callable[[], int]:
+def _batch_player(batch: WalkerVectorEnv) -> Callable[[], int]:
     """Plays as `_player` does, in all slots of a batch at once."""
     rng = np.random.default_rng(0)
     slots, steps = batch.num_envs, max(1, _STEPS // batch.num_envs)
@@ -123,7 +128,7 @@ def _batch_player(batch: BatchedWalkers) -> Callable[[], int]:
     return play
 
 
-def _batch_resetter(batch: BatchedWalkers) -> Callable[[], int]:
+def _batch_resetter(batch: WalkerVectorEnv) -> Callable[[], int]:
     rng = np.random.default_rng(0)
     everyone = np.ones(batch.num_envs, np.bool_)
 
@@ -134,7 +139,7 @@ def _batch_resetter(batch: BatchedWalkers) -> Callable[[], int]:
     return reset_all
 
 
-def _reset_batch(batch: BatchedWalkers, rng: np.random.Generator, mask: NDArray[np.bool_]) -> None:
+def _reset_batch(batch: WalkerVectorEnv, rng: np.random.Generator, mask: NDArray[np.bool_]) -> None:
     seeds = rng.integers(2**31, size=batch.num_envs).tolist()
     tasks = batch.task_space.sample(rng, batch.num_envs)
     batch.reset(seed=seeds, options={"reset_mask": mask, "task": tasks})
@@ -176,7 +181,7 @@ def _shares(world: StumpTracks) -> dict[str, float]:
     total = 0.0
     for _ in range(_RESETS):
         _reset(world, rng)
-        inner: Any = world._world
+        inner: Any = world._simulation
         watch(inner._world, "Step", "Box2D's physics")
         watch(inner._lidar, "scan", "the lidar")
         for action in rng.uniform(-1, 1, (_EPISODE_STEPS, 4)).astype(np.float32):

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from chiron.envs.walkers.engine.gpu_walkers import GpuWalkers, require_gpu
-from chiron.envs.walkers.engine.vector_env import BatchedWalkers
+from chiron.envs.walkers.engine.gpu_vector_env import GpuWalkerVectorEnv, require_gpu
+from chiron.envs.walkers.engine.vector_env import WalkerVectorEnv
 from chiron.envs.walkers.stump_tracks import StumpTracks
 from numpy.typing import NDArray
 from rich.console import Console
@@ -71,9 +71,9 @@ def measure(slots: int = 16_384, steps: int = 200, parity_steps: int = 100, seed
         ValueError: If there is no GPU.
     """
     world = StumpTracks()
-    walkers = GpuWalkers(world, slots)
+    walkers = GpuWalkerVectorEnv(world, slots)
     rng = np.random.default_rng(seed)
-    same_steps = _same_steps(GpuWalkers(world, 64), BatchedWalkers(world, 64), parity_steps, rng)
+    same_steps = _same_steps(GpuWalkerVectorEnv(world, 64), WalkerVectorEnv(world, 64), parity_steps, rng)
 
     generator = torch.Generator("cuda").manual_seed(seed)
 
@@ -110,7 +110,7 @@ def measure(slots: int = 16_384, steps: int = 200, parity_steps: int = 100, seed
     }
 
 
-def _same_steps(ours: GpuWalkers, twin: BatchedWalkers, steps: int, rng: np.random.Generator) -> int:
+def _same_steps(ours: GpuWalkerVectorEnv, twin: WalkerVectorEnv, steps: int, rng: np.random.Generator) -> int:
     """In how many of the first steps both give the same, to the last bit."""
     options = {"task": ours.task_space.sample(rng, ours.num_envs)}
     same = np.array_equal(ours.reset(seed=1, options=options)[0], twin.reset(seed=1, options=options)[0])

@@ -9,8 +9,8 @@ from time import perf_counter, process_time
 from typing import Any
 
 import numpy as np
-from chiron.envs.gymnasium_env.gymnasium_env import GymnasiumWorld
-from chiron.envs.vector.async_vector_env import make_vector
+from chiron.envs.gymnasium_env import GymnasiumEnv
+from chiron.envs.vector.make_vec import make_vec
 from chiron.envs.walkers.stump_tracks import StumpTracks
 from chiron.students.curriculum_vec_env import CurriculumVecEnv
 from chiron.teachers import ALPGMM, Curriculum, Random
@@ -87,10 +87,10 @@ def _player(vec_env: VecEnv, actions: NDArray[Any]) -> Callable[[], int]:
     return play
 
 
-def _pole() -> GymnasiumWorld:
+def _pole() -> GymnasiumEnv:
     """CartPole whose tasks differ, but not so much that episodes would."""
     push = {"attribute": "unwrapped.force_mag", "value": [9.99, 10.01]}
-    return GymnasiumWorld("CartPole-v1", {"push": push}, (0.0, 500.0), 475.0, reuse=True)
+    return GymnasiumEnv("CartPole-v1", {"push": push}, (0.0, 500.0), 475.0, reuse=True)
 
 
 def _pole_rows(n_workers: int, rounds: int) -> list[dict[str, Any]]:
@@ -100,7 +100,7 @@ def _pole_rows(n_workers: int, rounds: int) -> list[dict[str, Any]]:
     with ExitStack() as at_the_end:
         contenders = {}
         for name in (_NONE, _UNSEEDED):
-            bare = at_the_end.enter_context(closing(make_vector([_pole] * _POLES, n_workers)))
+            bare = at_the_end.enter_context(closing(make_vec(_pole, _POLES, n_workers=n_workers)))
             contenders[name] = _taskless_player(bare, actions, is_seeded=name == _NONE)
 
         def player(teacher: Teacher) -> Callable[[], int]:

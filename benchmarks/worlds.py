@@ -8,7 +8,7 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
-from chiron.envs.vector.action_repeat import slowed_down
+from chiron.envs.vector.action_repeat import repeat_actions
 from chiron.envs.walkers.stump_tracks import StumpTracks
 from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv
 
@@ -48,7 +48,7 @@ def batched_stump_tracks() -> StumpTracks:
 
 
 def _uniform_stump_tracks(slot: int, action_repeat: int) -> UniformTasks:
-    return UniformTasks(slowed_down(stump_tracks, action_repeat), slot)
+    return UniformTasks(repeat_actions(stump_tracks, action_repeat), slot)
 
 
 def stock_vec_env(kind: str, slots: int, action_repeat: int = 1) -> VecEnv:

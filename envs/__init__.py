@@ -1,37 +1,33 @@
-"""Worlds: task spaces, Gymnasium environments that reset into a task, and many of them stepped together."""
+"""Parameterized environments: task spaces, envs that reset into a task, and many of them stepped together."""
 
-import gymnasium
-
+from . import registration as registration  # for its effect: Gymnasium knows the envs
 from .env_info import EnvInfo, env_info
-from .gymnasium_env.gymnasium_env import GymnasiumWorld
+from .gymnasium_env import GymnasiumEnv
 from .task_space import TaskParameter, TaskSpace
-from .vector.async_vector_env import VectorWorkers, WorkerError
-from .vector.sync_vector_env import VectorLoop
+from .vector.async_vector_env import AsyncTaskVectorEnv, WorkerError
+from .vector.make_vec import make_vec
+from .vector.sync_vector_env import SyncTaskVectorEnv
 from .walkers.hexagon_tracks import HexagonTracks
 from .walkers.obstacle_tracks import ObstacleTracks
 from .walkers.open_ended_tracks import OpenEndedTracks
+from .walkers.rugged_stump_tracks import RuggedStumpTracks
 from .walkers.stump_sequence import StumpSequence
 from .walkers.stump_tracks import StumpTracks
 
 __all__ = [
+    "AsyncTaskVectorEnv",
     "EnvInfo",
-    "GymnasiumWorld",
+    "GymnasiumEnv",
     "HexagonTracks",
     "ObstacleTracks",
     "OpenEndedTracks",
+    "RuggedStumpTracks",
     "StumpSequence",
     "StumpTracks",
+    "SyncTaskVectorEnv",
     "TaskParameter",
     "TaskSpace",
-    "VectorLoop",
-    "VectorWorkers",
     "WorkerError",
     "env_info",
+    "make_vec",
 ]
-
-for world in (StumpTracks, HexagonTracks, StumpSequence, ObstacleTracks, OpenEndedTracks):
-    gymnasium.register(
-        f"chiron/{world.__name__}-v0",
-        f"{world.__module__}:{world.__name__}",
-        vector_entry_point=f"{world.__module__}:batched",
-    )

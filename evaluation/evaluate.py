@@ -47,7 +47,7 @@ def evaluate(
     Args:
         policy: Chooses actions.
         worlds: Where to play: a vector env without autoreset whose slots rest once their episode is over,
-            as `envs.make_vector` makes it.
+            as `envs.make_vec` makes it.
         tasks: Shape (m, d).
         seeds: One per task.
 

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..envs.task_space import TaskSpace
-from ..envs.walkers.open_ended_tracks import TEST_WORLDS
+from ..envs.walkers.open_ended_tracks import TEST_ENVS
 from .task_sets import TaskSet
 
 UNIFORM = "uniform_v1"
@@ -55,10 +55,10 @@ def open_ended_table() -> pd.DataFrame:
     """The recipe of `open_ended_v1.csv`: the six test worlds of `chiron.envs.walkers.open_ended_tracks`.
 
     Returns:
-        `test_world` and `seed`, the seed of the first episode.
+        `test_env` and `seed`, the seed of the first episode.
     """
     rng = np.random.default_rng(_SEEDS[OPEN_ENDED])
-    return pd.DataFrame({"test_world": list(TEST_WORLDS), "seed": rng.integers(2**31, size=len(TEST_WORLDS))})
+    return pd.DataFrame({"test_env": list(TEST_ENVS), "seed": rng.integers(2**31, size=len(TEST_ENVS))})
 
 
 RECIPES: dict[str, Callable[[], pd.DataFrame]] = {
@@ -110,9 +110,9 @@ def shipped_task_set(name: str, space: TaskSpace) -> tuple[str, TaskSet]:
 
 
 def open_ended_task_set() -> TaskSet:
-    """The six test worlds, as tasks of `chiron.envs.walkers.open_ended_test_worlds.OpenEndedTestWorlds`."""
+    """The six test worlds, as tasks of `chiron.envs.walkers.open_ended_test_envs.OpenEndedTestEnvs`."""
     table = shipped_table(OPEN_ENDED)
-    places = [[list(TEST_WORLDS).index(name)] for name in table["test_world"]]
+    places = [[list(TEST_ENVS).index(name)] for name in table["test_env"]]
     return TaskSet(np.array(places, np.float32), table["seed"].tolist())
 
 

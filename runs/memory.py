@@ -13,7 +13,7 @@ import numpy as np
 from gymnasium import spaces
 from hydra.utils import get_class
 
-from ..envs.vector.async_vector_env import make_vector
+from ..envs.vector.make_vec import make_vec
 
 _MEMINFO = Path("/proc/meminfo")
 _CERTAIN = 1000
@@ -107,10 +107,10 @@ def free_memory() -> int | None:
 
 def _bytes_of(make_world: Callable[[], gym.Env[Any, Any]]) -> int:
     """What one more world takes in Python and NumPy, which is a lower bound."""
-    few = make_vector([make_world] * 2, 0)
+    few = make_vec(make_world, 2)
     few.reset(seed=0)  # what is loaded once, compiled code above all, is no world's
     tracemalloc.start()
-    more = make_vector([make_world] * 10, 0)
+    more = make_vec(make_world, 10)
     more.reset(seed=0)
     taken, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()

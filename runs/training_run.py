@@ -16,8 +16,8 @@ from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 
 from ..conf.build import build
 from ..envs.task_space import TaskSpace
-from ..envs.vector.action_repeat import slowed_down
-from ..envs.vector.async_vector_env import make_vector
+from ..envs.vector.action_repeat import repeat_actions
+from ..envs.vector.make_vec import make_vec
 from ..evaluation.evaluate import TaskResult, evaluation_slots
 from ..evaluation.metrics import mastered_percent, return_mean
 from ..evaluation.task_sets import uniform_tasks
@@ -56,7 +56,7 @@ class TrainingRun(Run):
             space = _task_space_of(make_world())
         with self._blaming("student"):
             times = self.config["student"].get("action_repeat", 1)
-            self._make_world = partial(slowed_down, make_world, times)
+            self._make_world = partial(repeat_actions, make_world, times)
             self._make_world()
         self._videos: StudentVideos | None = None
         if self.config["videos"]:
@@ -84,7 +84,7 @@ class TrainingRun(Run):
         evaluation = config["evaluation"]
         self._task_set = uniform_tasks(self.curriculum.space, evaluation["n_tasks"], evaluation["seed"])
         slots = evaluation_slots(len(self._task_set))
-        self._test_worlds = make_vector([self._make_world] * slots, n_workers)
+        self._test_worlds = make_vec(self._make_world, slots, n_workers=n_workers)
 
     @property
     def steps(self) -> int:

@@ -11,10 +11,11 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from stable_baselines3.common.env_checker import check_env
+from stable_baselines3.common.env_checker import check_env as sb3_check_env
 
 from ..conf.build import blaming, build
-from ..envs.env_checks import CHECKS, BrokenContractError, MakeWorld, check_world, ignore_advice
+from ..envs.env_checks import CHECKS, BrokenContractError, check_env, ignore_advice
+from ..envs.vector.sync_vector_env import EnvFn
 from .refusal import refuse
 
 COMMAND = "chiron-check"
@@ -41,12 +42,12 @@ def _check(config: DictConfig) -> None:
             raise ValueError("env=simulated is no world: choose another env")
         chosen = f"env={HydraConfig.get().runtime.choices['env']}"
         with blaming(chosen):
-            make_world: MakeWorld = build({str(key): value for key, value in node.items()})
+            make_world: EnvFn = build({str(key): value for key, value in node.items()})
             make_world()
     except (ValueError, OmegaConfBaseException) as error:
         refuse(error, COMMAND)
     try:
-        check_world(make_world)
+        check_env(make_world)
         is_a_stable_baselines_env(make_world)
     except BrokenContractError as error:
         print(f"{COMMAND}: {error}", file=sys.stderr)
@@ -54,12 +55,12 @@ def _check(config: DictConfig) -> None:
     print(f"{chosen} keeps the contract of a world: {len(CHECKS) + 1} checks passed")
 
 
-def is_a_stable_baselines_env(make_world: MakeWorld) -> None:
+def is_a_stable_baselines_env(make_world: EnvFn) -> None:
     """Stable-Baselines3's own checker must have nothing against it."""
     with warnings.catch_warnings():
         ignore_advice()
         try:
-            check_env(make_world())
+            sb3_check_env(make_world())
         except (AssertionError, Warning) as error:
             raise BrokenContractError(f"Stable-Baselines3's checker objects: {error}") from error
 

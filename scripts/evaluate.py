@@ -20,10 +20,11 @@ from ..analysis.comparison_report import plus_minus
 from ..analysis.statistics import mean_and_sd
 from ..conf.build import blaming, build
 from ..envs.task_space import TaskSpace
-from ..envs.vector.action_repeat import slowed_down
-from ..envs.vector.async_vector_env import WorkerError, make_vector
-from ..envs.walkers.open_ended_test_worlds import OpenEndedTestWorlds
-from ..envs.walkers.open_ended_tracks import TEST_WORLDS
+from ..envs.vector.action_repeat import repeat_actions
+from ..envs.vector.async_vector_env import WorkerError
+from ..envs.vector.make_vec import make_vec
+from ..envs.walkers.open_ended_test_envs import OpenEndedTestEnvs
+from ..envs.walkers.open_ended_tracks import TEST_ENVS
 from ..envs.walkers.walker_env import WalkerEnv
 from ..evaluation.evaluate import evaluate, evaluation_slots
 from ..evaluation.named_test_sets import (
@@ -46,7 +47,7 @@ FAILED = 1
 
 _SHIPPED = ("uniform", "grid", "open_ended")
 
-MakeWorld = Callable[[], gym.Env[Any, Any]]
+EnvFn = Callable[[], gym.Env[Any, Any]]
 
 
 def main() -> None:
@@ -103,13 +104,13 @@ def _evaluate(directory: RunDirectory, wanted: str, episodes: int, workers: int,
     if wanted == "open_ended":
         if not isinstance(world.unwrapped, WalkerEnv):
             raise ValueError(f"--on open_ended is for walkers, and this student plays {world.unwrapped}")
-        make_world = partial(OpenEndedTestWorlds, body=world.unwrapped.body)
+        make_world = partial(OpenEndedTestEnvs, body=world.unwrapped.body)
         name, tasks = OPEN_ENDED, open_ended_task_set()
     else:
         name, tasks = _task_set(wanted, world.get_wrapper_attr("task_space"))
     rows = _play(student, make_world, with_episodes(tasks, episodes), episodes, workers)
     if wanted == "open_ended":
-        rows["test_world"] = rows["test_world"].map(lambda index: list(TEST_WORLDS)[int(index)])
+        rows["test_env"] = rows["test_env"].map(lambda index: list(TEST_ENVS)[int(index)])
     rows.insert(0, "step", student.steps)
     path = directory.test_set_rows(name)
     path.parent.mkdir(exist_ok=True)
@@ -131,17 +132,17 @@ def _task_set(wanted: str, space: TaskSpace) -> tuple[str, TaskSet]:
 
 def _play(
     student: TrainedStudent,
-    make_world: MakeWorld,
+    make_world: EnvFn,
     tasks: TaskSet,
     episodes: int,
     workers: int,
 ) -> pd.DataFrame:
     """One row per episode; `tasks` has `episodes` of each task, one after another."""
     slots = evaluation_slots(len(tasks))
-    make_slow = partial(slowed_down, make_world, student.action_repeat)
+    make_slow = partial(repeat_actions, make_world, student.action_repeat)
     world = make_slow()
     columns = world.get_wrapper_attr("task_space").columns
-    worlds = make_vector([make_slow] * slots, min(workers, slots))
+    worlds = make_vec(make_slow, slots, n_workers=min(workers, slots))
     try:
         results = evaluate(student.policy(world), worlds, tasks.tasks, tasks.seeds)
     finally:
@@ -166,8 +167,8 @@ def _table(rows: pd.DataFrame, title: str) -> Table:
     """Of test worlds one line each, of tasks one for all of them."""
     headings = ["tasks", "episodes", "mastered %", "return", "length"]
     parts = [(f"{rows['task_index'].nunique()}", rows)]
-    if "test_world" in rows:
-        parts = [(str(name), part) for name, part in rows.groupby("test_world", sort=False)]
+    if "test_env" in rows:
+        parts = [(str(name), part) for name, part in rows.groupby("test_env", sort=False)]
     elif rows["episode"].max() > 0:
         headings.append("worst 10% return")
     table = Table(title=title)

@@ -19,7 +19,7 @@ from stable_baselines3.common.vec_env.base_vec_env import (
     VecEnvStepReturn,
 )
 
-from ..envs.vector.async_vector_env import make_vector
+from ..envs.vector.make_vec import make_vec
 from ..envs.vector.sync_vector_env import EnvFn
 from ..teachers.curriculum import Curriculum, Outcome
 from .action_history import ActionHistory
@@ -58,7 +58,7 @@ class CurriculumVecEnv(VecEnv):
         if not isinstance(worlds, VectorEnv):
             if not worlds:
                 raise ValueError("CurriculumVecEnv needs at least one world, got none")
-            worlds = make_vector(worlds, n_workers)
+            worlds = make_vec(worlds, n_workers=n_workers)
         if worlds.metadata.get("autoreset_mode") != AutoresetMode.DISABLED:
             raise ValueError(
                 "CurriculumVecEnv decides when slots are reset: make the VectorEnv with "

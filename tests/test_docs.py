@@ -23,7 +23,7 @@ PAGES = sorted(
     [*HOME.glob("*.md"), *(HOME / "docs").rglob("*.md"), *(HOME / "evaluation").rglob("*.md")],
     key=str,
 )
-PAGE = (HOME / "docs" / "add_a_world.md").read_text()
+PAGE = (HOME / "docs" / "add_an_env.md").read_text()
 FILES = re.findall(r"`([\w/]+\.(?:py|yaml))`[^`]*?:\n\n```\w+\n(.*?)```", PAGE, re.DOTALL)
 COMMANDS = [line for block in re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL) for line in block.splitlines()]
 SMALL = {

@@ -1,6 +1,6 @@
 """What follows from a parameter in envs that work it out only once, when they are made.
 
-Functions for `GymnasiumWorld(after_setting=…)`: each is given the unwrapped env.
+Functions for `GymnasiumEnv(after_setting=…)`: each is given the unwrapped env.
 """
 
 from __future__ import annotations

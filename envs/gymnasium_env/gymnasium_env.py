@@ -21,7 +21,7 @@ from .parameter import GymnasiumParameter
 EnvMaker = Callable[..., gym.Env[Any, Any]]
 
 
-class GymnasiumWorld(gym.Wrapper[Any, Any, Any, Any]):
+class GymnasiumEnv(gym.Wrapper[Any, Any, Any, Any]):
     """A Gymnasium env, some of whose numbers are a task.
 
     Every parameter is set anew before every episode, so nothing of one task is left in the next. Episodes

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import gymnasium as gym
-from gymnasium.vector import VectorEnv
 
 
 class ActionRepeat(gym.Wrapper[Any, Any, Any, Any]):
@@ -39,16 +38,8 @@ class ActionRepeat(gym.Wrapper[Any, Any, Any, Any]):
                 break
         return observation, total, terminated, truncated, info
 
-    def make_batch(self, num_envs: int, n_threads: int) -> VectorEnv[Any, Any, Any] | None:
-        """Many worlds like this one, stepped in one call, if the world inside can be; None otherwise."""
-        make_batch = getattr(self.env, "make_batch", None)
-        if make_batch is None:
-            return None
-        batch: VectorEnv[Any, Any, Any] | None = make_batch(num_envs, n_threads, self.times)
-        return batch
 
-
-def slowed_down(make_world: Callable[[], gym.Env[Any, Any]], times: int) -> gym.Env[Any, Any]:
+def repeat_actions(make_world: Callable[[], gym.Env[Any, Any]], times: int) -> gym.Env[Any, Any]:
     """Make a world in which each action is played `times` times; the world itself, if once.
 
     Raises:

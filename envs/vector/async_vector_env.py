@@ -24,7 +24,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import DTypeLike, NDArray
 
-from .sync_vector_env import EnvFn, VectorLoop
+from .sync_vector_env import EnvFn
 
 _MAKE, _STEP, _RESET, _CALL, _SET = b"m", b"s", b"r", b"c", b"a"
 _DONE, _RESULT, _FAILED = b"d", b"o", b"f"
@@ -40,12 +40,12 @@ class WorkerError(RuntimeError):
     """A worker process died or hung, or one of its worlds raised an error."""
 
 
-class VectorWorkers(VectorEnv[Any, Any, Any]):
+class AsyncTaskVectorEnv(VectorEnv[Any, Any, Any]):
     """Worlds shared out to processes, each of which steps its share one after another.
 
     Actions, observations, rewards, flags, tasks and seeds live in shared memory; one short message per
     worker and direction makes a step. Only what a world puts into its info is pickled. Slots are never
-    reset on their own, and rest until then. The results are those of `VectorLoop`, bit for bit.
+    reset on their own, and rest until then. The results are those of `SyncTaskVectorEnv`, bit for bit.
 
     Processes are spawned, so a script that uses workers needs the usual `if __name__ == "__main__":`. They
     end with the process that made them, whatever ends it, and leave nothing behind.
@@ -62,7 +62,7 @@ class VectorWorkers(VectorEnv[Any, Any, Any]):
 
     def __init__(self, env_fns: Sequence[EnvFn], n_workers: int, patience: float = 30.0) -> None:
         if not env_fns:
-            raise ValueError("VectorWorkers needs at least one environment, got none")
+            raise ValueError("AsyncTaskVectorEnv needs at least one environment, got none")
         if n_workers < 1:
             raise ValueError(f"n_workers={n_workers} must be at least 1")
         self.num_envs = len(env_fns)
@@ -112,7 +112,7 @@ class VectorWorkers(VectorEnv[Any, Any, Any]):
         seed: int | Sequence[int | None] | None = None,
         options: dict[str, Any] | None = None,
     ) -> tuple[Any, dict[str, Any]]:
-        """Reset some slots, each into its own task; as `VectorLoop.reset`."""
+        """Reset some slots, each into its own task; as `SyncTaskVectorEnv.reset`."""
         options = dict(options or {})
         mask = options.pop("reset_mask", np.ones(self.num_envs, dtype=np.bool_))
         if seed is None or isinstance(seed, int):
@@ -382,24 +382,3 @@ def _stay_awake(poller: select.poll) -> None:
     end = time.perf_counter() + _AWAKE_SECONDS
     while not poller.poll(0) and time.perf_counter() < end:
         os.sched_yield()
-
-
-def make_vector(env_fns: Sequence[EnvFn], n_workers: int) -> VectorEnv[Any, Any, Any]:
-    """Many worlds as one vector env without autoreset.
-
-    Worlds that can be stepped in one compiled call have a method `make_batch`, and are, if one function makes
-    them all. Others are stepped one by one.
-
-    Args:
-        env_fns: One function per slot, each making a new world.
-        n_workers: How many processes step the worlds, 0 for this one; for worlds that are stepped in one
-            call, in how many threads.
-    """
-    if all(env_fn is env_fns[0] for env_fn in env_fns):
-        world = env_fns[0]()
-        make_batch = getattr(world, "make_batch", None)
-        batch: VectorEnv[Any, Any, Any] | None = make_batch and make_batch(len(env_fns), max(1, n_workers))
-        if batch is not None:
-            return batch
-        world.close()
-    return VectorWorkers(env_fns, n_workers) if n_workers else VectorLoop(env_fns)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 EnvFn = Callable[[], gym.Env[Any, Any]]
 
 
-class VectorLoop(SyncVectorEnv):
+class SyncTaskVectorEnv(SyncVectorEnv):
     """Gymnasium's loop over environments, with a reset that gives each slot its own task.
 
     Slots are never reset on their own: whoever steps them resets those whose episode ended. Until then such a

@@ -59,6 +59,3 @@ class HexagonTracks(ObstacleTracks):
             render_mode=render_mode,
             engine=engine,
         )
-
-
-batched = HexagonTracks.batched

@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..task_space import Quantity, Setting
-from .obstacles import Hexagon, Obstacle, Stump, StumpRow, obstacle_track
 from .track import Track
 from .walker_body import WalkerBody
 from .walker_env import WalkerEnv
@@ -85,6 +84,9 @@ class ObstacleTracks(WalkerEnv):
         super().__init__(settings, body, render_mode, engine)
 
     def make_track(self, rng: np.random.Generator, **parameters: Any) -> Track:
+        # Only now: Numba, which lays out the tracks, takes longer to import than everything else.
+        from .layouts.obstacles import Hexagon, Obstacle, Stump, StumpRow, obstacle_track
+
         kinds: list[Obstacle] = []
         if "stump_height" in parameters:
             width, rotation = parameters.get("stump_width"), parameters.get("stump_rotation")
@@ -94,6 +96,3 @@ class ObstacleTracks(WalkerEnv):
         if "stump_sizes" in parameters:
             kinds.append(StumpRow(parameters["stump_sizes"]))
         return obstacle_track(rng, kinds, parameters["obstacle_spacing"], parameters["roughness"])
-
-
-batched = ObstacleTracks.batched

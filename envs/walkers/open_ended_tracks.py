@@ -8,13 +8,9 @@ from typing import ClassVar
 import numpy as np
 
 from ..task_space import Quantity, Setting
-from .obstacle_course import FeatureKind, course_track, hardcore_kinds, pits, stairs, stumps
 from .track import Track
 from .walker_body import WalkerBody
 from .walker_env import WalkerEnv
-
-_SMALLEST_PIT = 0.8
-_SMALLEST_HEIGHT = 0.2
 
 _EASIEST = {
     "roughness": 0.0,
@@ -27,7 +23,7 @@ _EASIEST = {
     "stair_steps": 1.0,
 }
 
-TEST_WORLDS: dict[str, dict[str, float] | None] = {
+TEST_ENVS: dict[str, dict[str, float] | None] = {
     "BipedalWalker-v3": {"roughness": 1.0},
     "BipedalWalkerHardcore-v3": None,
     "stairs": {"stair_height_low": 2.0, "stair_height_high": 2.0, "stair_steps": 5.0},
@@ -68,13 +64,13 @@ high, up or down, and four steps long; none if high < 0.2 |
     high) steps apart.
 
     ## Test Worlds
-    `test_world` names one of six, which every episode then plays, whatever its task: BipedalWalker-v3 (a
+    `test_env` names one of six, which every episode then plays, whatever its task: BipedalWalker-v3 (a
     roughness of 1), BipedalWalkerHardcore-v3, and one kind of difficulty at a time: stairs (height 2,
     flights of 5), pit_gap (5), stump_height (2), roughness (5). They count as solved above a return of 230.
 
     ## Arguments
     The parameters of the task space: a pair of bounds makes one a dimension of the task, a number fixes
-    it. `body`: name of a walker or a `WalkerBody`. `test_world`: name of a test world or None.
+    it. `body`: name of a walker or a `WalkerBody`. `test_env`: name of a test world or None.
     `render_mode`: "human" or "rgb_array".
 
     ```python
@@ -112,12 +108,12 @@ high, up or down, and four steps long; none if high < 0.2 |
         stair_height_high: Setting = (0.0, 5.0),
         stair_steps: Setting = (1.0, 9.0),
         body: str | WalkerBody = "default",
-        test_world: str | None = None,
+        test_env: str | None = None,
         render_mode: str | None = None,
         engine: str = "batched",
     ) -> None:
-        if test_world is not None and test_world not in TEST_WORLDS:
-            raise ValueError(f"test_world={test_world!r} must be one of {list(TEST_WORLDS)}")
+        if test_env is not None and test_env not in TEST_ENVS:
+            raise ValueError(f"test_env={test_env!r} must be one of {list(TEST_ENVS)}")
         settings = {
             "roughness": roughness,
             "pit_gap_low": pit_gap_low,
@@ -132,33 +128,15 @@ high, up or down, and four steps long; none if high < 0.2 |
         if missing:
             raise ValueError(f"{missing[0]}=None must be a number or [low, high]")
         super().__init__(settings, body, render_mode, engine)
-        self.test_world = test_world
+        self.test_env = test_env
 
     def make_track(self, rng: np.random.Generator, **parameters: float) -> Track:
-        if self.test_world is not None:
-            test = TEST_WORLDS[self.test_world]
+        # Only now: Numba, which lays out the tracks, takes longer to import than everything else.
+        from .layouts.obstacle_course import course_track, features, hardcore_kinds
+
+        if self.test_env is not None:
+            test = TEST_ENVS[self.test_env]
             if test is None:
                 return course_track(rng, 1.0, hardcore_kinds())
             parameters = {**_EASIEST, **test}
-        return course_track(rng, parameters["roughness"], _kinds(parameters))
-
-
-batched = OpenEndedTracks.batched
-
-
-def _kinds(parameters: Mapping[str, float]) -> list[FeatureKind]:
-    """The obstacles that a task enables."""
-
-    def ordered(name: str) -> tuple[float, float]:
-        low, high = sorted((parameters[f"{name}_low"], parameters[f"{name}_high"]))
-        return low, high
-
-    gap, height, stair = ordered("pit_gap"), ordered("stump_height"), ordered("stair_height")
-    kinds: list[FeatureKind] = []
-    if height[1] >= _SMALLEST_HEIGHT:
-        kinds.append(stumps(*height))
-    if stair[1] >= _SMALLEST_HEIGHT:
-        kinds.append(stairs(*stair, round(parameters["stair_steps"])))
-    if gap[1] >= _SMALLEST_PIT:
-        kinds.append(pits(*gap))
-    return kinds
+        return course_track(rng, parameters["roughness"], features(parameters))

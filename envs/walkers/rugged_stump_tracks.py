@@ -98,6 +98,3 @@ class RuggedStumpTracks(StumpTracks):
         position = (value - low) / (high - low) * len(places)
         interval = min(int(position), len(places) - 1)
         return float(low + (places[interval] + position - interval) / len(places) * (high - low))
-
-
-batched = RuggedStumpTracks.batched

@@ -52,6 +52,3 @@ class StumpSequence(ObstacleTracks):
             render_mode=render_mode,
             engine=engine,
         )
-
-
-batched = StumpSequence.batched

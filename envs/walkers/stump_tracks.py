@@ -108,6 +108,3 @@ class StumpTracks(ObstacleTracks):
             render_mode=render_mode,
             engine=engine,
         )
-
-
-batched = StumpTracks.batched

@@ -190,59 +190,62 @@ def legged_body(
             is_hull=True,
         )
     ]
-    joints = []
+    joints: list[BodyJoint] = []
     for hip in hips:
         hip_x = hip * hull_width * _PIXEL / 2
         for side in (-1, 1):
-            upper = len(parts)
-            parts.append(
-                BodyPart(
-                    vertices=_box(width, height),
-                    position=(hip_x, -height / 2 - _HIP_OFFSET),
-                    angle=0.05 * side,
-                    density=1.0,
-                    friction=0.2,
-                    is_box=True,
-                )
-            )
-            parts.append(
-                BodyPart(
-                    vertices=_box(0.8 * width, height),
-                    position=(hip_x, -height * 3 / 2 - _HIP_OFFSET),
-                    angle=0.05 * side,
-                    density=1.0,
-                    friction=0.2,
-                    is_foot=True,
-                    is_box=True,
-                )
-            )
-            joints.append(
-                BodyJoint(
-                    parent=0,
-                    child=upper,
-                    parent_anchor=(hip_x, _HIP_OFFSET),
-                    child_anchor=(0.0, height / 2),
-                    lower=-0.8,
-                    upper=1.1,
-                    max_speed=4.0,
-                    initial_speed=float(side),
-                    observed_offset=0.0,
-                )
-            )
-            joints.append(
-                BodyJoint(
-                    parent=upper,
-                    child=upper + 1,
-                    parent_anchor=(0.0, -height / 2),
-                    child_anchor=(0.0, height / 2),
-                    lower=-1.6,
-                    upper=-0.1,
-                    max_speed=6.0,
-                    initial_speed=1.0,
-                    observed_offset=1.0,
-                )
-            )
+            joints += _leg_joints(len(parts), hip_x, height, side)
+            parts += _leg_parts(hip_x, width, height, side)
     return WalkerBody(name, tuple(parts), tuple(joints), 2 * height, motor_torque, torque_penalty)
+
+
+def _leg_parts(hip_x: float, width: float, height: float, side: int) -> tuple[BodyPart, BodyPart]:
+    """The upper and the lower segment of a leg."""
+    upper = BodyPart(
+        vertices=_box(width, height),
+        position=(hip_x, -height / 2 - _HIP_OFFSET),
+        angle=0.05 * side,
+        density=1.0,
+        friction=0.2,
+        is_box=True,
+    )
+    lower = BodyPart(
+        vertices=_box(0.8 * width, height),
+        position=(hip_x, -height * 3 / 2 - _HIP_OFFSET),
+        angle=0.05 * side,
+        density=1.0,
+        friction=0.2,
+        is_foot=True,
+        is_box=True,
+    )
+    return upper, lower
+
+
+def _leg_joints(upper: int, hip_x: float, height: float, side: int) -> tuple[BodyJoint, BodyJoint]:
+    """Hip and knee of the leg whose segments are the parts `upper` and `upper + 1`."""
+    hip = BodyJoint(
+        parent=0,
+        child=upper,
+        parent_anchor=(hip_x, _HIP_OFFSET),
+        child_anchor=(0.0, height / 2),
+        lower=-0.8,
+        upper=1.1,
+        max_speed=4.0,
+        initial_speed=float(side),
+        observed_offset=0.0,
+    )
+    knee = BodyJoint(
+        parent=upper,
+        child=upper + 1,
+        parent_anchor=(0.0, -height / 2),
+        child_anchor=(0.0, height / 2),
+        lower=-1.6,
+        upper=-0.1,
+        max_speed=6.0,
+        initial_speed=1.0,
+        observed_offset=1.0,
+    )
+    return hip, knee
 
 
 def _box(width: float, height: float) -> tuple[Point, ...]:

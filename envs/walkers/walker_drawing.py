@@ -61,6 +61,7 @@ class WalkerDrawing:
 
     def __init__(self, body: WalkerBody, frames_per_second: int) -> None:
         try:
+            # Only now: nothing but drawing needs it.
             import pygame
         except ImportError as error:
             raise DependencyNotInstalled('drawing needs pygame: pip install "gymnasium[box2d]"') from error

@@ -4,28 +4,29 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, overload
+from typing import Any, ClassVar, overload
 
 import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from ..same_value import same_value
 from ..task_space import Quantity, Setting, TaskSettings, TaskSpace
 from .track import FINISH_X, Track
 from .walker_body import WalkerBody, find_body
 from .walker_drawing import WalkerDrawing
-from .walker_simulation import LIDAR_RAYS, STEPS_PER_SECOND, WalkerWorld
-
-if TYPE_CHECKING:
-    from .engine.vector_env import BatchedWalkers
+from .walker_simulation import INITIAL_FORCE, LIDAR_RAYS, STEPS_PER_SECOND, WalkerSimulation
 
 ENGINES = ("batched", "box2d", "cuda")
-INITIAL_FORCE = 5.0
-"""Largest horizontal force on the hull during the first step of an episode, newtons."""
 _FALL_REWARD = -100.0
 _EPISODE = ("reset", "start", "step")
 """The methods that play an episode."""
+_EPISODE_STATE = frozenset(
+    {"track", "draw_lidar", "_simulation", "_drawing", "_shaping", "_steps", "_return"}
+    | {"_np_random", "_np_random_seed"}
+)
+"""The attributes in which equal envs differ while they play."""
 
 
 class _TaskSpaceAttribute:
@@ -97,51 +98,23 @@ class WalkerEnv(gym.Env[NDArray[np.float32], NDArray[np.float32]]):
         actions: spaces.Box[Any] = spaces.Box(-1.0, 1.0, (len(self.body.joints),), np.float32)
         self.action_space = actions
         self.observation_space = self._make_observation_space()
-        self._world: WalkerWorld | None = None
+        self._simulation: WalkerSimulation | None = None
         self._drawing: WalkerDrawing | None = None
 
-    def make_batch(self, num_envs: int, n_threads: int, action_repeat: int = 1) -> BatchedWalkers | None:
-        """Many worlds like this one, stepped in one compiled call.
+    @property
+    def plays_as_the_engine(self) -> bool:
+        """Whether the class leaves `reset`, `start` and `step` alone, which the compiled engine replaces."""
+        return all(getattr(type(self), name) is getattr(WalkerEnv, name) for name in _EPISODE)
 
-        None if its engine is another one, or if its class plays episodes in a way of its own, which the
-        compiled call knows nothing of.
-
-        Args:
-            num_envs: How many.
-            n_threads: In how many threads they are stepped.
-            action_repeat: How often each action is played, as by `ActionRepeat`.
-        """
-        is_ours = all(getattr(type(self), name) is getattr(WalkerEnv, name) for name in _EPISODE)
-        return self._new_batch(num_envs, n_threads, action_repeat) if is_ours else None
-
-    def _new_batch(self, num_envs: int, n_threads: int, action_repeat: int) -> BatchedWalkers | None:
-        # Only now: importing an engine takes longer than everything else.
-        if self.engine == "cuda":
-            from .engine.gpu_walkers import GpuWalkers
-
-            return GpuWalkers(self, num_envs, action_repeat)
-        if self.engine == "batched":
-            from .engine.vector_env import BatchedWalkers
-
-            return BatchedWalkers(self, num_envs, n_threads, action_repeat)
-        return None
-
-    @classmethod
-    def batched(cls, num_envs: int, n_threads: int = 1, **settings: Any) -> BatchedWalkers:
-        """Many of these worlds, stepped in one compiled call: what `gymnasium.make_vec` gives.
-
-        Args:
-            num_envs: How many.
-            n_threads: In how many threads they are stepped.
-            settings: Arguments of the world.
-        """
-        world = cls(**settings)
-        batch = world._new_batch(num_envs, n_threads, action_repeat=1)
-        if batch is None:
-            raise ValueError(
-                f"engine={world.engine!r} steps worlds one by one: make them with another engine"
-            )
-        return batch
+    def is_like(self, other: gym.Env[Any, Any]) -> bool:
+        """Whether another env differs from this one in nothing but the episode that it plays."""
+        if type(self) is not type(other):
+            return False
+        mine, theirs = (
+            {name: value for name, value in vars(env).items() if name not in _EPISODE_STATE}
+            for env in (self, other)
+        )
+        return same_value(mine, theirs)
 
     def _make_observation_space(self) -> spaces.Box[Any]:
         # The bounds of Gymnasium's walker: speeds are given in rated speeds, of which impacts add a few.
@@ -200,12 +173,12 @@ class WalkerEnv(gym.Env[NDArray[np.float32], NDArray[np.float32]]):
             ValueError: If the track has an obstacle that is no convex polygon.
         """
         self.track = track
-        self._world = WalkerWorld(self.body, track, initial_force)
-        self._world.step([0.0] * len(self.body.joints))
-        self._shaping = _potential(*self._world.pose())
+        self._simulation = WalkerSimulation(self.body, track, initial_force)
+        self._simulation.step([0.0] * len(self.body.joints))
+        self._shaping = _potential(*self._simulation.pose())
         self._steps = 0
         self._return = 0.0
-        observation = self._world.observe()
+        observation = self._simulation.observe()
         if self.render_mode == "human":
             self.render()
         return observation
@@ -222,17 +195,17 @@ class WalkerEnv(gym.Env[NDArray[np.float32], NDArray[np.float32]]):
             Observation, reward, terminated, truncated, and an info that holds `is_success` on the
             episode's last step.
         """
-        world = self._world
-        if world is None:
+        simulation = self._simulation
+        if simulation is None:
             raise RuntimeError("call reset() before step()")
-        effort = world.step(action.tolist())
+        effort = simulation.step(action.tolist())
         self._steps += 1
-        x, angle = world.pose()
+        x, angle = simulation.pose()
         shaping = _potential(x, angle)
         reward = shaping - self._shaping - self.body.torque_penalty * effort
         self._shaping = shaping
 
-        fallen = world.hull_touched or x < 0
+        fallen = simulation.hull_touched or x < 0
         if fallen:
             reward = _FALL_REWARD
         terminated = fallen or x > FINISH_X
@@ -241,7 +214,7 @@ class WalkerEnv(gym.Env[NDArray[np.float32], NDArray[np.float32]]):
         info = {}
         if terminated or truncated:
             info["is_success"] = self._return > self.mastered_return
-        observation = world.observe()
+        observation = simulation.observe()
         if self.render_mode == "human":
             self.render()
         return observation, reward, terminated, truncated, info
@@ -259,12 +232,12 @@ class WalkerEnv(gym.Env[NDArray[np.float32], NDArray[np.float32]]):
         if self.render_mode is None:
             gym.logger.warn('nothing to render: make this world with render_mode="human" or "rgb_array"')
             return None
-        if self._world is None:
+        if self._simulation is None:
             raise RuntimeError("call reset() before render()")
         if self._drawing is None:
             self._drawing = WalkerDrawing(self.body, self.metadata["render_fps"])
-        rays = self._world.lidar_ends() if self.draw_lidar else None
-        self._drawing.draw(self.track, self._world.part_poses(), rays)
+        rays = self._simulation.lidar_ends() if self.draw_lidar else None
+        self._drawing.draw(self.track, self._simulation.part_poses(), rays)
         if self.render_mode == "rgb_array":
             return self._drawing.pixels()
         self._drawing.show()

@@ -14,6 +14,8 @@ from .track import GROUND_LEVEL, START_X, Track
 from .walker_body import WalkerBody
 
 STEPS_PER_SECOND = 50
+INITIAL_FORCE = 5.0
+"""Largest horizontal force on the hull during the first step of an episode, newtons."""
 LIDAR_RANGE = 160 / 30
 """Length of a lidar ray, metres."""
 LIDAR_RAYS = 10
@@ -60,7 +62,7 @@ _OBSTACLE = _FixtureStamp(Box2D.b2PolygonShape(), friction=GROUND_FRICTION, cate
 _PART = _FixtureStamp(Box2D.b2PolygonShape(), categoryBits=_WALKER_CATEGORY, maskBits=_GROUND_CATEGORY)
 
 
-class WalkerWorld:
+class WalkerSimulation:
     """One Box2D world, built for one episode and thrown away after it.
 
     Box2D recycles the identifiers of destroyed bodies, which changes the order of contacts and so the

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from chiron.envs.walkers.obstacles import Stump, obstacle_track
+from chiron.envs.walkers.layouts.obstacles import Stump, obstacle_track
 from chiron.envs.walkers.stump_tracks import StumpTracks
 from chiron.envs.walkers.track import GROUND_LEVEL, LENGTH, STEP, Track
 from chiron.envs.walkers.walker_body import BODIES, WalkerBody

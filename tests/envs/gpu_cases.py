@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from chiron.envs.walkers.engine.vector_env import BatchedWalkers, EngineError
+from chiron.envs.walkers.engine.vector_env import EngineError, WalkerVectorEnv
 from chiron.envs.walkers.hexagon_tracks import HexagonTracks
 from chiron.envs.walkers.open_ended_tracks import OpenEndedTracks
 from chiron.envs.walkers.stump_sequence import StumpSequence
@@ -17,15 +17,15 @@ from chiron.envs.walkers.walker_env import WalkerEnv
 
 from tests.envs.engine_cases import POLICIES, TRACKS, WALKERS, flat_track
 
-NewWalkers = Callable[..., BatchedWalkers]
-"""The class of the walkers: called as `BatchedWalkers(world, num_envs, action_repeat=1)`."""
+NewWalkers = Callable[..., WalkerVectorEnv]
+"""The class of the walkers: called as `WalkerVectorEnv(world, num_envs, action_repeat=1)`."""
 
 
 def states_on_the_way(body: str) -> dict[str, Any]:
     """Walkers on all kinds of tracks, some standing, some falling, some on the ground."""
     rng = np.random.default_rng(0)
     world = StumpTracks(body=WALKERS[body])
-    walkers = BatchedWalkers(world, len(TRACKS))
+    walkers = WalkerVectorEnv(world, len(TRACKS))
     tracks = [make_track(rng) for make_track in TRACKS.values()]
     observed = walkers.start(range(len(tracks)), tracks, rng.uniform(-5, 5, len(tracks)).tolist())
     policies = [list(POLICIES.values())[i % 3](len(world.body.joints)) for i in range(len(tracks))]
@@ -78,7 +78,7 @@ def _near_the_end(state: dict[str, Any], time_limit: int) -> dict[str, Any]:
 def repeat_actions(new_walkers: NewWalkers, states: dict[str, Any]) -> list[Any]:
     """Actions held for three steps, before the last of which one walker's time is over."""
     walkers = new_walkers(StumpTracks(body=WALKERS["default"]), len(TRACKS), action_repeat=3)
-    walkers.load_state_dict(_near_the_end(states["default"], walkers.world.time_limit))
+    walkers.load_state_dict(_near_the_end(states["default"], walkers.env.time_limit))
     actions = np.random.default_rng(4).uniform(-1, 1, walkers.action_space.shape or ()).astype(np.float32)
     return [walkers.step(actions), walkers.state_dict()]
 
@@ -86,7 +86,7 @@ def repeat_actions(new_walkers: NewWalkers, states: dict[str, Any]) -> list[Any]
 def repeat_actions_on_device(new_walkers: NewWalkers, states: dict[str, Any]) -> list[Any]:
     """As before, but by torch's tensors where there is a GPU."""
     walkers = new_walkers(StumpTracks(body=WALKERS["default"]), len(TRACKS), action_repeat=3)
-    walkers.load_state_dict(_near_the_end(states["default"], walkers.world.time_limit))
+    walkers.load_state_dict(_near_the_end(states["default"], walkers.env.time_limit))
     actions = np.random.default_rng(4).uniform(-1, 1, walkers.action_space.shape or ()).astype(np.float32)
     if not hasattr(walkers, "step_on_device"):
         return list(walkers.step(actions))

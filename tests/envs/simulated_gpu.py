@@ -115,11 +115,11 @@ def _set_up() -> Any:
     of_one_lane = {"load": _load, "store": _store, "select": _select, "any_lane": bool}
     vars(lanes).update(of_one_lane, sqrt=np.sqrt, rotation=_rotation)
 
-    from chiron.envs.walkers.engine import body, gpu_walkers
+    from chiron.envs.walkers.engine import body, gpu_vector_env
 
     vars(body).update(set_body_part=_set_body_part)
-    vars(gpu_walkers).update(require_gpu=lambda: None, torch=_HostTorch)
-    return gpu_walkers.GpuWalkers
+    vars(gpu_vector_env).update(require_gpu=lambda: None, torch=_HostTorch)
+    return gpu_vector_env.GpuWalkerVectorEnv
 
 
 class _HostTorch:

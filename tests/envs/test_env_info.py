@@ -5,7 +5,7 @@ from __future__ import annotations
 import gymnasium as gym
 import pytest
 from chiron.envs import EnvInfo, StumpTracks, env_info
-from chiron.envs.vector.async_vector_env import make_vector
+from chiron.envs.vector.make_vec import make_vec
 
 from tests.conftest import CountdownWorld
 
@@ -21,7 +21,7 @@ def test_is_read_through_wrappers() -> None:
 @pytest.mark.parametrize("engine", ["box2d", "batched"])
 def test_is_read_from_a_vector_env(engine: str, n_workers: int) -> None:
     env = StumpTracks(engine=engine)
-    envs = make_vector([lambda: StumpTracks(engine=engine)] * 2, n_workers)
+    envs = make_vec(lambda: StumpTracks(engine=engine), 2, n_workers=n_workers)
     info = env_info(envs)
     envs.close()
     assert info.task_space.columns == env.task_space.columns

@@ -4,11 +4,18 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from chiron.envs.walkers.obstacles import Hexagon, Obstacle, Stump, StumpRow, convex_hull, obstacle_track
+from chiron.envs.walkers.layouts.obstacles import (
+    Hexagon,
+    Obstacle,
+    Stump,
+    StumpRow,
+    convex_hull,
+    obstacle_track,
+)
+from chiron.envs.walkers.layouts.track_layout import hexagon
 from chiron.envs.walkers.track import FINISH_X, GROUND_LEVEL, LENGTH, STEP, Polygons, Track
-from chiron.envs.walkers.track_layout import hexagon
 from chiron.envs.walkers.walker_body import BODIES
-from chiron.envs.walkers.walker_simulation import WalkerWorld
+from chiron.envs.walkers.walker_simulation import WalkerSimulation
 from numpy.typing import NDArray
 from scipy.spatial import ConvexHull
 
@@ -61,7 +68,7 @@ class TestEveryKind:
             assert (corners[:, 1] > level + 1e-3).any()
 
     def test_can_be_walked_on(self, kind: Obstacle, roughness: float) -> None:
-        world = WalkerWorld(BODIES["default"], track(kind, roughness=roughness), 0.0)
+        world = WalkerSimulation(BODIES["default"], track(kind, roughness=roughness), 0.0)
         for _ in range(50):
             world.step([0.0] * 4)
         assert np.isfinite(world.observe()).all()
@@ -148,7 +155,7 @@ class TestHexagon:
             assert hull[:, axis].min() == moved[:, axis].min()
             assert hull[:, axis].max() == pytest.approx(moved[:, axis].max() + 0.01)
         ground = track(Stump(1.0)).ground
-        WalkerWorld(BODIES["default"], Track(ground, (hull.astype(np.float32),)), 0.0).step([0.0] * 4)
+        WalkerSimulation(BODIES["default"], Track(ground, (hull.astype(np.float32),)), 0.0).step([0.0] * 4)
 
 
 class TestStumpRow:

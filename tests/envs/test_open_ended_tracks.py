@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from chiron.envs.walkers.obstacle_course import (
+from chiron.envs.walkers.layouts.obstacle_course import (
     FeatureKind,
     course_track,
     hardcore_kinds,
@@ -14,7 +14,7 @@ from chiron.envs.walkers.obstacle_course import (
     stairs,
     stumps,
 )
-from chiron.envs.walkers.open_ended_tracks import TEST_WORLDS, OpenEndedTracks
+from chiron.envs.walkers.open_ended_tracks import TEST_ENVS, OpenEndedTracks
 from chiron.envs.walkers.track import GROUND_LEVEL, STEP, Track
 from gymnasium.envs.box2d.bipedal_walker import BipedalWalker
 from numpy.typing import NDArray
@@ -192,9 +192,9 @@ class TestTasks:
 
 
 class TestTestWorlds:
-    @pytest.mark.parametrize("name", TEST_WORLDS)
+    @pytest.mark.parametrize("name", TEST_ENVS)
     def test_every_episode_plays_it_whatever_the_task(self, name: str) -> None:
-        world = OpenEndedTracks(test_world=name)
+        world = OpenEndedTracks(test_env=name)
         space = world.task_space
         hard, _ = world.reset(seed=3, options={"task": space.high})
         easy, _ = world.reset(seed=3, options={"task": space.low})
@@ -202,8 +202,7 @@ class TestTestWorlds:
 
     def test_they_are_what_their_names_say(self) -> None:
         tracks = {
-            name: OpenEndedTracks(test_world=name).make_track(np.random.default_rng(1))
-            for name in TEST_WORLDS
+            name: OpenEndedTracks(test_env=name).make_track(np.random.default_rng(1)) for name in TEST_ENVS
         }
         assert len(tracks["BipedalWalker-v3"].obstacles) == 0
         assert np.ptp(tracks["roughness"].ground[:, 1]) > 2 * np.ptp(tracks["BipedalWalker-v3"].ground[:, 1])
@@ -215,7 +214,7 @@ class TestTestWorlds:
         np.testing.assert_allclose(np.abs(np.diff(steps[:, 3])), 2.0, atol=1e-4)
 
     def test_an_unknown_one_is_refused(self) -> None:
-        with pytest.raises(ValueError, match=r"test_world='moon' must be one of.*'BipedalWalkerHardcore-v3'"):
-            OpenEndedTracks(test_world="moon")
+        with pytest.raises(ValueError, match=r"test_env='moon' must be one of.*'BipedalWalkerHardcore-v3'"):
+            OpenEndedTracks(test_env="moon")
         with pytest.raises(ValueError, match="pit_gap_low=None must be a number"):
             OpenEndedTracks(pit_gap_low=None)

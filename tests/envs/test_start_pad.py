@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from chiron.envs.vector.make_vec import make_walkers
 from chiron.envs.walkers.hexagon_tracks import HexagonTracks
 from chiron.envs.walkers.obstacle_tracks import ObstacleTracks
-from chiron.envs.walkers.open_ended_tracks import TEST_WORLDS, OpenEndedTracks
+from chiron.envs.walkers.open_ended_tracks import TEST_ENVS, OpenEndedTracks
 from chiron.envs.walkers.rugged_stump_tracks import RuggedStumpTracks
 from chiron.envs.walkers.stump_sequence import StumpSequence
 from chiron.envs.walkers.stump_tracks import StumpTracks
@@ -42,9 +43,9 @@ def test_tracks_of_obstacles_begin_with_a_single_edge(name: str) -> None:
         np.testing.assert_allclose(track.ground[:2], [(0, GROUND_LEVEL), (9.3333, GROUND_LEVEL)], atol=1e-4)
 
 
-@pytest.mark.parametrize("test_world", [None, *TEST_WORLDS])
-def test_open_ended_tracks_begin_with_an_edge_per_track_step(test_world: str | None) -> None:
-    for track in tracks(OpenEndedTracks(test_world=test_world)):
+@pytest.mark.parametrize("test_env", [None, *TEST_ENVS])
+def test_open_ended_tracks_begin_with_an_edge_per_track_step(test_env: str | None) -> None:
+    for track in tracks(OpenEndedTracks(test_env=test_env)):
         np.testing.assert_allclose(track.ground[:21, 0], np.arange(21) * STEP, atol=1e-5)
         assert (track.ground[:20, 1] == np.float32(GROUND_LEVEL)).all()
 
@@ -67,12 +68,12 @@ def one_at_a_time(seed: int) -> Episode:
         action = gait.step_heuristic(observation)  # type: ignore[no-untyped-call]
         observation, reward, terminated, truncated, _ = world.step(np.asarray(action, np.float32))
         total, steps = total + reward, steps + 1
-    assert world._world is not None
-    return Episode(total, steps, truncated, world._world._parts[0].position.x)
+    assert world._simulation is not None
+    return Episode(total, steps, truncated, world._simulation._parts[0].position.x)
 
 
 def all_at_once() -> list[Episode]:
-    worlds = StumpTracks.batched(len(SEEDS))
+    worlds = make_walkers(StumpTracks(), len(SEEDS))
     gaits = [BipedalWalkerHeuristics() for _ in SEEDS]
     observations, _ = worlds.reset(seed=list(SEEDS), options={"task": NEARLY_FLAT})
     totals, steps = np.zeros(len(SEEDS)), np.zeros(len(SEEDS), np.int64)

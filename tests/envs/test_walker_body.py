@@ -84,8 +84,8 @@ class TestNamedBodies:
 
 
 def _potential(world: WalkerEnv) -> float:
-    assert world._world is not None
-    x, angle = world._world.pose()
+    assert world._simulation is not None
+    x, angle = world._simulation.pose()
     return 130 * x / 30 - 5 * abs(angle)
 
 

@@ -138,12 +138,12 @@ class TestFrame:
         world.reset(seed=0, options={"task": [2.0, 1.0]})
         for _ in range(5):
             observation, *_ = world.step(np.zeros(4, np.float32))
-        assert world._world is not None
-        hull = world._world.part_poses()[0, :2]
+        assert world._simulation is not None
+        hull = world._simulation.part_poses()[0, :2]
         angles = 1.5 * np.arange(10) / 10
         directions = np.stack([np.sin(angles), -np.cos(angles)], axis=1)
         expected = hull + LIDAR_RANGE * observation[-10:, None] * directions
-        ends = world._world.lidar_ends()
+        ends = world._simulation.lidar_ends()
         np.testing.assert_allclose(ends, expected, atol=1e-5)
 
         track = Track(world.track.ground, ())

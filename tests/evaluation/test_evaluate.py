@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from chiron.envs import StumpTracks, VectorLoop
+from chiron.envs import StumpTracks, SyncTaskVectorEnv
 from chiron.evaluation.evaluate import TaskResult, evaluate, evaluation_slots
 from chiron.evaluation.task_sets import uniform_tasks
 
@@ -17,7 +17,7 @@ def idle(observations: Any) -> Any:
 
 def evaluated(slots: int, n_tasks: int = 20) -> list[TaskResult]:
     task_set = uniform_tasks(CountdownWorld().task_space, n_tasks, seed=0)
-    return evaluate(idle, VectorLoop([CountdownWorld] * slots), task_set.tasks, task_set.seeds)
+    return evaluate(idle, SyncTaskVectorEnv([CountdownWorld] * slots), task_set.tasks, task_set.seeds)
 
 
 @pytest.mark.parametrize("slots", [1, 3, 20, 32])
@@ -40,7 +40,7 @@ def test_rows_do_not_depend_on_how_many_are_played_at_once() -> None:
 
 def test_the_same_policy_earns_the_same_rows_again_in_used_worlds() -> None:
     task_set = uniform_tasks(StumpTracks.task_space(), 4, seed=0)
-    worlds = VectorLoop([StumpTracks] * 2)
+    worlds = SyncTaskVectorEnv([StumpTracks] * 2)
 
     def rows() -> list[tuple[float, int]]:
         def policy(observations: Any) -> Any:
@@ -62,7 +62,7 @@ def test_a_world_is_stepped_no_further_than_its_tasks() -> None:
             played[0] += 1
             return super().step(action)
 
-    results = evaluate(idle, VectorLoop([Counting] * 8), task_set.tasks, task_set.seeds)
+    results = evaluate(idle, SyncTaskVectorEnv([Counting] * 8), task_set.tasks, task_set.seeds)
     assert played[0] == sum(row.length for row in results)
 
 
@@ -87,4 +87,4 @@ def test_a_world_that_says_nothing_about_success_is_refused() -> None:
 
     task_set = uniform_tasks(CountdownWorld().task_space, 2, seed=0)
     with pytest.raises(ValueError, match="no is_success"):
-        evaluate(idle, VectorLoop([Silent]), task_set.tasks, task_set.seeds)
+        evaluate(idle, SyncTaskVectorEnv([Silent]), task_set.tasks, task_set.seeds)

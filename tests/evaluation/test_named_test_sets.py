@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from chiron.envs import StumpTracks
 from chiron.envs.task_space import TaskParameter, TaskSpace
-from chiron.envs.walkers.open_ended_tracks import TEST_WORLDS
+from chiron.envs.walkers.open_ended_tracks import TEST_ENVS
 from chiron.evaluation.named_test_sets import (
     RECIPES,
     open_ended_task_set,
@@ -65,7 +65,7 @@ def test_too_many_dimensions_are_refused(name: str, dim: int) -> None:
 
 def test_the_test_worlds_are_all_there() -> None:
     tasks = open_ended_task_set()
-    assert tasks.tasks[:, 0].tolist() == list(range(len(TEST_WORLDS)))
+    assert tasks.tasks[:, 0].tolist() == list(range(len(TEST_ENVS)))
 
 
 class TestOwnFile:

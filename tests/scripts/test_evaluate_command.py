@@ -8,7 +8,7 @@ import gymnasium as gym
 import numpy as np
 import pandas as pd
 import pytest
-from chiron.envs.walkers.open_ended_tracks import TEST_WORLDS
+from chiron.envs.walkers.open_ended_tracks import TEST_ENVS
 from chiron.runs.run_directory import RunDirectory
 from chiron.scripts.refusal import BAD_INPUT
 from stable_baselines3 import PPO
@@ -103,10 +103,10 @@ def test_walkers_have_six_test_worlds(
     run = only_run(tmp_path)
     assert chiron_evaluate(str(run.path), "--on", "open_ended", "--workers", "0") == 0
     rows = run.read_test_set("open_ended_v1")
-    assert rows["test_world"].tolist() == list(TEST_WORLDS)
+    assert rows["test_env"].tolist() == list(TEST_ENVS)
     assert rows["task_index"].tolist() == list(range(6))
-    world: Any = gym.make("chiron/OpenEndedTracks-v0", body="short", test_world="pit_gap").unwrapped
-    row = rows[rows["test_world"] == "pit_gap"].iloc[0]
+    world: Any = gym.make("chiron/OpenEndedTracks-v0", body="short", test_env="pit_gap").unwrapped
+    row = rows[rows["test_env"] == "pit_gap"].iloc[0]
     task = world.task_space.default.tolist()
     # Batches are rounded otherwise than single observations, and walkers amplify it.
     assert replayed(run, world, task, int(row["seed"])) == pytest.approx(

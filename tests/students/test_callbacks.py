@@ -5,7 +5,7 @@ import time
 from typing import Any
 
 import pytest
-from chiron.envs import VectorLoop
+from chiron.envs import SyncTaskVectorEnv
 from chiron.evaluation.task_sets import uniform_tasks
 from chiron.runs.evaluation_callback import EvaluationCallback
 from chiron.runs.speed_callback import SpeedCallback
@@ -114,7 +114,7 @@ def test_an_evaluation_that_was_made_is_not_made_again_after_a_stop() -> None:
     def evaluated(state: dict[str, Any] | None) -> tuple[list[int], EvaluationCallback]:
         heard: list[int] = []
         tasks = uniform_tasks(CountdownWorld().task_space, 2, 0)
-        worlds = VectorLoop([CountdownWorld] * 2)
+        worlds = SyncTaskVectorEnv([CountdownWorld] * 2)
         callback = EvaluationCallback(worlds, tasks, 8, lambda step, results: heard.append(step))
         if state is not None:
             callback.load_state_dict(state)

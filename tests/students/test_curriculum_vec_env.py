@@ -6,7 +6,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import pytest
-from chiron.envs import StumpTracks, VectorLoop
+from chiron.envs import StumpTracks, SyncTaskVectorEnv
 from chiron.envs.task_space import TaskSpace
 from chiron.students import CurriculumVecEnv, NotFiniteError
 from chiron.teachers import Curriculum, EpisodeResult, Proposal, Random, Teacher
@@ -165,7 +165,7 @@ class TestStableBaselinesContract:
 
 class TestSeams:
     def test_takes_a_ready_vector_env(self, diary: Diary) -> None:
-        worlds = VectorLoop([CountdownWorld] * 3)
+        worlds = SyncTaskVectorEnv([CountdownWorld] * 3)
         vec_env = CurriculumVecEnv(worlds, Curriculum(diary, diary.space, seed=0))
         play(vec_env, 100)
         assert all(result.length == int(np.ceil(result.task[0])) for result in diary.results)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from chiron.analysis.reproduction import composed
 from chiron.envs import StumpTracks
-from chiron.envs.gymnasium_env.gymnasium_env import GymnasiumWorld
+from chiron.envs.gymnasium_env import GymnasiumEnv
 from chiron.envs.task_space import TaskSpace
 from chiron.students import CurriculumVecEnv
 from chiron.teachers import ALPGMM, Curriculum
@@ -24,7 +24,7 @@ SLOTS = 5
 def cart_pole() -> gym.Env[Any, Any]:
     config = composed(("env=cart_pole",))
     assert config is not None
-    return GymnasiumWorld(**{key: value for key, value in config["env"].items() if key != "_target_"})
+    return GymnasiumEnv(**{key: value for key, value in config["env"].items() if key != "_target_"})
 
 
 WORLDS: dict[str, Any] = {

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
+from gymnasium.envs.registration import EnvSpec
+from gymnasium.spaces import Space
 from gymnasium.utils import seeding
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from ...task_space import Task, TaskSpace
+from ...task_space import Task, TaskSettings, TaskSpace
 from ..track import Polygons, Track
-from ..walker_env import INITIAL_FORCE, WalkerEnv
+from ..walker_body import WalkerBody
+from ..walker_simulation import INITIAL_FORCE
 from . import layout
 from .body import body_record
 from .engine import Scratch, build_worlds, step_worlds
@@ -39,20 +42,67 @@ _SMALLEST_PIECE = 2 * layout.LANES
 """Sharing fewer takes as long as it saves, and a block alone has fewer stragglers to gather."""
 
 
+class Walker(Protocol):
+    """What the engine asks of an env: body, tracks, tasks and episodes, as `WalkerEnv` has them."""
+
+    @property
+    def body(self) -> WalkerBody:
+        """The walker's body."""
+
+    @property
+    def settings(self) -> TaskSettings:
+        """What a task decides, and the values of what it does not."""
+
+    @property
+    def task_space(self) -> TaskSpace:
+        """The space of tasks."""
+
+    @property
+    def observation_space(self) -> Space[NDArray[np.float32]]:
+        """One env's."""
+
+    @property
+    def action_space(self) -> Space[NDArray[np.float32]]:
+        """One env's."""
+
+    @property
+    def time_limit(self) -> int:
+        """Steps after which an episode is truncated."""
+
+    @property
+    def return_range(self) -> tuple[float, float]:
+        """Lowest and highest episode return."""
+
+    @property
+    def mastered_return(self) -> float:
+        """A task is mastered in an episode whose return is above this."""
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """As Gymnasium declares it."""
+
+    @property
+    def spec(self) -> EnvSpec | None:
+        """As Gymnasium declares it."""
+
+    def make_track(self, rng: np.random.Generator, **parameters: Any) -> Track:
+        """Lay out the track of one episode."""
+
+
 class EngineError(RuntimeError):
     """A world cannot be computed: its track or its state is not what the engine's arrays can hold."""
 
 
-class BatchedWalkers(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArray[Any]]):
-    """The worlds of `VectorLoop`, bit for bit, at a fraction of the cost.
+class WalkerVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArray[Any]]):
+    """The worlds of `SyncTaskVectorEnv`, bit for bit, at a fraction of the cost.
 
     Slots are never reset on their own: whoever steps them resets those whose episode ended. Until then such a
     slot rests: it is not stepped, keeps its observation and flags, and earns nothing. The first use
     on a machine compiles the engine, which takes most of a minute; later ones find it in Numba's cache.
 
     Args:
-        world: A world of the kind wanted. It says what tasks, tracks, body and episodes are, and is not
-            stepped itself.
+        env: An env of the kind wanted. It says what tasks, tracks, body and episodes are, and is not stepped
+            itself.
         num_envs: How many slots.
         n_threads: In how many threads they are stepped; no more than this machine has processors.
         action_repeat: How often each action is played in a row, as one step whose reward is the sum; in a
@@ -63,10 +113,12 @@ class BatchedWalkers(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArray
             than the engine's arrays.
 
     Attributes:
+        env: The env whose kind the slots are.
+        generators: What draws the tracks and initial forces of each slot; None until its first reset.
         steps: How often all slots were stepped.
     """
 
-    def __init__(self, world: WalkerEnv, num_envs: int, n_threads: int = 1, action_repeat: int = 1) -> None:
+    def __init__(self, env: Walker, num_envs: int, n_threads: int = 1, action_repeat: int = 1) -> None:
         sizes = {"num_envs": num_envs, "n_threads": n_threads, "action_repeat": action_repeat}
         for name, value in sizes.items():
             if value < 1:
@@ -74,23 +126,23 @@ class BatchedWalkers(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArray
         self._team = Team(min(n_threads, os.cpu_count() or 1, -(-num_envs // _SMALLEST_PIECE)))
         self.action_repeat = action_repeat
         self.num_envs = num_envs
-        self.world = world
-        self.single_observation_space = world.observation_space
-        self.single_action_space = world.action_space
-        self.observation_space = batch_space(world.observation_space, num_envs)
-        self.action_space = batch_space(world.action_space, num_envs)
-        self.metadata = {**world.metadata, "autoreset_mode": AutoresetMode.DISABLED}
+        self.env = env
+        self.single_observation_space = env.observation_space
+        self.single_action_space = env.action_space
+        self.observation_space = batch_space(env.observation_space, num_envs)
+        self.action_space = batch_space(env.action_space, num_envs)
+        self.metadata = {**env.metadata, "autoreset_mode": AutoresetMode.DISABLED}
         self.render_mode = None
-        self.spec = world.spec
+        self.spec = env.spec
         self.steps = 0
 
-        joints = len(world.body.joints)
-        self._body = body_record(world.body, world.time_limit)
+        joints = len(env.body.joints)
+        self._body = body_record(env.body, env.time_limit)
         self._worlds = np.zeros(num_envs, layout.WORLD)
         self._obstacles = np.zeros((num_envs, 64), layout.OBSTACLE)
         self._segments = np.zeros((num_envs, 256), layout.SEGMENT)
         self._tasks = np.tile(self.task_space.default, (num_envs, 1))
-        self._generators: list[np.random.Generator | None] = [None] * num_envs
+        self.generators: list[np.random.Generator | None] = [None] * num_envs
         self._started = np.zeros(num_envs, dtype=np.bool_)
 
         self._observations = np.zeros(self.observation_space.shape or (), dtype=np.float32)
@@ -106,17 +158,17 @@ class BatchedWalkers(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArray
     @property
     def task_space(self) -> TaskSpace:
         """The space of the worlds' tasks."""
-        return self.world.task_space
+        return self.env.task_space
 
     @property
     def return_range(self) -> tuple[float, float]:
         """Lowest and highest episode return."""
-        return self.world.return_range
+        return self.env.return_range
 
     @property
     def mastered_return(self) -> float:
         """A task is mastered in an episode whose return is above this."""
-        return self.world.mastered_return
+        return self.env.mastered_return
 
     def reset(
         self,
@@ -149,7 +201,7 @@ class BatchedWalkers(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArray
         tracks, forces = [], []
         for slot in slots.tolist():
             generator = self._generator(slot, seeds[slot])
-            tracks.append(self.world.make_track(generator, **self.world.settings.values_in(tasks[slot])))
+            tracks.append(self.env.make_track(generator, **self.env.settings.values_in(tasks[slot])))
             forces.append(generator.uniform(-INITIAL_FORCE, INITIAL_FORCE))
         self._tasks[slots] = tasks[slots]
         observations = self.start(slots, tracks, forces)
@@ -195,10 +247,10 @@ class BatchedWalkers(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArray
         return tasks
 
     def _generator(self, slot: int, seed: int | None) -> np.random.Generator:
-        generator = self._generators[slot]
+        generator = self.generators[slot]
         if generator is None or seed is not None:
             generator, _ = seeding.np_random(None if seed is None else int(seed))
-            self._generators[slot] = generator
+            self.generators[slot] = generator
         return generator
 
     def start(
@@ -393,7 +445,7 @@ class BatchedWalkers(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArray
             "observations": self._observations.copy(),
             "terminated": self._terminated.copy(),
             "truncated": self._truncated.copy(),
-            "generators": [g.bit_generator.state if g is not None else None for g in self._generators],
+            "generators": [g.bit_generator.state if g is not None else None for g in self.generators],
             "steps": self.steps,
         }
 
@@ -419,7 +471,7 @@ class BatchedWalkers(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArray
         self._truncated = state["truncated"].copy()
         self.steps = state["steps"]
         for slot, saved in enumerate(state["generators"]):
-            self._generators[slot] = None
+            self.generators[slot] = None
             if saved is not None:
                 generator = self._generator(slot, 0)
                 generator.bit_generator.state = saved

@@ -7,12 +7,12 @@ from typing import Any
 import gymnasium as gym
 
 from ..task_space import TaskParameter, TaskSpace
-from .open_ended_tracks import TEST_WORLDS, OpenEndedTracks
+from .open_ended_tracks import TEST_ENVS, OpenEndedTracks
 from .walker_body import WalkerBody
 
 
-class OpenEndedTestWorlds(gym.Wrapper[Any, Any, Any, Any]):
-    """`OpenEndedTracks` whose task says which of `TEST_WORLDS` an episode plays, by its place there.
+class OpenEndedTestEnvs(gym.Wrapper[Any, Any, Any, Any]):
+    """`OpenEndedTracks` whose task says which of `TEST_ENVS` an episode plays, by its place there.
 
     Args:
         body: The walker, by name or as data.
@@ -21,13 +21,13 @@ class OpenEndedTestWorlds(gym.Wrapper[Any, Any, Any, Any]):
     def __init__(self, body: str | WalkerBody = "default") -> None:
         self._tracks = OpenEndedTracks(body=body)
         super().__init__(self._tracks)
-        self.task_space = TaskSpace([TaskParameter("test_world", 0, len(TEST_WORLDS) - 1)])
+        self.task_space = TaskSpace([TaskParameter("test_env", 0, len(TEST_ENVS) - 1)])
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Any, dict[str, Any]]:
         """Start an episode in the test world that `options["task"]` stands for, rounded."""
         task = self.task_space.to_vector((options or {}).get("task"))
-        self._tracks.test_world = list(TEST_WORLDS)[round(float(task[0]))]
+        self._tracks.test_env = list(TEST_ENVS)[round(float(task[0]))]
         observation, _ = self.env.reset(seed=seed)
         return observation, {"task": task}

@@ -10,10 +10,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import gymnasium as gym
 import pytest
 import torch
-from chiron.envs.vector.async_vector_env import make_vector
-from chiron.envs.walkers.engine.vector_env import BatchedWalkers
+from chiron.envs.vector.make_vec import make_vec, make_walkers
+from chiron.envs.walkers.engine.vector_env import WalkerVectorEnv
 from chiron.envs.walkers.stump_tracks import StumpTracks
 
 from tests.envs.gpu_cases import SCENARIOS, assert_same, states_on_the_way
@@ -50,21 +51,21 @@ def simulated(states: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) 
 def test_simulated_threads_compute_what_the_cpu_does(
     name: str, states: dict[str, Any], simulated: dict[str, list[Any]]
 ) -> None:
-    assert_same(simulated[name], SCENARIOS[name](BatchedWalkers, states))
+    assert_same(simulated[name], SCENARIOS[name](WalkerVectorEnv, states))
 
 
 @needs_gpu
 @pytest.mark.parametrize("name", list(SCENARIOS))
 def test_a_gpu_computes_what_the_cpu_does(name: str, states: dict[str, Any]) -> None:
-    from chiron.envs.walkers.engine.gpu_walkers import GpuWalkers
+    from chiron.envs.walkers.engine.gpu_vector_env import GpuWalkerVectorEnv
 
-    assert_same(SCENARIOS[name](GpuWalkers, states), SCENARIOS[name](BatchedWalkers, states))
+    assert_same(SCENARIOS[name](GpuWalkerVectorEnv, states), SCENARIOS[name](WalkerVectorEnv, states))
 
 
 @needs_gpu
 def test_tensors_stay_where_the_engine_wrote_them() -> None:
-    worlds = StumpTracks.batched(64, engine="cuda")
-    twin = BatchedWalkers(StumpTracks(), 64)
+    worlds = make_walkers(StumpTracks(engine="cuda"), 64)
+    twin = WalkerVectorEnv(StumpTracks(), 64)
     assert_same(worlds.reset(seed=0), twin.reset(seed=0))
     for step in range(200):
         actions = torch.rand((64, 4), generator=torch.Generator().manual_seed(step)) * 2 - 1
@@ -82,13 +83,13 @@ def test_without_a_gpu_it_is_refused_in_a_sentence() -> None:
     def on_gpu() -> StumpTracks:
         return StumpTracks(engine="cuda")
 
-    # As `make_vector` asks for it, and as `gymnasium.make_vec` does.
+    # As `make_vec` asks for it, and as `gymnasium.make_vec` does.
     with pytest.raises(ValueError, match=r"engine=cuda needs an NVIDIA GPU.*chiron-curricula\[cuda\]"):
-        make_vector([on_gpu] * 2, n_workers=0)
+        make_vec([on_gpu] * 2, n_workers=0)
     with pytest.raises(ValueError, match="engine=batched computes the same without"):
-        StumpTracks.batched(2, engine="cuda")
+        gym.make_vec("chiron/StumpTracks-v0", 2, engine="cuda")
 
 
 def test_worlds_of_box2d_are_not_batched() -> None:
-    with pytest.raises(ValueError, match="engine='box2d' steps worlds one by one"):
-        StumpTracks.batched(2, engine="box2d")
+    with pytest.raises(ValueError, match="engine='box2d' steps envs one by one"):
+        gym.make_vec("chiron/StumpTracks-v0", 2, engine="box2d")

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from chiron.envs.walkers.engine.vector_env import BatchedWalkers
+from chiron.envs.walkers.engine.vector_env import WalkerVectorEnv
 from chiron.envs.walkers.stump_tracks import StumpTracks
 from numpy.typing import NDArray
 
@@ -18,15 +18,15 @@ _TRAINING_STEPS = 200_000
 
 
 def box2d_state(world: StumpTracks) -> NDArray[np.float64]:
-    assert world._world is not None
-    parts: list[Any] = world._world._parts
+    assert world._simulation is not None
+    parts: list[Any] = world._simulation._parts
     return np.array(
         [[*part.position, part.angle, *part.linearVelocity, part.angularVelocity] for part in parts]
     )
 
 
-def engine_state(batch: BatchedWalkers, slot: int) -> NDArray[np.float64]:
-    parts = batch.state_dict()["worlds"]["parts"][slot][: len(batch.world.body.parts)]
+def engine_state(batch: WalkerVectorEnv, slot: int) -> NDArray[np.float64]:
+    parts = batch.state_dict()["worlds"]["parts"][slot][: len(batch.env.body.parts)]
     return np.stack([parts[name] for name in ("p_x", "p_y", "a", "v_x", "v_y", "w")], axis=1)
 
 
@@ -43,7 +43,7 @@ def compare(
     # More than a block of lanes: there are worlds that are solved side by side, and one by one.
     cases = list(product(TRACKS, makers))
     slots_of = range(len(cases))
-    batch = BatchedWalkers(StumpTracks(body=body), len(cases))
+    batch = WalkerVectorEnv(StumpTracks(body=body), len(cases))
     references = [StumpTracks(body=body) for _ in cases]
     rngs = [np.random.default_rng([seed, slot]) for slot in slots_of]
     policies = [makers[policy](joints) for _, policy in cases]
@@ -89,7 +89,7 @@ def test_every_number_is_box2ds_for_long(body_name: str) -> None:
 
 def test_a_fallen_walker_falls_asleep_and_wakes_as_in_box2d() -> None:
     body, rng = WALKERS["default"], np.random.default_rng(0)
-    batch, reference = BatchedWalkers(StumpTracks(body=body), 1), StumpTracks(body=body)
+    batch, reference = WalkerVectorEnv(StumpTracks(body=body), 1), StumpTracks(body=body)
     track = TRACKS["rough"](rng)
     batch.start([0], [track], [3.0])
     reference.start(track, 3.0)

@@ -9,8 +9,8 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import pytest
+from chiron.envs.gymnasium_env import GymnasiumEnv
 from chiron.envs.gymnasium_env.attribute_path import AttributePath
-from chiron.envs.gymnasium_env.gymnasium_env import GymnasiumWorld
 from gymnasium import spaces
 
 from tests.listing import build_world, composed
@@ -40,7 +40,7 @@ def same_episode(world: gym.Env[Any, Any], task: Any, oracle: gym.Env[Any, Any],
             return
 
 
-def inner(world: GymnasiumWorld) -> Any:
+def inner(world: GymnasiumEnv) -> Any:
     """The env inside."""
     return world.unwrapped
 
@@ -81,7 +81,7 @@ class TestAgainstEnvsSetByHand:
         same_episode(build_world("cart_pole"), task, oracle)
 
     def test_pendulum(self) -> None:
-        world = GymnasiumWorld(
+        world = GymnasiumEnv(
             "Pendulum-v1",
             {
                 "by_attribute": {"attribute": "unwrapped.g", "value": [1, 20]},
@@ -92,7 +92,7 @@ class TestAgainstEnvsSetByHand:
         )
         task = {"by_attribute": 6.3, "start": 0.2}
         same_episode(world, task, stock("Pendulum-v1", g=6.3), options={"x_init": 0.2})
-        by_argument = GymnasiumWorld(
+        by_argument = GymnasiumEnv(
             "Pendulum-v1", {"g": {"argument": "g", "value": [1, 20]}}, [-2000, 0], -500
         )
         same_episode(by_argument, {"g": 6.3}, stock("Pendulum-v1", g=6.3))
@@ -147,7 +147,7 @@ class TestAgainstEnvsSetByHand:
 class TestTasks:
     @pytest.mark.parametrize("reuse", [False, True])
     def test_what_one_task_changes_is_back_in_the_next(self, reuse: bool) -> None:
-        world = GymnasiumWorld(**CART_POLE, reuse=reuse)
+        world = GymnasiumEnv(**CART_POLE, reuse=reuse)
         world.reset(options={"task": {"pole_mass": 1.5}})
         assert inner(world).masspole == 1.5
         assert inner(world).total_mass == 2.5
@@ -156,7 +156,7 @@ class TestTasks:
         assert inner(world).total_mass == 1.1
 
     def test_numbers_are_those_that_were_written(self) -> None:
-        world = GymnasiumWorld(**CART_POLE)
+        world = GymnasiumEnv(**CART_POLE)
         task = world.reset(options={"task": {"pole_mass": 0.3}})[1]["task"]
         assert inner(world).masspole == 0.3
         assert task.dtype == np.float32
@@ -165,7 +165,7 @@ class TestTasks:
         world = build_world("cart_pole")
         assert "cart_mass" not in world.task_space.names
         parameters = composed("env=cart_pole", "env.parameters.cart_mass.value=3")["env"]["parameters"]
-        world = GymnasiumWorld(**CART_POLE | {"parameters": parameters})
+        world = GymnasiumEnv(**CART_POLE | {"parameters": parameters})
         world.reset()
         assert inner(world).masscart == 3
         assert inner(world).total_mass == 3.1
@@ -181,19 +181,19 @@ class TestTasks:
 
     def test_classes_are_left_alone(self) -> None:
         parameter = {"attribute": "unwrapped.AVAIL_TORQUE[2]", "value": [0.5, 2.0]}
-        world = GymnasiumWorld("Acrobot-v1", {"torque": parameter}, [-500, 0], -100)
+        world = GymnasiumEnv("Acrobot-v1", {"torque": parameter}, [-500, 0], -100)
         world.reset(options={"task": {"torque": 2.0}})
         assert inner(world).AVAIL_TORQUE == [-1.0, 0.0, 2.0]
         assert stock("Acrobot-v1").unwrapped.AVAIL_TORQUE == [-1.0, 0.0, 1.0]
 
     def test_other_options_reach_the_env(self) -> None:
-        world = GymnasiumWorld(**CART_POLE)
+        world = GymnasiumEnv(**CART_POLE)
         observation, _ = world.reset(options={"task": [0.5], "low": 0.01, "high": 0.02})
         assert (observation > 0).all()
 
     def test_without_a_seed_the_generator_goes_on(self) -> None:
         def seeded_once() -> list[float]:
-            world = GymnasiumWorld(**CART_POLE)
+            world = GymnasiumEnv(**CART_POLE)
             return [float(world.reset(seed=seed)[0][0]) for seed in (0, None, None)]
 
         first, second = seeded_once(), seeded_once()
@@ -203,14 +203,14 @@ class TestTasks:
         assert first == [float(oracle.reset(seed=seed)[0][0]) for seed in (0, None, None)]
 
     def test_new_worlds_are_not_seeded(self) -> None:
-        starts = [float(GymnasiumWorld(**CART_POLE).reset()[0][0]) for _ in range(2)]
+        starts = [float(GymnasiumEnv(**CART_POLE).reset()[0][0]) for _ in range(2)]
         assert starts[0] != starts[1]
 
 
 class TestEpisodes:
     @pytest.mark.parametrize(("threshold", "expected"), [(9.5, True), (10.0, False)])
     def test_success_is_a_return_above_what_counts_as_mastery(self, threshold: float, expected: bool) -> None:
-        world = GymnasiumWorld(**CART_POLE | {"arguments": {"max_episode_steps": 10}})
+        world = GymnasiumEnv(**CART_POLE | {"arguments": {"max_episode_steps": 10}})
         world.mastered_return = threshold
         for _ in range(2):
             world.reset(seed=0, options={"task": {"pole_mass": 0.1}})
@@ -273,16 +273,16 @@ TARGET = {"argument": "target", "value": [10.0, 30.0], "default": 20.0}
 class TestEnvsFromAnywhere:
     @pytest.mark.parametrize("env_id", [Thermostat, f"{__name__}.Thermostat"])
     def test_a_class_or_its_import_path(self, env_id: Any) -> None:
-        world = GymnasiumWorld(**thermostat(target=TARGET) | {"env_id": env_id})
+        world = GymnasiumEnv(**thermostat(target=TARGET) | {"env_id": env_id})
         assert world.reset(options={"task": [25.0]})[0] == [250.0]
 
     def test_a_module_that_registers_it(self) -> None:
-        world = GymnasiumWorld(**CART_POLE | {"env_id": "gymnasium.envs:CartPole-v1"})
+        world = GymnasiumEnv(**CART_POLE | {"env_id": "gymnasium.envs:CartPole-v1"})
         assert world.reset()[0].shape == (4,)
 
     def test_envs_are_made_when_needed_and_closed_when_not(self) -> None:
         before = Thermostat.open
-        world = GymnasiumWorld(**thermostat(target=TARGET), reuse=True)
+        world = GymnasiumEnv(**thermostat(target=TARGET), reuse=True)
         made = Thermostat.made
         for target in (11.0, 12.0, 12.0, 12.0, 13.0):
             world.reset(options={"task": [target]})
@@ -308,7 +308,7 @@ class TestEnvsFromAnywhere:
 
 
 def test_the_env_has_no_say_in_what_success_is() -> None:
-    world = GymnasiumWorld(**thermostat(target=TARGET))
+    world = GymnasiumEnv(**thermostat(target=TARGET))
     world.reset()
     assert "is_success" not in world.step(np.array([-1.0]))[4]
     assert world.step(np.array([1.0]))[4]["is_success"] is False
@@ -372,7 +372,7 @@ class TestWhatIsRefused:
     def test_in_one_sentence_that_names_env_and_reason(self, changes: dict[str, Any], objection: str) -> None:
         arguments = CART_POLE | changes
         with pytest.raises(ValueError, match=objection) as refused:
-            GymnasiumWorld(**arguments)
+            GymnasiumEnv(**arguments)
         assert str(refused.value).startswith(f"{arguments['env_id']}: ")
         assert "\n" not in str(refused.value)
 
@@ -393,7 +393,7 @@ class TestWhatIsRefused:
     )
     def test_values_the_env_refuses(self, parameter: dict[str, Any], objection: str) -> None:
         with pytest.raises(ValueError, match=f"LunarLander-v3: {objection}"):
-            GymnasiumWorld("LunarLander-v3", {"gravity": parameter}, [-400, 300], 200)
+            GymnasiumEnv("LunarLander-v3", {"gravity": parameter}, [-400, 300], 200)
 
     @pytest.mark.parametrize(
         ("parameters", "objection"),
@@ -421,7 +421,7 @@ class TestWhatIsRefused:
     )
     def test_values_that_break_the_env(self, parameters: dict[str, Any], objection: str) -> None:
         with pytest.raises(ValueError, match=objection):
-            GymnasiumWorld(**thermostat(**parameters))
+            GymnasiumEnv(**thermostat(**parameters))
 
     def test_a_missing_library_says_what_to_install(self, monkeypatch: pytest.MonkeyPatch) -> None:
         for module in [name for name in sys.modules if name.startswith("gymnasium.envs.mujoco")]:

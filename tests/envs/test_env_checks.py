@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from chiron.envs.env_checks import BrokenContractError, check_world
+from chiron.envs.env_checks import BrokenContractError, check_env
 
 from tests.conftest import CountdownWorld, Observation
 
@@ -58,7 +58,7 @@ class _CannotBeMastered(CountdownWorld):
 
 
 def test_a_sound_world_passes() -> None:
-    check_world(CountdownWorld)
+    check_env(CountdownWorld)
 
 
 @pytest.mark.parametrize(
@@ -75,4 +75,4 @@ def test_a_sound_world_passes() -> None:
 )
 def test_what_is_broken_is_found(world: type[CountdownWorld], objection: str) -> None:
     with pytest.raises(BrokenContractError, match=objection):
-        check_world(world)
+        check_env(world)

@@ -11,9 +11,8 @@ import torch
 from numba import cuda
 from numpy.typing import NDArray
 
-from ..walker_env import WalkerEnv
 from .gpu_kernels import launch, load_kernels
-from .vector_env import BatchedWalkers
+from .vector_env import Walker, WalkerVectorEnv
 
 _STATE = ("worlds", "body", "obstacles", "segments")
 _RESULTS = ("observations", "rewards", "terminated", "truncated", "returns", "errors")
@@ -39,16 +38,16 @@ class DeviceTensors(NamedTuple):
     """float64 of shape (n,): the sum of the episode's rewards so far."""
 
 
-class GpuWalkers(BatchedWalkers):
-    """`BatchedWalkers` on a GPU: one thread per slot, the same functions, the same numbers.
+class GpuWalkerVectorEnv(WalkerVectorEnv):
+    """`WalkerVectorEnv` on a GPU: one thread per slot, the same functions, the same numbers.
 
     `reset` and `step` take and give NumPy arrays. `step_on_device` takes torch's tensors, and gives tensors
     that lie where the engine wrote them. The first use on a machine compiles the kernels, which takes about a
     minute; later ones find them in Numba's cache.
 
     Args:
-        world: A world of the kind wanted. It says what tasks, tracks, body and episodes are, and is not
-            stepped itself.
+        env: An env of the kind wanted. It says what tasks, tracks, body and episodes are, and is not stepped
+            itself.
         num_envs: How many slots; a GPU wants ten thousand or more.
         action_repeat: How often each action is played in a row, as one step whose reward is the sum; in a
             slot whose episode ends, no further.
@@ -59,9 +58,9 @@ class GpuWalkers(BatchedWalkers):
             engine's arrays.
     """
 
-    def __init__(self, world: WalkerEnv, num_envs: int, action_repeat: int = 1) -> None:
+    def __init__(self, env: Walker, num_envs: int, action_repeat: int = 1) -> None:
         require_gpu()
-        super().__init__(world, num_envs, action_repeat=action_repeat)
+        super().__init__(env, num_envs, action_repeat=action_repeat)
         self._returns, self._no_rewards = np.zeros(num_envs), np.zeros(num_envs)
         self._kernels = load_kernels()
         names = (*_STATE, *_RESULTS, "actions", "everyone")

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 from chiron.envs.vector.action_repeat import ActionRepeat
-from chiron.envs.vector.async_vector_env import make_vector
-from chiron.envs.vector.sync_vector_env import VectorLoop
+from chiron.envs.vector.make_vec import make_vec
+from chiron.envs.vector.sync_vector_env import SyncTaskVectorEnv
 from chiron.envs.walkers.engine.layout import LANES
-from chiron.envs.walkers.engine.vector_env import BatchedWalkers, EngineError
+from chiron.envs.walkers.engine.vector_env import EngineError, WalkerVectorEnv
 from chiron.envs.walkers.stump_tracks import StumpTracks
 from chiron.envs.walkers.track import GROUND_LEVEL, Track
 from chiron.envs.walkers.walker_body import legged_body
@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 from tests.envs.engine_cases import flat_track
 
 
-def new_batch(slots: int = 3) -> BatchedWalkers:
-    return BatchedWalkers(StumpTracks(), slots)
+def new_batch(slots: int = 3) -> WalkerVectorEnv:
+    return WalkerVectorEnv(StumpTracks(), slots)
 
 
 def random_actions(rng: np.random.Generator, slots: int) -> NDArray[np.float32]:
@@ -54,7 +54,7 @@ class Generous(StumpTracks):
 class TestContract:
     def test_gives_what_the_loop_gives(self) -> None:
         slots, rng = 4, np.random.default_rng(0)
-        batch, loop = new_batch(slots), VectorLoop([StumpTracks] * slots)
+        batch, loop = new_batch(slots), SyncTaskVectorEnv([StumpTracks] * slots)
         space = StumpTracks.task_space()
         tasks = space.sample(rng, slots)
         assert_same(batch.reset(seed=5, options={"task": tasks}), loop.reset(seed=5, options={"task": tasks}))
@@ -86,7 +86,7 @@ class TestContract:
         made = gym.make_vec(
             "chiron/StumpTracks-v0", 2, vectorization_mode="vector_entry_point", stump_height=(0, 1)
         )
-        assert isinstance(made.unwrapped, BatchedWalkers)
+        assert isinstance(made.unwrapped, WalkerVectorEnv)
         assert made.unwrapped.task_space.high.tolist() == [1, 6]
         assert gym.make("chiron/StumpTracks-v0").spec.to_json()  # type: ignore[union-attr]
 
@@ -103,15 +103,17 @@ class TestContract:
             assert curriculum.mastered_return == 230.0
             return steps
 
-        for given, expected in zip(play(new_batch(3)), play(VectorLoop([StumpTracks] * 3)), strict=True):
+        for given, expected in zip(
+            play(new_batch(3)), play(SyncTaskVectorEnv([StumpTracks] * 3)), strict=True
+        ):
             assert_same(given, expected)
 
     def test_repeats_actions_as_the_wrapper_does(self) -> None:
         def slow_world() -> gym.Env[Any, Any]:
             return ActionRepeat(StumpTracks(engine="batched"), 4)
 
-        batch, loop = make_vector([slow_world] * 4, n_workers=2), VectorLoop([slow_world] * 4)
-        assert isinstance(batch, BatchedWalkers)
+        batch, loop = make_vec([slow_world] * 4, n_workers=2), SyncTaskVectorEnv([slow_world] * 4)
+        assert isinstance(batch, WalkerVectorEnv)
         assert_same(batch.reset(seed=0), loop.reset(seed=0))
         rng = np.random.default_rng(1)
         for _ in range(60):
@@ -124,7 +126,7 @@ class TestContract:
 
     def test_worlds_choose_how_they_are_stepped(self) -> None:
         def stepped_by(*makers: Any) -> str:
-            worlds = make_vector(makers, n_workers=0)
+            worlds = make_vec(makers, n_workers=0)
             worlds.close()
             return type(worlds).__name__
 
@@ -134,11 +136,11 @@ class TestContract:
         def cut_short() -> gym.Env[Any, Any]:
             return gym.wrappers.TimeLimit(StumpTracks(), 5)
 
-        assert stepped_by(StumpTracks, StumpTracks) == "BatchedWalkers"
-        assert stepped_by(box2d, box2d) == stepped_by(StumpTracks, box2d) == "VectorLoop"
+        assert stepped_by(StumpTracks, StumpTracks) == "WalkerVectorEnv"
+        assert stepped_by(box2d, box2d) == stepped_by(StumpTracks, box2d) == "SyncTaskVectorEnv"
         # What wrappers and subclasses do is known to themselves alone.
-        assert stepped_by(cut_short, cut_short) == "VectorLoop"
-        assert stepped_by(Generous, Generous) == "VectorLoop"
+        assert stepped_by(cut_short, cut_short) == "SyncTaskVectorEnv"
+        assert stepped_by(Generous, Generous) == "SyncTaskVectorEnv"
         with pytest.raises(
             ValueError, match=r"engine='bullet' must be one of \['batched', 'box2d', 'cuda'\]"
         ):
@@ -146,7 +148,7 @@ class TestContract:
 
     def test_results_do_not_depend_on_the_number_of_threads(self) -> None:
         slots = 5 * LANES
-        one, two = (BatchedWalkers(StumpTracks(), slots, n_threads) for n_threads in (1, 2))
+        one, two = (WalkerVectorEnv(StumpTracks(), slots, n_threads) for n_threads in (1, 2))
         assert_same(one.reset(seed=0), two.reset(seed=0))
         for step in range(20):
             actions = random_actions(np.random.default_rng(step), slots)
@@ -156,7 +158,7 @@ class TestContract:
     def test_nothing_of_it_may_be_none(self, name: str) -> None:
         sizes = {"num_envs": 1, "n_threads": 1, "action_repeat": 1, name: 0}
         with pytest.raises(ValueError, match=f"{name}=0 must be at least 1"):
-            BatchedWalkers(StumpTracks(), **sizes)
+            WalkerVectorEnv(StumpTracks(), **sizes)
 
     def test_one_task_serves_all_slots(self) -> None:
         task = {"stump_height": 0.5, "obstacle_spacing": 4.0}
@@ -273,7 +275,7 @@ class TestBadInput:
     def test_bodies_beyond_the_arrays(self) -> None:
         centipede = legged_body("centipede", ((-9, -9), (9, -9), (0, 9)), 9, 3, 9, (0.0,) * 5, 80.0, 0.0)
         with pytest.raises(ValueError, match="'centipede' has 21 parts"):
-            BatchedWalkers(StumpTracks(body=centipede), 1)
+            WalkerVectorEnv(StumpTracks(body=centipede), 1)
 
     def test_tracks_longer_than_the_arrays_make_them_grow(self) -> None:
         rng = np.random.default_rng(0)

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from .track import GROUND_LEVEL, LENGTH, START_PAD_LENGTH, STEP, Polygons, Track
+from ..track import GROUND_LEVEL, LENGTH, START_PAD_LENGTH, STEP, Polygons, Track
 from .track_layout import HEXAGON, MOST_NUMBERS, STUMP, STUMP_ROW, Numbers, hull, lay_out, places
 
 _SPREAD = 0.1
@@ -28,7 +28,7 @@ class Obstacle(ABC):
     """A kind of obstacle, of which every specimen on a track differs a little.
 
     Attributes:
-        form: Which form of `chiron.envs.walkers.track_layout` it has.
+        form: Which form of `chiron.envs.walkers.layouts.track_layout` it has.
         shortest: Least length of track that a specimen takes, metres.
     """
 

@@ -13,7 +13,7 @@ from chiron.envs.walkers.engine import layout
 from chiron.envs.walkers.engine.body import body_record
 from chiron.envs.walkers.engine.engine import build_worlds
 from chiron.envs.walkers.engine.lanes import load, rotation, store
-from chiron.envs.walkers.walker_simulation import WalkerWorld
+from chiron.envs.walkers.walker_simulation import WalkerSimulation
 from numba import njit
 
 from tests.envs.engine_cases import TRACKS, WALKERS, flat_track
@@ -75,7 +75,7 @@ def test_obstacles_are_box2ds_polygons() -> None:
 @pytest.mark.parametrize("name", list(WALKERS))
 def test_parts_weigh_what_box2ds_do(name: str) -> None:
     record = body_record(WALKERS[name], 2000)[0]
-    world = WalkerWorld(WALKERS[name], flat_track(np.random.default_rng(0)), 0.0)
+    world = WalkerSimulation(WALKERS[name], flat_track(np.random.default_rng(0)), 0.0)
     for ours, theirs in zip(record["parts"], world._parts, strict=False):
         assert ours["inv_mass"] == np.float32(1) / np.float32(theirs.mass)
         assert (ours["center_x"], ours["center_y"]) == tuple(theirs.localCenter)

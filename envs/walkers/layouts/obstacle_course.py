@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from ..track import GROUND_LEVEL, START_PAD_STEPS, STEP, Polygons, Track
 from . import course_layout
-from .track import GROUND_LEVEL, START_PAD_STEPS, STEP, Polygons, Track
 
 _STEPS = 200
+_SMALLEST_PIT = 0.8
+_SMALLEST_HEIGHT = 0.2
 
 
 @dataclass(frozen=True)
@@ -18,7 +20,7 @@ class FeatureKind:
     """A kind of feature, of which every specimen on a course has a size of its own.
 
     Attributes:
-        form: Which form of `chiron.envs.walkers.course_layout` it has.
+        form: Which form of `chiron.envs.walkers.layouts.course_layout` it has.
         smallest: Least size, track steps.
         largest: Largest size, track steps.
         count: How many stairs it has.
@@ -49,6 +51,28 @@ def hardcore_kinds() -> list[FeatureKind]:
     """The features of Gymnasium's BipedalWalkerHardcore-v3, for `course_track` with a roughness of 1."""
     forms = (course_layout.HARDCORE_STUMP, course_layout.HARDCORE_STAIRS, course_layout.HARDCORE_PIT)
     return [FeatureKind(form) for form in forms]
+
+
+def features(parameters: Mapping[str, float]) -> list[FeatureKind]:
+    """The pits, stumps and stairs that a task of `OpenEndedTracks` enables.
+
+    Args:
+        parameters: The value of every parameter of the task space.
+    """
+
+    def ordered(name: str) -> tuple[float, float]:
+        low, high = sorted((parameters[f"{name}_low"], parameters[f"{name}_high"]))
+        return low, high
+
+    gap, height, stair = ordered("pit_gap"), ordered("stump_height"), ordered("stair_height")
+    kinds: list[FeatureKind] = []
+    if height[1] >= _SMALLEST_HEIGHT:
+        kinds.append(stumps(*height))
+    if stair[1] >= _SMALLEST_HEIGHT:
+        kinds.append(stairs(*stair, round(parameters["stair_steps"])))
+    if gap[1] >= _SMALLEST_PIT:
+        kinds.append(pits(*gap))
+    return kinds
 
 
 def course_track(rng: np.random.Generator, roughness: float, kinds: Sequence[FeatureKind]) -> Track:

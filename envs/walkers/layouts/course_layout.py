@@ -36,7 +36,7 @@ def lay_out_course(
     step: float,
     level: float,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], Integers]:
-    """Lay out a course as `chiron.envs.walkers.obstacle_course.course_track` describes it.
+    """Lay out a course as `chiron.envs.walkers.layouts.obstacle_course.course_track` describes it.
 
     Args:
         rng: Draws the grass and the features.

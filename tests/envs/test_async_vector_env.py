@@ -13,8 +13,8 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import pytest
-from chiron.envs import StumpTracks, VectorLoop, VectorWorkers, WorkerError
-from chiron.envs.vector.async_vector_env import make_vector
+from chiron.envs import AsyncTaskVectorEnv, StumpTracks, SyncTaskVectorEnv, WorkerError
+from chiron.envs.vector.make_vec import make_vec
 from gymnasium import spaces
 
 from tests.conftest import CountdownWorld
@@ -78,7 +78,7 @@ def same(first: Any, second: Any) -> bool:
 @pytest.mark.parametrize("n_workers", [1, 2, 5, 9])
 def test_workers_do_what_the_loop_does_bit_for_bit(n_workers: int) -> None:
     rng = np.random.default_rng(0)
-    loop, workers = VectorLoop([StumpTracks] * 5), VectorWorkers([StumpTracks] * 5, n_workers)
+    loop, workers = SyncTaskVectorEnv([StumpTracks] * 5), AsyncTaskVectorEnv([StumpTracks] * 5, n_workers)
     space = StumpTracks.task_space()
     over = np.ones(5, dtype=np.bool_)
     for _ in range(120):
@@ -98,7 +98,7 @@ def test_workers_do_what_the_loop_does_bit_for_bit(n_workers: int) -> None:
 
 
 def test_dicts_of_observations_and_discrete_actions() -> None:
-    loop, workers = VectorLoop([DictWorld] * 3), VectorWorkers([DictWorld] * 3, 2)
+    loop, workers = SyncTaskVectorEnv([DictWorld] * 3), AsyncTaskVectorEnv([DictWorld] * 3, 2)
     assert same(loop.reset(seed=4)[0], workers.reset(seed=4)[0])
     for _ in range(5):
         for left, right in zip(
@@ -110,7 +110,7 @@ def test_dicts_of_observations_and_discrete_actions() -> None:
 
 @pytest.mark.parametrize("n_workers", [0, 2])
 def test_a_slot_whose_episode_is_over_rests_until_it_is_reset(n_workers: int) -> None:
-    worlds = make_vector([CountdownWorld] * 2, n_workers)
+    worlds = make_vec(CountdownWorld, 2, n_workers=n_workers)
     tasks, idle = np.array([[1, 0.5], [4, 0.5]], dtype=np.float32), np.zeros((2, 1), dtype=np.float32)
     worlds.reset(options={"task": tasks})
     _, rewards, over, _, infos = worlds.step(idle)
@@ -124,7 +124,7 @@ def test_a_slot_whose_episode_is_over_rests_until_it_is_reset(n_workers: int) ->
 
 
 def test_attributes_and_methods_by_slot() -> None:
-    workers = VectorWorkers([CountdownWorld] * 3, 2)
+    workers = AsyncTaskVectorEnv([CountdownWorld] * 3, 2)
     workers.set_attr("poison", [1.0, 2.0, 3.0])
     assert workers.get_attr("poison") == (1.0, 2.0, 3.0)
     assert workers.call("has_wrapper_attr", "poison") == (True, True, True)
@@ -133,7 +133,7 @@ def test_attributes_and_methods_by_slot() -> None:
 
 
 def trouble(kind: float, patience: float = 30.0) -> str:
-    workers = VectorWorkers([TroubledWorld] * 4, 2, patience)
+    workers = AsyncTaskVectorEnv([TroubledWorld] * 4, 2, patience)
     tasks = np.array([[10, 0], [10, 0], [10, 0], [kind, 0.5]], dtype=np.float32)
     workers.reset(options={"task": tasks})
     for _ in range(2):
@@ -171,22 +171,22 @@ def test_a_world_that_cannot_be_made_is_reported() -> None:
         return CountdownWorld()
 
     with pytest.raises(WorkerError, match="LookupError: no such track"):
-        VectorWorkers([fail_elsewhere] * 2, 1)
+        AsyncTaskVectorEnv([fail_elsewhere] * 2, 1)
 
 
 @pytest.mark.parametrize(("count", "n_workers", "message"), [(0, 1, "at least one"), (1, 0, "n_workers=0")])
 def test_refuses_to_be_empty(count: int, n_workers: int, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        VectorWorkers([CountdownWorld] * count, n_workers)
+        AsyncTaskVectorEnv([CountdownWorld] * count, n_workers)
 
 
 def test_workers_end_with_a_process_that_is_killed() -> None:
     script = (
         "import os\n"
-        "from envs import VectorWorkers\n"
+        "from envs import AsyncTaskVectorEnv\n"
         "from tests.conftest import CountdownWorld\n"
         "if __name__ == '__main__':\n"
-        "    workers = VectorWorkers([CountdownWorld] * 2, 2)\n"
+        "    workers = AsyncTaskVectorEnv([CountdownWorld] * 2, 2)\n"
         "    print(*(process.pid for process in workers._processes), flush=True)\n"
         "    workers.reset()\n"
         "    input()\n"

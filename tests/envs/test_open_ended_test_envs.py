@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from chiron.envs.walkers.open_ended_test_worlds import OpenEndedTestWorlds
-from chiron.envs.walkers.open_ended_tracks import TEST_WORLDS, OpenEndedTracks
+from chiron.envs.walkers.open_ended_test_envs import OpenEndedTestEnvs
+from chiron.envs.walkers.open_ended_tracks import TEST_ENVS, OpenEndedTracks
 
 
-@pytest.mark.parametrize(("index", "name"), list(enumerate(TEST_WORLDS)))
+@pytest.mark.parametrize(("index", "name"), list(enumerate(TEST_ENVS)))
 def test_the_task_chooses_the_test_world(index: int, name: str) -> None:
-    world, named = OpenEndedTestWorlds(), OpenEndedTracks(test_world=name)
+    world, named = OpenEndedTestEnvs(), OpenEndedTracks(test_env=name)
     observation, info = world.reset(seed=4, options={"task": [index]})
     np.testing.assert_array_equal(observation, named.reset(seed=4)[0])
     assert info["task"].tolist() == [index]
@@ -20,7 +20,7 @@ def test_the_task_chooses_the_test_world(index: int, name: str) -> None:
 
 
 def test_an_episode_does_not_depend_on_the_one_before() -> None:
-    used, fresh = OpenEndedTestWorlds(), OpenEndedTestWorlds()
+    used, fresh = OpenEndedTestEnvs(), OpenEndedTestEnvs()
     used.reset(seed=0, options={"task": [1]})
     for world in (used, fresh):
         world.reset(seed=1, options={"task": [4]})

@@ -1,0 +1,46 @@
+"""Registers the envs of this package with Gymnasium: `gymnasium.make("chiron/StumpTracks-v0")`.
+
+A walker env is found by listing: each class of `chiron.envs.walkers` that is one. Many of them at once are
+stepped by the compiled engine: `gymnasium.make_vec("chiron/StumpTracks-v0", num_envs=64)`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterator
+from functools import partial
+
+import gymnasium
+
+from .gymnasium_env import GymnasiumEnv
+from .vector.make_vec import vector_entry_point
+from .walkers import __name__ as walkers
+from .walkers import __path__ as places
+from .walkers.walker_env import WalkerEnv
+
+
+def walker_envs() -> Iterator[type[WalkerEnv]]:
+    """The classes of walker envs that the modules of `chiron.envs.walkers` define."""
+    for found in pkgutil.iter_modules(places, f"{walkers}."):
+        if found.ispkg:  # compiled code
+            continue
+        for value in vars(importlib.import_module(found.name)).values():
+            is_env = isinstance(value, type) and issubclass(value, WalkerEnv) and value is not WalkerEnv
+            if is_env and value.__module__ == found.name:
+                yield value
+
+
+def _register(env: type[gymnasium.Env], vector_entry_point: str | None = None) -> None:
+    gymnasium.register(
+        f"chiron/{env.__name__}-v0",
+        f"{env.__module__}:{env.__name__}",
+        vector_entry_point=vector_entry_point,
+    )
+
+
+_register(GymnasiumEnv)
+for _env in walker_envs():
+    # A spec has to be JSON, so that Gymnasium is given the name of a function, not the function.
+    globals()[f"make_{_env.__name__}"] = partial(vector_entry_point, _env)
+    _register(_env, f"{__name__}:make_{_env.__name__}")
