@@ -13,7 +13,6 @@ from chiron.analysis.reproduction import composed
 from chiron.runs.checkpoints import Checkpoints
 from chiron.runs.training_run import TrainingRun
 from chiron.students.training_state import TrainingState
-from chiron.teachers.curriculum import Outcome
 from rich.console import Console
 from rich.table import Table
 from stable_baselines3.common.buffers import ReplayBuffer
@@ -98,7 +97,7 @@ def _play_episodes(run: TrainingRun, rng: np.random.Generator) -> None:
     curriculum = run.curriculum
     for step in range(_EPISODES):
         curriculum.next_task(0)
-        curriculum.finish(0, Outcome(float(rng.uniform(-100, 300)), 400, 400 * step))
+        curriculum.finish(0, episode_return=float(rng.uniform(-100, 300)), length=400, step=400 * step)
 
 
 def _fill(buffer: ReplayBuffer, transitions: int, rng: np.random.Generator) -> None:

@@ -18,7 +18,7 @@ from chiron.runs.evaluation_callback import EvaluationCallback
 from chiron.runs.run_directory import RunDirectory
 from chiron.runs.training_run import TrainingRun
 from chiron.students.fast.ppo_choices import PPOChoices
-from chiron.teachers.curriculum import Episode
+from chiron.teachers.episode import Episode
 from rich.console import Console
 from rich.table import Table
 from stable_baselines3 import PPO

@@ -14,7 +14,8 @@ import numpy as np
 from chiron import conf
 from chiron.conf.build import build
 from chiron.envs.task_space import Task, TaskParameter, TaskSpace
-from chiron.teachers.teacher import EpisodeResult, Teacher
+from chiron.teachers.episode import Episode
+from chiron.teachers.teacher import Teacher
 from omegaconf import OmegaConf
 from rich.console import Console
 from rich.progress import track
@@ -150,7 +151,18 @@ def play(teacher: Teacher, watch: Stopwatch, begin: int, end: int) -> None:
     for episode in range(begin, end):
         proposal = watch(teacher.sample)
         episode_return = _return(proposal.task, episode) + 0.05 * noise.random()
-        watch(teacher.observe, EpisodeResult(proposal, episode_return, length=1, mastered_return=0.75))
+        finished = Episode(
+            slot=0,
+            task=proposal.task,
+            source=proposal.source,
+            ticket=proposal.ticket,
+            seed=0,
+            length=1,
+            episode_return=episode_return,
+            score=episode_return,
+            mastered_return=0.75,
+        )
+        watch(teacher.observe, finished)
 
 
 def _return(task: Task, episode: int) -> float:

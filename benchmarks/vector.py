@@ -9,6 +9,7 @@ from time import perf_counter, process_time
 from typing import Any
 
 import numpy as np
+from chiron.envs.env_info import env_info
 from chiron.envs.gymnasium_env import GymnasiumEnv
 from chiron.envs.vector.make_vec import make_vec
 from chiron.envs.walkers.stump_tracks import StumpTracks
@@ -55,12 +56,12 @@ def benchmark(console: Console, options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _walker_rows(rounds: int) -> list[dict[str, Any]]:
-    space = StumpTracks.task_space()
+    info = env_info(StumpTracks())
     actions = np.random.default_rng(0).uniform(-1, 1, (_WALKER_STEPS, _WALKERS, 4)).astype(np.float32)
     with ExitStack() as at_the_end:
         vec_envs: dict[str, VecEnv] = {kind: stock_vec_env(kind, _WALKERS) for kind in STOCK}
         for name, (make_world, n_workers) in _OURS.items():
-            curriculum = Curriculum(Random(space, seed=0), space, seed=0)
+            curriculum = Curriculum(Random(info.task_space, seed=0), info, seed=0)
             vec_envs[name] = CurriculumVecEnv([make_world] * _WALKERS, curriculum, n_workers)
         for vec_env in vec_envs.values():
             at_the_end.enter_context(closing(vec_env))
@@ -95,7 +96,7 @@ def _pole() -> GymnasiumEnv:
 
 def _pole_rows(n_workers: int, rounds: int) -> list[dict[str, Any]]:
     """What each teacher adds to the time of a step, in all and besides its own."""
-    space = _pole().task_space
+    info = env_info(_pole())
     actions = np.random.default_rng(0).integers(2, size=(_POLE_STEPS, _POLES))
     with ExitStack() as at_the_end:
         contenders = {}
@@ -104,14 +105,14 @@ def _pole_rows(n_workers: int, rounds: int) -> list[dict[str, Any]]:
             contenders[name] = _taskless_player(bare, actions, is_seeded=name == _NONE)
 
         def player(teacher: Teacher) -> Callable[[], int]:
-            vec_env = CurriculumVecEnv([_pole] * _POLES, Curriculum(teacher, space, seed=0), n_workers)
+            vec_env = CurriculumVecEnv([_pole] * _POLES, Curriculum(teacher, info, seed=0), n_workers)
             return _player(at_the_end.enter_context(closing(vec_env)), actions)
 
         watches = {}
         for name, kind in _TEACHERS.items():
-            contenders[name] = player(kind(space, seed=0))
+            contenders[name] = player(kind(info.task_space, seed=0))
             # Watching takes time, so it is another one of the kind that is watched.
-            teacher = kind(space, seed=0)
+            teacher = kind(info.task_space, seed=0)
             watches[name] = watch = _WatchedTurns(teacher)
             contenders[f"{name}, watched"] = watch.around(player(teacher))
         timings = time_in_turns(contenders, rounds, perf_counter if n_workers else process_time)

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from ..envs.task_space import TaskSpace
-from ..teachers.curriculum import Episode
+from ..teachers.episode import Episode
 from .whole_files import replacing
 
 _ROWS_PER_PART = 1000
@@ -43,17 +43,16 @@ class EpisodeLog:
 
     def add(self, episode: Episode) -> None:
         """Append one episode; every thousandth writes a part."""
-        assignment, outcome = episode.assignment, episode.outcome
         self._rows.append(
             {
                 "episode": episode.index,
-                "step": outcome.step,
-                **dict(zip(self._space.columns, assignment.task.tolist(), strict=True)),
-                "return": outcome.episode_return,
-                "length": outcome.length,
-                "success": outcome.success,
-                "seed": assignment.seed,
-                "source": assignment.proposal.source,
+                "step": episode.step,
+                **dict(zip(self._space.columns, episode.task.tolist(), strict=True)),
+                "return": episode.episode_return,
+                "length": episode.length,
+                "success": episode.success,
+                "seed": episode.seed,
+                "source": episode.source,
                 "slot": episode.slot,
             }
         )

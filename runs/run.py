@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from ..conf.build import blaming, build, target_of
 from ..conf.schema import check_ranges
-from ..envs.task_space import TaskSpace
+from ..envs.env_info import EnvInfo
 from ..evaluation.evaluate import TaskResult
-from ..teachers.curriculum import Curriculum, Episode
+from ..teachers.curriculum import Curriculum
+from ..teachers.episode import Episode
 from .checkpointer import Checkpointer
 from .episode_log import EpisodeLog
 from .hparams import hparam_names, hparams_of, run_name
@@ -85,14 +86,14 @@ class Run(ABC):
         self._return_mean: float | None = None
         self._seconds = 0.0
         teacher_seed, episode_seed, student_seed = np.random.SeedSequence(config["seed"]).spawn(3)
-        space = self._prepare()
+        info = self._prepare()
         with self._blaming("teacher"):
-            teacher = build(config["teacher"])(space=space, seed=teacher_seed)
-            self.curriculum = Curriculum(teacher, space, episode_seed)
+            teacher = build(config["teacher"])(space=info.task_space, seed=teacher_seed)
+            self.curriculum = Curriculum(teacher, info, episode_seed)
         self._make_student(student_seed)
 
     @abstractmethod
-    def _prepare(self) -> TaskSpace:
+    def _prepare(self) -> EnvInfo:
         """Check and build what comes before the teacher; returns the tasks to choose from."""
 
     @abstractmethod

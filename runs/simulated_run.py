@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from ..conf.build import build
-from ..envs.task_space import TaskSpace
+from ..envs.env_info import EnvInfo
 from ..students.curriculum_callback import curriculum_curves
 from ..students.simulated.simulated_student import SimulatedStudent
-from ..teachers.curriculum import Episode
+from ..teachers.episode import Episode
 from .checkpointer import Checkpointer
 from .run import Run, Watcher, require_class
 from .run_directory import RunDirectory
@@ -26,19 +26,17 @@ _POINTS = 100
 class SimulatedRun(Run):
     """A teacher and a simulated student. One episode is one step; the student tells what it has mastered."""
 
-    def _prepare(self) -> TaskSpace:
+    def _prepare(self) -> EnvInfo:
         if self.config["videos"]:
             raise ValueError("videos=True needs a world: simulated students play in none")
         node = self.config["student"]
         with self._blaming("student"):
             require_class(node, SimulatedStudent, "is no simulated student: it needs a world, by env=")
             student: SimulatedStudent = build(node)()
-        return student.task_space
+        return student.info
 
     def _make_student(self, seed: np.random.SeedSequence) -> None:
         self.student: SimulatedStudent = build(self.config["student"])(seed=seed)
-        self.curriculum.return_range = self.student.return_range
-        self.curriculum.mastered_return = self.student.mastered_return
 
     @property
     def steps(self) -> int:

@@ -13,7 +13,7 @@ from typing import Any
 
 from ..envs.vector.async_vector_env import WorkerError
 from ..students.curriculum_vec_env import NotFiniteError
-from ..teachers.curriculum import Episode
+from ..teachers.episode import Episode
 from .run import DiskError, Watcher
 from .run_directory import RunDirectory
 from .whole_files import replacing

@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
 import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
@@ -15,7 +14,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 
 from ..conf.build import build
-from ..envs.task_space import TaskSpace
+from ..envs.env_info import EnvInfo, env_info
 from ..envs.vector.action_repeat import repeat_actions
 from ..envs.vector.make_vec import make_vec
 from ..evaluation.evaluate import TaskResult, evaluation_slots
@@ -42,7 +41,7 @@ class TrainingRun(Run):
 
     _stored: dict[str, Any] | None = None
 
-    def _prepare(self) -> TaskSpace:
+    def _prepare(self) -> EnvInfo:
         self._device = _checked_device(self.config["device"])
         torch.set_num_threads(self.config["threads"])
         with self._blaming("student"):
@@ -53,7 +52,7 @@ class TrainingRun(Run):
             )
         with self._blaming("env"):
             make_world = build(self.config["env"])
-            space = _task_space_of(make_world())
+            info = env_info(make_world())
         with self._blaming("student"):
             times = self.config["student"].get("action_repeat", 1)
             self._make_world = partial(repeat_actions, make_world, times)
@@ -63,7 +62,7 @@ class TrainingRun(Run):
             draw_without_display()
             with self._blaming("env"):
                 self._videos = StudentVideos(drawn_world(self.config["env"]), times)
-        return space
+        return info
 
     def _make_student(self, seed: np.random.SeedSequence) -> None:
         config = self.config
@@ -185,13 +184,6 @@ class _Advance(BaseCallback):
     def _on_step(self) -> bool:
         self._watcher.advance(self.num_timesteps)
         return True
-
-
-def _task_space_of(world: gym.Env[Any, Any]) -> TaskSpace:
-    space = world.get_wrapper_attr("task_space") if world.has_wrapper_attr("task_space") else None
-    if not isinstance(space, TaskSpace):
-        raise ValueError(f"{world} has no task_space, so a teacher has nothing to choose")
-    return space
 
 
 def _build_algorithm(node: Mapping[str, Any], vec_env: VecEnv, seed: int, device: str) -> BaseAlgorithm:

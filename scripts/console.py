@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 
 from ..runs.run_directory import RunDirectory
-from ..teachers.curriculum import Episode
+from ..teachers.episode import Episode
 
 _REFRESH_SECONDS = 0.5
 _RECENT_EPISODES = 100
@@ -77,7 +77,7 @@ class ProgressDisplay:
         self._progress.update(self._bar, completed=step)
 
     def hear_episode(self, episode: Episode) -> None:
-        self._returns.append(episode.outcome.episode_return)
+        self._returns.append(episode.episode_return)
 
     def hear_evaluation(self, step: int, mastered_percent: float, return_mean: float) -> None:
         self._progress.update(self._bar, completed=step, mastered=f"{mastered_percent:.0f}%")

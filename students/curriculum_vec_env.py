@@ -19,9 +19,10 @@ from stable_baselines3.common.vec_env.base_vec_env import (
     VecEnvStepReturn,
 )
 
+from ..envs.env_info import env_info
 from ..envs.vector.make_vec import make_vec
 from ..envs.vector.sync_vector_env import EnvFn
-from ..teachers.curriculum import Curriculum, Outcome
+from ..teachers.curriculum import Curriculum
 from .action_history import ActionHistory
 
 
@@ -68,15 +69,11 @@ class CurriculumVecEnv(VecEnv):
         self.curriculum = curriculum
         self.steps = 0
         super().__init__(worlds.num_envs, worlds.single_observation_space, worlds.single_action_space)
-        columns = self.get_attr("task_space")[0].columns
+        columns = env_info(worlds).task_space.columns
         if columns != curriculum.space.columns:
             raise ValueError(
                 f"the worlds' tasks are {columns}, the curriculum's are {curriculum.space.columns}"
             )
-        if curriculum.return_range is None:
-            curriculum.return_range = self._declared("return_range")
-        if curriculum.mastered_return is None:
-            curriculum.mastered_return = self._declared("mastered_return")
         self._tasks = np.tile(curriculum.space.default, (self.num_envs, 1))
         self._returns = np.zeros(self.num_envs)
         self._starts = [0] * self.num_envs
@@ -91,10 +88,10 @@ class CurriculumVecEnv(VecEnv):
     def _reset_slots(self, slots: Sequence[int], mask: NDArray[np.bool_]) -> VecEnvObs:
         seeds: list[int | None] = [None] * self.num_envs
         for slot in slots:
-            assignment = self.curriculum.next_task(slot)
-            self._tasks[slot] = assignment.task
-            seeds[slot] = assignment.seed
-            self.reset_infos[slot] = {"task": assignment.task}
+            episode = self.curriculum.next_task(slot)
+            self._tasks[slot] = episode.task
+            seeds[slot] = episode.seed
+            self.reset_infos[slot] = {"task": episode.task}
             self._returns[slot] = 0.0
             self._starts[slot] = self.steps
         observations: VecEnvObs
@@ -139,13 +136,17 @@ class CurriculumVecEnv(VecEnv):
         success = None
         if reported is not None and reported[slot]:
             success = bool(world_infos["is_success"][slot])
-        length = self._length_since(self._starts[slot])
-        outcome = Outcome(float(self._returns[slot]), length, self.steps, success)
-        task = self.curriculum.finish(slot, outcome).assignment.task
+        episode = self.curriculum.finish(
+            slot,
+            episode_return=float(self._returns[slot]),
+            length=self._length_since(self._starts[slot]),
+            step=self.steps,
+            success=success,
+        )
         elapsed = time.time() - self._start_time
         info: dict[str, Any] = {
-            "task": task,
-            "episode": {"r": outcome.episode_return, "l": outcome.length, "t": elapsed},
+            "task": episode.task,
+            "episode": {"r": episode.episode_return, "l": episode.length, "t": elapsed},
         }
         if success is not None:
             info["is_success"] = success
@@ -161,11 +162,11 @@ class CurriculumVecEnv(VecEnv):
             if math.isfinite(np.vdot(part, part)) or np.isfinite(part).all():
                 continue
             slot = int(np.flatnonzero(~np.isfinite(part).reshape(self.num_envs, -1).all(axis=1))[0])
-            assignment = self.curriculum.playing(slot)
+            episode = self.curriculum.playing(slot)
             raise NotFiniteError(
                 f"{what} {np.asarray(part)[slot].tolist()} of slot {slot} at step {self.steps} is not "
-                f"finite, in task {self.curriculum.space.to_dict(assignment.task)} with seed "
-                f"{assignment.seed}"
+                f"finite, in task {self.curriculum.space.to_dict(episode.task)} with seed "
+                f"{episode.seed}"
             )
 
     def state_dict(self) -> dict[str, Any]:
@@ -219,13 +220,6 @@ class CurriculumVecEnv(VecEnv):
         else:
             values = [getattr(self.worlds, attr_name)] * self.num_envs
         return [values[slot] for slot in self._get_indices(indices)]
-
-    def _declared(self, name: str) -> Any:
-        """What the worlds say about themselves, None if they do not."""
-        if not hasattr(self.worlds, "call"):
-            return getattr(self.worlds, name, None)
-        is_said = self.worlds.call("has_wrapper_attr", name)[0]
-        return self.get_attr(name)[0] if is_said else None
 
     def set_attr(self, attr_name: str, value: Any, indices: VecEnvIndices = None) -> None:
         slots = list(self._get_indices(indices))

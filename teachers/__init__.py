@@ -1,19 +1,20 @@
-"""Teachers: who chooses the next task, and the curriculum that carries their choices to a student."""
+"""Teachers, which choose the next task, and the curriculum between a teacher and a student."""
 
 from .alp_gmm import ALPGMM
 from .covar_gmm import CovarGMM
 from .curriculum import Curriculum
+from .episode import Episode
 from .oracle import Oracle
 from .random import Random
 from .riac import RIAC
-from .teacher import EpisodeResult, Proposal, Teacher
+from .teacher import Proposal, Teacher
 
 __all__ = [
     "ALPGMM",
     "RIAC",
     "CovarGMM",
     "Curriculum",
-    "EpisodeResult",
+    "Episode",
     "Oracle",
     "Proposal",
     "Random",

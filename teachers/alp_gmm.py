@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .episode import Episode
 from .gaussian_mixtures import Gaussians
 from .mixture_teacher import MixtureTeacher
 from .task_history import TaskHistory
-from .teacher import EpisodeResult
 
 _FIRST_COMPARED = 6
 """Learning progress counts as 0 until this many episodes are known."""
@@ -30,11 +30,11 @@ class ALPGMM(MixtureTeacher):
     def _prepare(self) -> None:
         self._history = TaskHistory(self.space.dim)
 
-    def _added(self, result: EpisodeResult) -> tuple[float]:
-        known = self._history.exchange(result.task, result.episode_return)
+    def _added(self, episode: Episode) -> tuple[float]:
+        known = self._history.exchange(episode.task, episode.score)
         if known is None or self.episodes < _FIRST_COMPARED:
             return (0.0,)
-        return (abs(result.episode_return - known),)
+        return (abs(episode.score - known),)
 
     def _worth(self, gaussians: Gaussians) -> NDArray[np.float64]:
         return gaussians.means[:, -1]

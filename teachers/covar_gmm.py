@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from .episode import Episode
 from .gaussian_mixtures import Gaussians
 from .mixture_teacher import MixtureTeacher
-from .teacher import EpisodeResult
 
 
 class CovarGMM(MixtureTeacher):
@@ -21,8 +21,8 @@ class CovarGMM(MixtureTeacher):
 
     added_numbers = 2
 
-    def _added(self, result: EpisodeResult) -> tuple[float, float]:
-        return self.episodes % self.fit_rate / self.fit_rate, result.episode_return
+    def _added(self, episode: Episode) -> tuple[float, float]:
+        return self.episodes % self.fit_rate / self.fit_rate, episode.score
 
     def _worth(self, gaussians: Gaussians) -> NDArray[np.float64]:
         return gaussians.covariances[:, -2, -1]

@@ -1,175 +1,148 @@
-"""Who plays which task when, and how it went: between a teacher and many slots of a student."""
+"""The curriculum: passes tasks from a teacher to the slots of a vector env, and results back."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
 
-from ..envs.task_space import Task, TaskSpace
-from .teacher import EpisodeResult, Proposal, Seed, Teacher
+from ..envs.env_info import EnvInfo
+from ..envs.task_space import TaskSpace
+from .episode import Episode
+from .teacher import Seed, Teacher
 
-OUTCOME_FIELDS = frozenset({"success"})
-"""What an outcome can tell a teacher beyond return and length."""
-
-
-@dataclass(frozen=True)
-class Assignment:
-    """What a slot plays now.
-
-    Attributes:
-        proposal: The teacher's proposal.
-        seed: Seed of this episode. Task, seed and actions together replay it exactly.
-    """
-
-    proposal: Proposal
-    seed: int
-
-    @property
-    def task(self) -> Task:
-        """The task to play, float32 of shape (d,)."""
-        return self.proposal.task
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a slot's episode ended.
-
-    Attributes:
-        episode_return: Sum of raw rewards.
-        length: Steps of the episode.
-        step: Steps that all slots together had played when the episode ended.
-        success: Whether the world called it a success; None if the world does not say.
-    """
-
-    episode_return: float
-    length: int
-    step: int
-    success: bool | None = None
-
-
-@dataclass(frozen=True)
-class Episode:
-    """One row of the episode log: an assignment with its outcome, numbered in order of finishing."""
-
-    index: int
-    slot: int
-    assignment: Assignment
-    outcome: Outcome
+AVAILABLE_NEEDS = frozenset({"success"})
+"""What a teacher may list in `Teacher.needs`."""
 
 
 class Curriculum:
-    """Hands the teacher's tasks to slots, and credits every result to the task that was played.
+    """Asks a teacher for tasks, and credits each result to the task that was played.
 
     Args:
-        teacher: Who chooses.
-        space: The tasks to choose from.
-        seed: Seeds the stream that episode seeds are drawn from.
-        return_range: Lowest and highest episode return of the world; teachers that ask for scaled
-            returns get them clipped to this range and mapped to [0, 1]. None leaves returns as they are.
-        mastered_return: Return above which the world calls a task mastered, for teachers that ask for it.
+        teacher: Chooses the tasks.
+        info: Task space, return range and mastered return of the env, as `env_info(env)` reads them.
+            Without a return range, teachers that ask for scaled returns get raw ones.
+        seed: Seeds the generator of episode seeds.
 
     Raises:
-        ValueError: If the teacher's space is another one, the range is not increasing, or the teacher needs
-            to be told what no outcome holds.
+        ValueError: If the teacher's task space is not the env's, or the teacher needs something that an
+            episode does not tell.
 
     Attributes:
-        episodes: How many episodes have finished.
-        listeners: Called with each finished episode, before the teacher is asked for the next task.
+        teacher: As given.
+        info: As given.
+        episodes: Number of finished episodes.
+        listeners: Called with each finished episode, before the teacher observes it.
     """
 
-    def __init__(
-        self,
-        teacher: Teacher,
-        space: TaskSpace,
-        seed: Seed = None,
-        return_range: tuple[float, float] | None = None,
-        mastered_return: float | None = None,
-    ) -> None:
-        if teacher.space.columns != space.columns:
+    def __init__(self, teacher: Teacher, info: EnvInfo, seed: Seed = None) -> None:
+        if teacher.space.columns != info.task_space.columns:
             raise ValueError(
-                f"the teacher proposes {teacher.space.columns}, the curriculum is over {space.columns}"
+                f"the teacher proposes {teacher.space.columns}, the curriculum is over "
+                f"{info.task_space.columns}"
             )
-        if return_range is not None and not return_range[0] < return_range[1]:
-            raise ValueError(f"return_range={return_range} must be increasing")
-        unknown = teacher.needs - OUTCOME_FIELDS
+        unknown = teacher.needs - AVAILABLE_NEEDS
         if unknown:
             raise ValueError(
-                f"{type(teacher).__name__} needs {sorted(unknown)}; outcomes hold {sorted(OUTCOME_FIELDS)}"
+                f"needs={sorted(unknown)} of {type(teacher).__name__} must be among {sorted(AVAILABLE_NEEDS)}"
             )
         self.teacher = teacher
-        self.space = space
-        self.return_range = return_range
-        self.mastered_return = mastered_return
+        self.info = info
         self.episodes = 0
         self.listeners: list[Callable[[Episode], None]] = []
         self._rng = np.random.default_rng(seed)
-        self._playing: dict[int, Assignment] = {}
+        self._playing: dict[int, Episode] = {}
 
-    def next_task(self, slot: int) -> Assignment:
-        """Decide what a slot plays next. An episode it had not finished is forgotten."""
-        assignment = Assignment(self.teacher.sample(), int(self._rng.integers(2**31)))
-        self._playing[slot] = assignment
-        return assignment
+    @property
+    def space(self) -> TaskSpace:
+        """The task space of the env."""
+        return self.info.task_space
 
-    def playing(self, slot: int) -> Assignment:
-        """What a slot plays now.
+    def next_task(self, slot: int) -> Episode:
+        """Start a slot's next episode. An unfinished episode of the slot is dropped.
+
+        Returns:
+            The new episode; `task` and `seed` are what to reset the slot's env with.
+        """
+        proposal = self.teacher.sample()
+        seed = int(self._rng.integers(2**31))
+        episode = Episode(slot, proposal.task, proposal.source, proposal.ticket, seed)
+        self._playing[slot] = episode
+        return episode
+
+    def playing(self, slot: int) -> Episode:
+        """The slot's current episode.
 
         Raises:
-            KeyError: If the slot has no episode under way.
+            KeyError: If the slot has no current episode.
         """
         return self._playing[slot]
 
-    def finish(self, slot: int, outcome: Outcome) -> Episode:
-        """Credit the end of a slot's episode to the task it played, and tell the teacher.
+    def finish(
+        self, slot: int, *, episode_return: float, length: int, step: int, success: bool | None = None
+    ) -> Episode:
+        """End a slot's episode, and tell the listeners and then the teacher how it went.
+
+        Args:
+            slot: Index of the env in the vector env.
+            episode_return: Sum of the env's rewards.
+            length: Number of steps.
+            step: Steps that all slots together have made.
+            success: Whether the env called the episode a success; None if the env does not say.
+
+        Returns:
+            The finished episode.
 
         Raises:
-            KeyError: If the slot has no episode under way.
-            ValueError: If the teacher needs to know of success and the world does not say.
+            KeyError: If the slot has no current episode.
+            ValueError: If the teacher needs `success` and the env does not say.
         """
-        assignment = self._playing.pop(slot)
-        if "success" in self.teacher.needs and outcome.success is None:
+        episode = self._playing.pop(slot)
+        if success is None and "success" in self.teacher.needs:
             raise ValueError(
-                f"{type(self.teacher).__name__} needs to know of success, but the world does not report "
-                "is_success"
+                f"{type(self.teacher).__name__} needs success, but the env does not report is_success"
             )
-        episode = Episode(self.episodes, slot, assignment, outcome)
+        episode.index = self.episodes
+        episode.step = step
+        episode.episode_return = episode_return
+        episode.length = length
+        episode.success = success
+        episode.score = self._score(episode_return)
+        episode.mastered_return = self.info.mastered_return
         self.episodes += 1
         for listener in self.listeners:
             listener(episode)
-        self.teacher.observe(
-            EpisodeResult(
-                assignment.proposal,
-                self._as_wanted(outcome.episode_return),
-                outcome.length,
-                outcome.success,
-                self.mastered_return,
-            )
-        )
+        self.teacher.observe(episode)
         return episode
 
-    def _as_wanted(self, episode_return: float) -> float:
-        if not self.teacher.scales_returns or self.return_range is None:
+    def _score(self, episode_return: float) -> float:
+        if not self.teacher.scales_returns or self.info.return_range is None:
             return episode_return
-        low, high = self.return_range
+        low, high = self.info.return_range
         return min(max((episode_return - low) / (high - low), 0.0), 1.0)
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything needed to go on exactly from here, episodes under way included."""
+        """Everything needed to resume exactly from here, current episodes included."""
         return {
             "teacher": self.teacher.state_dict(),
             "rng": self._rng.bit_generator.state,
             "episodes": self.episodes,
             "playing": [
-                {"slot": slot, "seed": assignment.seed, "proposal": asdict(assignment.proposal)}
-                for slot, assignment in self._playing.items()
+                {
+                    "slot": episode.slot,
+                    "task": episode.task.copy(),
+                    "source": episode.source,
+                    "ticket": deepcopy(episode.ticket),
+                    "seed": episode.seed,
+                }
+                for episode in self._playing.values()
             ],
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from a state that `state_dict` returned.
+        """Resume from a state that `state_dict` returned.
 
         Raises:
             ValueError: If the state is another teacher's or another task space's.
@@ -177,6 +150,4 @@ class Curriculum:
         self.teacher.load_state_dict(state["teacher"])
         self._rng.bit_generator.state = state["rng"]
         self.episodes = state["episodes"]
-        self._playing = {
-            row["slot"]: Assignment(Proposal(**row["proposal"]), row["seed"]) for row in state["playing"]
-        }
+        self._playing = {row["slot"]: Episode(**row) for row in state["playing"]}

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..envs.task_space import TaskSpace
+from .episode import Episode
 from .focus import Focus, FocusGaussian
 from .gaussian_mixtures import CRITERIA, Gaussians, fit_best_mixture
-from .teacher import EpisodeResult, Proposal, Seed, Teacher
+from .teacher import Proposal, Seed, Teacher
 
 
 class MixtureTeacher(Teacher):
@@ -92,7 +93,7 @@ class MixtureTeacher(Teacher):
         """Set up what a subclass keeps beside the rows."""
 
     @abstractmethod
-    def _added(self, result: EpisodeResult) -> tuple[float, ...]:
+    def _added(self, episode: Episode) -> tuple[float, ...]:
         """The numbers that follow the task in an episode's row."""
 
     @abstractmethod
@@ -108,10 +109,10 @@ class MixtureTeacher(Teacher):
         task = self.gaussians.draw(component, self.space.dim, self.rng)
         return Proposal(self.space.clip(task), f"gaussian_{component}")
 
-    def observe(self, result: EpisodeResult) -> None:
+    def observe(self, episode: Episode) -> None:
         row = self._rows[self.episodes % self.fit_rate]
-        row[: self.space.dim] = result.task
-        row[self.space.dim :] = self._added(result)
+        row[: self.space.dim] = episode.task
+        row[self.space.dim :] = self._added(episode)
         self.episodes += 1
         if self.episodes % self.fit_rate == 0:
             self._fit()

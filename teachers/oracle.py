@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..envs.task_space import TaskParameter, TaskSpace
+from .episode import Episode
 from .focus import Focus, FocusBox
-from .teacher import EpisodeResult, Proposal, Seed, Teacher
+from .teacher import Proposal, Seed, Teacher
 
 Steps = Mapping[str, float | Sequence[float]]
 
@@ -76,11 +77,11 @@ class Oracle(Teacher):
         task = self.position + self.rng.random(self.space.dim) * self.window
         return Proposal(self.space.clip(task), "window")
 
-    def observe(self, result: EpisodeResult) -> None:
-        self._returns.append(result.episode_return)
+    def observe(self, episode: Episode) -> None:
+        self._returns.append(episode.episode_return)
         if len(self._returns) < self.episodes_per_step:
             return
-        threshold = result.mastered_return if self.threshold is None else self.threshold
+        threshold = episode.mastered_return if self.threshold is None else self.threshold
         if threshold is None:
             raise ValueError("threshold must be given: the world does not say which returns are mastery")
         if np.mean(self._returns) > threshold:

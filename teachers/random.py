@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .teacher import EpisodeResult, Proposal, Teacher
+from .episode import Episode
+from .teacher import Proposal, Teacher
 
 
 class Random(Teacher):
@@ -11,5 +12,5 @@ class Random(Teacher):
     def sample(self) -> Proposal:
         return Proposal(self.space.sample(self.rng), "random")
 
-    def observe(self, result: EpisodeResult) -> None:
+    def observe(self, episode: Episode) -> None:
         pass

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..envs.task_space import Task
-from .curriculum import Curriculum, Episode
+from .curriculum import Curriculum
+from .episode import Episode
 
 RANDOM = "random"
 """Source of the proposals that a teacher draws from the whole task space."""
@@ -35,13 +36,12 @@ class RecentEpisodes:
 
     def hear_episode(self, episode: Episode) -> None:
         """Remember an episode; the oldest is forgotten."""
-        outcome, proposal = episode.outcome, episode.assignment.proposal
         row = self._rows[self._heard % len(self._rows)]
-        row[_RETURN] = outcome.episode_return
-        row[_LENGTH] = outcome.length
-        row[_SUCCESS] = np.nan if outcome.success is None else outcome.success
-        row[_RANDOM] = proposal.source == RANDOM
-        row[_TASK:] = proposal.task
+        row[_RETURN] = episode.episode_return
+        row[_LENGTH] = episode.length
+        row[_SUCCESS] = np.nan if episode.success is None else episode.success
+        row[_RANDOM] = episode.source == RANDOM
+        row[_TASK:] = episode.task
         self._heard += 1
 
     @property

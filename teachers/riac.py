@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..envs.task_space import TaskSpace
+from .episode import Episode
 from .focus import Focus, FocusBox
 from .region_tree import RegionTree, learning_progress
-from .teacher import EpisodeResult, Proposal, Seed, Teacher
+from .teacher import Proposal, Seed, Teacher
 
 Floats = NDArray[np.float64]
 
@@ -125,8 +126,8 @@ class RIAC(Teacher):
             return int(self.rng.integers(len(cumulative)))
         return int(np.searchsorted(cumulative, self.rng.random() * cumulative[-1], side="right"))
 
-    def observe(self, result: EpisodeResult) -> None:
-        leaf = self.regions.add(result.task, result.episode_return)
+    def observe(self, episode: Episode) -> None:
+        leaf = self.regions.add(episode.task, episode.score)
         if self.regions.counts[leaf] == self.regions.capacity:
             self._split(leaf)
 

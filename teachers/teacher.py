@@ -1,4 +1,4 @@
-"""What a teacher is: a distribution over tasks that moves with the episodes it sees."""
+"""The base class of all teachers: a distribution over tasks that changes with the results it observes."""
 
 from __future__ import annotations
 
@@ -10,20 +10,21 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..envs.task_space import Task, TaskSpace
+from .episode import Episode
 from .focus import Focus
 
 Seed = int | np.random.SeedSequence | np.random.Generator | None
-"""Anything `numpy.random.default_rng` takes; None alone means "no seed"."""
+"""Anything `numpy.random.default_rng` takes; only None means "no seed"."""
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """A task to play, and the ticket that comes back with its result.
+    """A task to play.
 
     Attributes:
         task: The task, float32 of shape (d,).
         source: How the teacher came to it, for the episode log ("random", "gaussian_3", …).
-        ticket: What the teacher will want to know when the result arrives: numbers, strings, arrays.
+        ticket: What the teacher wants to get back with the episode: numbers, strings, arrays.
     """
 
     task: Task
@@ -31,36 +32,13 @@ class Proposal:
     ticket: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class EpisodeResult:
-    """How the episode of a proposal went.
-
-    Attributes:
-        proposal: The proposal that was played.
-        episode_return: Sum of rewards, scaled to [0, 1] if the teacher asked for that.
-        length: Number of steps.
-        success: Whether the world called the episode a success; None if the world does not say.
-        mastered_return: Raw return above which the world calls a task mastered; None if it does not say.
-    """
-
-    proposal: Proposal
-    episode_return: float
-    length: int
-    success: bool | None = None
-    mastered_return: float | None = None
-
-    @property
-    def task(self) -> Task:
-        """The task that was played, float32 of shape (d,)."""
-        return self.proposal.task
-
-
 class Teacher(ABC):
     """Proposes tasks and learns from the episodes played on them.
 
-    A subclass implements `sample` and `observe`, puts what it must remember into `_state` and
-    `_load_state`, and draws from `self.rng` alone. Results may arrive in any order, and many proposals may
-    be in flight at once. A teacher touches no file, logger, plot or environment.
+    A subclass implements `sample` and `observe`, saves and restores what it has learned in `_state` and
+    `_load_state`, and draws random numbers from `self.rng` only. Episodes may end in another order than
+    they were proposed in, and many may be in progress at once. A teacher accesses no file, logger, plot or
+    env.
 
     Args:
         space: The tasks to choose from.
@@ -68,9 +46,10 @@ class Teacher(ABC):
 
     Attributes:
         space: The tasks to choose from.
-        rng: The only source of randomness a teacher may use.
-        needs: What a teacher must be told about an episode beyond return and length ("success").
-        scales_returns: Whether returns should arrive scaled to [0, 1] by the world's return range.
+        rng: The only random generator that a teacher may use.
+        needs: What the teacher needs to know of an episode beyond return and length ("success").
+        scales_returns: Whether `Episode.score` is the return scaled to [0, 1] by the env's return range, or
+            the raw return.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset()
@@ -85,19 +64,19 @@ class Teacher(ABC):
         """Propose the next task."""
 
     @abstractmethod
-    def observe(self, result: EpisodeResult) -> None:
-        """Learn how the episode of an earlier proposal went."""
+    def observe(self, episode: Episode) -> None:
+        """Learn from a finished episode; `episode.score` is the return to learn from."""
 
     def metrics(self) -> dict[str, float]:
-        """Numbers worth a curve, by name."""
+        """Scalars to log, by name."""
         return {}
 
     def focus(self) -> list[Focus]:
-        """The boxes or Gaussians that tasks are drawn from now, beside the whole space."""
+        """The boxes or Gaussians that tasks are drawn from now, besides the whole space."""
         return []
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything needed to go on exactly from here: nested dicts of JSON values and arrays."""
+        """Everything needed to resume exactly from here: nested dicts of JSON values and arrays."""
         return {
             "teacher": type(self).__name__,
             "columns": self.space.columns,
@@ -108,7 +87,7 @@ class Teacher(ABC):
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from a state that `state_dict` returned.
+        """Resume from a state that `state_dict` returned.
 
         Raises:
             ValueError: If the state is another teacher's or another task space's.
@@ -131,5 +110,5 @@ class Teacher(ABC):
         """What a subclass has learned, for `state_dict`."""
         return {}
 
-    def _load_state(self, state: Mapping[str, Any]) -> None:  # noqa: B027 (nothing to take back by default)
-        """Take back what `_state` returned."""
+    def _load_state(self, state: Mapping[str, Any]) -> None:  # noqa: B027 (nothing to restore by default)
+        """Restore what `_state` returned."""

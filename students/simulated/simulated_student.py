@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...envs.env_info import EnvInfo
 from ...envs.task_space import Task, TaskSpace
-from ...teachers.curriculum import Curriculum, Episode, Outcome
+from ...teachers.curriculum import Curriculum
+from ...teachers.episode import Episode
 
 
 class SimulatedStudent(ABC):
@@ -25,6 +27,11 @@ class SimulatedStudent(ABC):
     task_space: TaskSpace
     return_range: tuple[float, float]
     mastered_return: float
+
+    @property
+    def info(self) -> EnvInfo:
+        """Task space, return range and mastered return, for a `Curriculum`."""
+        return EnvInfo(self.task_space, self.return_range, self.mastered_return)
 
     @abstractmethod
     def play(self, task: Task) -> float:
@@ -69,7 +76,12 @@ class SimulatedStudent(ABC):
         """
         while curriculum.episodes < episodes:
             task = curriculum.next_task(0).task
-            outcome = Outcome(self.play(task), 1, curriculum.episodes + 1, self.has_mastered(task))
-            episode = curriculum.finish(0, outcome)
+            episode = curriculum.finish(
+                0,
+                episode_return=self.play(task),
+                length=1,
+                step=curriculum.episodes + 1,
+                success=self.has_mastered(task),
+            )
             if on_episode is not None:
                 on_episode(episode)

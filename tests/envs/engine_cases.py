@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from chiron.envs.env_info import env_info
 from chiron.envs.walkers.layouts.obstacles import Stump, obstacle_track
 from chiron.envs.walkers.stump_tracks import StumpTracks
 from chiron.envs.walkers.track import GROUND_LEVEL, LENGTH, STEP, Track
@@ -163,8 +164,8 @@ POLICIES: dict[str, MakePolicy] = {
 def train_policy(body: WalkerBody, steps: int) -> MakePolicy:
     """Let PPO learn to walk over low stumps, and return what makes policies of it."""
     world = partial(StumpTracks, stump_height=(0.0, 0.5), obstacle_spacing=(3.0, 6.0), body=body)
-    space = world().task_space
-    curriculum = Curriculum(Random(space, seed=0), space, seed=0)
+    info = env_info(world())
+    curriculum = Curriculum(Random(info.task_space, seed=0), info, seed=0)
     vector = VecNormalize(CurriculumVecEnv([world] * 16, curriculum), gamma=0.99)
     model = FastPPO("MlpPolicy", vector, 4e-4, n_steps=256, batch_size=512, seed=0, device="cpu")
     model.learn(steps)

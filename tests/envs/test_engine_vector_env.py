@@ -7,6 +7,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 import torch
+from chiron.envs.env_info import env_info
 from chiron.envs.vector.action_repeat import ActionRepeat
 from chiron.envs.vector.make_vec import make_vec
 from chiron.envs.vector.sync_vector_env import SyncTaskVectorEnv
@@ -92,15 +93,15 @@ class TestContract:
 
     def test_a_curriculum_drives_it_as_it_drives_the_loop(self) -> None:
         def play(worlds: Any) -> list[tuple[Any, ...]]:
-            space, rng = StumpTracks.task_space(), np.random.default_rng(0)
-            curriculum = Curriculum(Random(space, seed=0), space, seed=1)
+            info, rng = env_info(worlds), np.random.default_rng(0)
+            curriculum = Curriculum(Random(info.task_space, seed=0), info, seed=1)
             vector = CurriculumVecEnv(worlds, curriculum)
             steps: list[tuple[Any, ...]] = [(vector.reset(),)]
             for _ in range(150):
                 observations, rewards, dones, infos = vector.step(random_actions(rng, 3))
                 ends = [info.get("episode", {}).get("r") for info in infos]
                 steps.append((observations, rewards, dones, ends))
-            assert curriculum.mastered_return == 230.0
+            assert info.mastered_return == 230.0
             return steps
 
         for given, expected in zip(

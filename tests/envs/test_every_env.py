@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 from chiron.envs.env_checks import CHECKS
+from chiron.envs.env_info import env_info
 from chiron.scripts.check import is_a_stable_baselines_env
 from chiron.students import CurriculumVecEnv
 from chiron.teachers import Curriculum, Random
-from chiron.teachers.curriculum import Episode
+from chiron.teachers.episode import Episode
 from stable_baselines3 import PPO
 
 from tests.listing import build_world, worlds
@@ -43,8 +44,8 @@ class TestEveryWorld:
         assert not np.array_equal(seen[0], seen[1])
 
     def test_a_student_learns_in_it_through_a_curriculum(self, name: str) -> None:
-        space = build_world(name).task_space
-        curriculum = Curriculum(Random(space, seed=0), space, seed=0)
+        info = env_info(build_world(name))
+        curriculum = Curriculum(Random(info.task_space, seed=0), info, seed=0)
         episodes: list[Episode] = []
         curriculum.listeners.append(episodes.append)
         vec_env = CurriculumVecEnv([partial(build_world, name)] * 2, curriculum)
@@ -54,14 +55,13 @@ class TestEveryWorld:
             model.learn(512, reset_num_timesteps=False)
         vec_env.close()
 
-        tasks = [episode.assignment.task for episode in episodes]
-        assert all(space.contains(task) for task in tasks)
+        tasks = [episode.task for episode in episodes]
+        assert all(info.task_space.contains(task) for task in tasks)
         assert not np.array_equal(tasks[0], tasks[1])
-        mastered_return = curriculum.mastered_return
-        assert mastered_return is not None
-        assert curriculum.return_range == build_world(name).return_range
+        assert info.mastered_return is not None
+        assert info.return_range == build_world(name).return_range
         for episode in episodes:
-            assert np.isfinite(episode.outcome.episode_return)
-            assert episode.outcome.success == (episode.outcome.episode_return > mastered_return)
+            assert np.isfinite(episode.episode_return)
+            assert episode.success == (episode.episode_return > info.mastered_return)
         after = model.policy.state_dict()
         assert any(not tensor.equal(after[key]) for key, tensor in before.items())

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from chiron.envs import EnvInfo
 from chiron.evaluation.evaluate import TaskResult
 from chiron.runs.live_view import LiveView
 from chiron.runs.tensorboard_log import HParam
@@ -17,7 +18,7 @@ from tests.teachers.test_recent_episodes import play
 
 
 def a_curriculum() -> Curriculum:
-    return Curriculum(Random(cube(2), 0), cube(2), 0)
+    return Curriculum(Random(cube(2), 0), EnvInfo(cube(2)), 0)
 
 
 def results(mastered: int) -> list[TaskResult]:

@@ -10,14 +10,23 @@ from chiron.evaluation.evaluate import TaskResult
 from chiron.runs.episode_log import EpisodeLog
 from chiron.runs.evaluation_log import EvaluationLog
 from chiron.runs.run_directory import RunDirectory
-from chiron.teachers.curriculum import Assignment, Episode, Outcome
-from chiron.teachers.teacher import Proposal
+from chiron.teachers import Episode
 
 
 def episode(index: int, success: bool | None = True) -> Episode:
     task = np.array([index % 30 + 1, 0.5], dtype=np.float32)
-    assignment = Assignment(Proposal(task, "random"), seed=100 + index)
-    return Episode(index, index % 4, assignment, Outcome(1.5 * index, index + 1, 10 * index, success))
+    return Episode(
+        slot=index % 4,
+        task=task,
+        source="random",
+        ticket={},
+        seed=100 + index,
+        index=index,
+        step=10 * index,
+        episode_return=1.5 * index,
+        length=index + 1,
+        success=success,
+    )
 
 
 def test_every_episode_is_one_row(tmp_path: Path, countdown_space: TaskSpace) -> None:

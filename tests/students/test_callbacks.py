@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from chiron.envs import SyncTaskVectorEnv
+from chiron.envs.env_info import env_info
 from chiron.evaluation.task_sets import uniform_tasks
 from chiron.runs.evaluation_callback import EvaluationCallback
 from chiron.runs.speed_callback import SpeedCallback
@@ -37,8 +38,8 @@ class Memory(KVWriter):
 
 
 def a_curriculum() -> Curriculum:
-    space = CountdownWorld().task_space
-    return Curriculum(Random(space, 0), space, 0)
+    info = env_info(CountdownWorld())
+    return Curriculum(Random(info.task_space, 0), info, 0)
 
 
 def learn(

@@ -7,10 +7,10 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from chiron.envs import StumpTracks, SyncTaskVectorEnv
+from chiron.envs.env_info import EnvInfo, env_info
 from chiron.envs.task_space import TaskSpace
 from chiron.students import CurriculumVecEnv, NotFiniteError
-from chiron.teachers import Curriculum, EpisodeResult, Proposal, Random, Teacher
-from chiron.teachers.curriculum import Episode
+from chiron.teachers import Curriculum, Episode, Proposal, Random, Teacher
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
@@ -26,15 +26,15 @@ class Diary(Random):
     def __init__(self, space: TaskSpace, seed: int) -> None:
         super().__init__(space, seed)
         self.events: list[str] = []
-        self.results: list[EpisodeResult] = []
+        self.results: list[Episode] = []
 
     def sample(self) -> Proposal:
         self.events.append("sample")
         return super().sample()
 
-    def observe(self, result: EpisodeResult) -> None:
+    def observe(self, episode: Episode) -> None:
         self.events.append("observe")
-        self.results.append(result)
+        self.results.append(episode)
 
 
 def play(vec_env: CurriculumVecEnv, steps: int) -> None:
@@ -50,7 +50,7 @@ def diary(countdown_space: TaskSpace) -> Diary:
 
 @pytest.fixture
 def vec_env(diary: Diary) -> CurriculumVecEnv:
-    return CurriculumVecEnv([CountdownWorld] * SLOTS, Curriculum(diary, diary.space, seed=1))
+    return CurriculumVecEnv([CountdownWorld] * SLOTS, Curriculum(diary, EnvInfo(diary.space), seed=1))
 
 
 class TestAttribution:
@@ -89,8 +89,8 @@ class TestAttribution:
         seen: Counter[int] = Counter()
         for episode in episodes:
             task, seed = worlds[episode.slot].resets[seen[episode.slot]]
-            assert task == episode.assignment.task.tolist()
-            assert seed == episode.assignment.seed
+            assert task == episode.task.tolist()
+            assert seed == episode.seed
             seen[episode.slot] += 1
 
     def test_results_reach_the_teacher_before_it_is_asked_again(
@@ -123,7 +123,8 @@ class TestStableBaselinesContract:
     def test_truncation_is_told_from_termination(self) -> None:
         space = StumpTracks.task_space()
         vec_env = CurriculumVecEnv(
-            [lambda: _cut_after(StumpTracks(), 3)] * 2, Curriculum(Random(space, seed=0), space, seed=0)
+            [lambda: _cut_after(StumpTracks(), 3)] * 2,
+            Curriculum(Random(space, seed=0), EnvInfo(space), seed=0),
         )
         vec_env.reset()
         for _ in range(3):
@@ -134,7 +135,7 @@ class TestStableBaselinesContract:
     def test_same_rollouts_as_stock_sb3_where_there_is_one_task(self) -> None:
         """With a one-task curriculum and a world without randomness, PPO cannot tell the two apart."""
         space = CountdownWorld().task_space
-        ours = CurriculumVecEnv([_Quiet] * 4, Curriculum(_Always(space), space, seed=0))
+        ours = CurriculumVecEnv([_Quiet] * 4, Curriculum(_Always(space), EnvInfo(space), seed=0))
         stock = DummyVecEnv([_Quiet] * 4)
         weights = []
         for vec_env in (ours, stock):
@@ -166,32 +167,33 @@ class TestStableBaselinesContract:
 class TestSeams:
     def test_takes_a_ready_vector_env(self, diary: Diary) -> None:
         worlds = SyncTaskVectorEnv([CountdownWorld] * 3)
-        vec_env = CurriculumVecEnv(worlds, Curriculum(diary, diary.space, seed=0))
+        vec_env = CurriculumVecEnv(worlds, Curriculum(diary, EnvInfo(diary.space), seed=0))
         play(vec_env, 100)
         assert all(result.length == int(np.ceil(result.task[0])) for result in diary.results)
 
-    def test_takes_the_return_range_of_its_worlds(self, countdown_space: TaskSpace) -> None:
+    def test_the_return_range_of_its_worlds_scales_the_scores(self, countdown_space: TaskSpace) -> None:
         class Scaled(Diary):
             scales_returns = True
 
         teacher = Scaled(countdown_space, seed=0)
-        play(CurriculumVecEnv([CountdownWorld], Curriculum(teacher, countdown_space, seed=0)), 200)
+        curriculum = Curriculum(teacher, env_info(CountdownWorld()), seed=0)
+        play(CurriculumVecEnv([CountdownWorld], curriculum), 200)
         for result in teacher.results:
             expected = np.clip(result.length * result.task[1] / 100, 0, 1)
-            assert result.episode_return == pytest.approx(expected, rel=1e-5)
+            assert result.score == pytest.approx(expected, rel=1e-5)
 
     def test_refuses_worlds_that_reset_themselves(self, diary: Diary) -> None:
         worlds = SyncVectorEnv([CountdownWorld], autoreset_mode=AutoresetMode.NEXT_STEP)
         with pytest.raises(ValueError, match=r"autoreset_mode=AutoresetMode\.DISABLED"):
-            CurriculumVecEnv(worlds, Curriculum(diary, diary.space))
+            CurriculumVecEnv(worlds, Curriculum(diary, EnvInfo(diary.space)))
 
     def test_refuses_worlds_with_other_tasks(self, diary: Diary) -> None:
         with pytest.raises(ValueError, match="stump_height"):
-            CurriculumVecEnv([StumpTracks], Curriculum(diary, diary.space))
+            CurriculumVecEnv([StumpTracks], Curriculum(diary, EnvInfo(diary.space)))
 
     def test_refuses_to_be_empty(self, diary: Diary) -> None:
         with pytest.raises(ValueError, match="at least one world"):
-            CurriculumVecEnv([], Curriculum(diary, diary.space))
+            CurriculumVecEnv([], Curriculum(diary, EnvInfo(diary.space)))
 
 
 class TestNotFinite:
@@ -214,10 +216,15 @@ def test_two_runs_play_the_same_episodes(countdown_space: TaskSpace) -> None:
     logs = []
     for _ in range(2):
         episodes: list[Episode] = []
-        curriculum = Curriculum(Random(countdown_space, seed=0), countdown_space, seed=0)
+        curriculum = Curriculum(Random(countdown_space, seed=0), EnvInfo(countdown_space), seed=0)
         curriculum.listeners.append(episodes.append)
         play(CurriculumVecEnv([CountdownWorld] * SLOTS, curriculum), 200)
-        logs.append([(e.slot, e.assignment.task.tolist(), e.assignment.seed, e.outcome) for e in episodes])
+        logs.append(
+            [
+                (e.slot, e.task.tolist(), e.seed, e.episode_return, e.length, e.step, e.success)
+                for e in episodes
+            ]
+        )
     assert logs[0] == logs[1]
 
 
@@ -227,7 +234,7 @@ class _Always(Teacher):
     def sample(self) -> Proposal:
         return Proposal(self.space.default, "default")
 
-    def observe(self, result: EpisodeResult) -> None:
+    def observe(self, episode: Episode) -> None:
         pass
 
 

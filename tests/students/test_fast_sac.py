@@ -12,6 +12,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 import torch
+from chiron.envs.env_info import env_info
 from chiron.students import CurriculumVecEnv, FastSAC
 from chiron.students.fast import dense_layers, device_replay_buffer
 from chiron.students.fast.captured import Captured
@@ -361,8 +362,8 @@ def test_finds_the_best_action() -> None:
 
 
 def test_learns_from_a_curriculum() -> None:
-    teacher = Random(CountdownWorld().task_space, seed=0)
-    curriculum = Curriculum(teacher, teacher.space, seed=0)
+    info = env_info(CountdownWorld())
+    curriculum = Curriculum(Random(info.task_space, seed=0), info, seed=0)
     vec_env = CurriculumVecEnv([CountdownWorld] * 4, curriculum)
     model = FastSAC("MlpPolicy", vec_env, seed=0, device="cpu", batch_size=32, buffer_size=2000, train_freq=4)
     recorder = Recorder()

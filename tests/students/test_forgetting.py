@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from chiron.envs.env_info import EnvInfo
 from chiron.envs.task_space import TaskSpace
 from chiron.students import CurriculumVecEnv, FastPPO, FastSAC
 from chiron.students.forgetting import Forgetting
@@ -33,7 +34,9 @@ class Weights(BaseCallback):
 
 
 def learn(make: Any, space: TaskSpace, *callbacks: BaseCallback, **settings: Any) -> BaseAlgorithm:
-    vec_env = CurriculumVecEnv([CountdownWorld] * 2, Curriculum(Random(space, seed=0), space, seed=0))
+    vec_env = CurriculumVecEnv(
+        [CountdownWorld] * 2, Curriculum(Random(space, seed=0), EnvInfo(space), seed=0)
+    )
     model: BaseAlgorithm = make("MlpPolicy", vec_env, seed=0, device="cpu", **settings)
     return model.learn(200, callback=list(callbacks))
 

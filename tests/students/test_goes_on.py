@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from chiron.analysis.reproduction import composed
 from chiron.envs import StumpTracks
+from chiron.envs.env_info import env_info
 from chiron.envs.gymnasium_env import GymnasiumEnv
-from chiron.envs.task_space import TaskSpace
 from chiron.students import CurriculumVecEnv
 from chiron.teachers import ALPGMM, Curriculum
 from numpy.typing import NDArray
@@ -36,8 +36,9 @@ WORLDS: dict[str, Any] = {
 
 
 def build(make_world: Any, n_workers: int = 0) -> CurriculumVecEnv:
-    space: TaskSpace = make_world().task_space
-    return CurriculumVecEnv([make_world] * SLOTS, Curriculum(ALPGMM(space, seed=0), space, seed=1), n_workers)
+    info = env_info(make_world())
+    curriculum = Curriculum(ALPGMM(info.task_space, seed=0), info, seed=1)
+    return CurriculumVecEnv([make_world] * SLOTS, curriculum, n_workers)
 
 
 def play(vec_env: CurriculumVecEnv, actions: NDArray[Any]) -> list[NDArray[Any]]:

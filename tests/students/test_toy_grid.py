@@ -9,7 +9,7 @@ import pytest
 from chiron.runs.state_file import load_state, save_state
 from chiron.students.simulated.toy_grid import ToyGrid
 from chiron.teachers import ALPGMM, RIAC, CovarGMM, Curriculum, Oracle, Random, Teacher
-from chiron.teachers.curriculum import Episode
+from chiron.teachers.episode import Episode
 
 
 class PlainGrid:
@@ -33,7 +33,7 @@ class PlainGrid:
 
 
 def mastered(teacher: Teacher, grid: ToyGrid, episodes: int) -> float:
-    grid.learn(Curriculum(teacher, grid.task_space, seed=0, return_range=grid.return_range), episodes)
+    grid.learn(Curriculum(teacher, grid.info, seed=0), episodes)
     return grid.mastered_percent
 
 
@@ -91,10 +91,10 @@ def test_noise_is_added_to_returns_and_comes_from_the_seed() -> None:
 def test_learning_tells_of_every_episode() -> None:
     grid, episodes = ToyGrid(), list[Episode]()
     teacher = Random(grid.task_space, seed=0)
-    grid.learn(Curriculum(teacher, grid.task_space, seed=0), 50, episodes.append)
+    grid.learn(Curriculum(teacher, grid.info, seed=0), 50, episodes.append)
     assert [episode.index for episode in episodes] == list(range(50))
-    assert [episode.outcome.step for episode in episodes] == list(range(1, 51))
-    assert all(episode.outcome.success is False for episode in episodes)
+    assert [episode.step for episode in episodes] == list(range(1, 51))
+    assert all(episode.success is False for episode in episodes)
 
 
 def test_a_restored_grid_goes_on_alike(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from chiron.envs.task_space import Task, TaskParameter, TaskSpace
-from chiron.teachers import EpisodeResult, Proposal, Teacher
+from chiron.teachers import Episode, Proposal, Teacher
 from numpy.typing import NDArray
 
 Return = Callable[[Task], float]
@@ -18,13 +18,23 @@ def cube(dim: int, low: float = 0.0, high: float = 1.0) -> TaskSpace:
     return TaskSpace([TaskParameter(f"x{i}", low, high) for i in range(dim)])
 
 
-def played(proposal: Proposal, episode_return: float, mastered_return: float = 0.75) -> EpisodeResult:
-    """How the episode of a proposal went."""
-    return EpisodeResult(proposal, episode_return, length=1, mastered_return=mastered_return)
+def played(proposal: Proposal, episode_return: float, mastered_return: float | None = 0.75) -> Episode:
+    """The finished episode of a proposal, whose return the teacher learns from as it is."""
+    return Episode(
+        slot=0,
+        task=proposal.task,
+        source=proposal.source,
+        ticket=proposal.ticket,
+        seed=0,
+        length=1,
+        episode_return=episode_return,
+        score=episode_return,
+        mastered_return=mastered_return,
+    )
 
 
-def result(task: Any, episode_return: float) -> EpisodeResult:
-    """How an episode went on a task that nobody need have proposed."""
+def result(task: Any, episode_return: float) -> Episode:
+    """A finished episode on a task that no teacher proposed."""
     return played(Proposal(np.asarray(task, dtype=np.float32), "test"), episode_return)
 
 

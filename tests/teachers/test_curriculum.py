@@ -5,10 +5,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+from chiron.envs.env_info import EnvInfo
 from chiron.envs.task_space import TaskParameter, TaskSpace
 from chiron.runs.state_file import load_state, save_state
-from chiron.teachers import Curriculum, EpisodeResult, Proposal, Random
-from chiron.teachers.curriculum import Episode, Outcome
+from chiron.teachers import Curriculum, Episode, Proposal, Random
 
 from tests.teachers.spaces import cube
 
@@ -19,7 +19,7 @@ class Diary(Random):
     def __init__(self, space: TaskSpace, seed: int = 0) -> None:
         super().__init__(space, seed)
         self.events: list[str] = []
-        self.results: list[EpisodeResult] = []
+        self.results: list[Episode] = []
         self.proposals: list[Proposal] = []
 
     def sample(self) -> Proposal:
@@ -28,9 +28,9 @@ class Diary(Random):
         self.proposals.append(Proposal(super().sample().task, "diary", ticket))
         return self.proposals[-1]
 
-    def observe(self, result: EpisodeResult) -> None:
+    def observe(self, episode: Episode) -> None:
         self.events.append("observe")
-        self.results.append(result)
+        self.results.append(episode)
 
 
 class Scaled(Diary):
@@ -45,44 +45,45 @@ class WantsMoons(Diary):
     needs: ClassVar[frozenset[str]] = frozenset({"moons", "success"})
 
 
-def outcome(episode_return: float = 0.0, **known: Any) -> Outcome:
-    return Outcome(episode_return, length=10, step=100, **known)
+def outcome(episode_return: float = 0.0, **known: Any) -> dict[str, Any]:
+    return {"episode_return": episode_return, "length": 10, "step": 100, **known}
 
 
 class TestAttribution:
     def test_results_belong_to_the_task_that_was_played_in_whatever_order(self) -> None:
         teacher = Diary(cube(2))
-        curriculum = Curriculum(teacher, teacher.space, seed=0)
+        curriculum = Curriculum(teacher, EnvInfo(teacher.space), seed=0)
         rng = np.random.default_rng(0)
         slots = {slot: curriculum.next_task(slot) for slot in range(16)}
         for _ in range(500):
             slot = int(rng.integers(16))
             played = slots[slot]
-            episode = curriculum.finish(slot, outcome(float(played.task[0])))
-            assert episode.assignment is played
-            assert teacher.results[-1].proposal is played.proposal
+            episode = curriculum.finish(slot, **outcome(float(played.task[0])))
+            assert episode is played
+            assert teacher.results[-1] is played
             assert teacher.results[-1].episode_return == float(teacher.results[-1].task[0])
+            assert played.task is teacher.proposals[played.ticket["number"]].task
             slots[slot] = curriculum.next_task(slot)
-        assert [result.proposal.ticket["number"] for result in teacher.results] != list(range(500))
+        assert [result.ticket["number"] for result in teacher.results] != list(range(500))
 
     def test_an_episode_that_is_not_finished_is_forgotten(self) -> None:
         teacher = Diary(cube(2))
-        curriculum = Curriculum(teacher, teacher.space)
+        curriculum = Curriculum(teacher, EnvInfo(teacher.space))
         curriculum.next_task(0)
         curriculum.next_task(0)
-        curriculum.finish(0, outcome())
-        assert [result.proposal.ticket["number"] for result in teacher.results] == [1]
+        curriculum.finish(0, **outcome())
+        assert [result.ticket["number"] for result in teacher.results] == [1]
         with pytest.raises(KeyError):
-            curriculum.finish(0, outcome())
+            curriculum.finish(0, **outcome())
 
     def test_episodes_are_numbered_as_they_finish_and_have_seeds_of_their_own(self) -> None:
         teacher = Diary(cube(2))
-        curriculum = Curriculum(teacher, teacher.space, seed=0)
+        curriculum = Curriculum(teacher, EnvInfo(teacher.space), seed=0)
         for slot in range(8):
             curriculum.next_task(slot)
-        episodes = [curriculum.finish(slot, outcome()) for slot in (3, 0, 7, 1)]
+        episodes = [curriculum.finish(slot, **outcome()) for slot in (3, 0, 7, 1)]
         assert [episode.index for episode in episodes] == [0, 1, 2, 3]
-        assert len({episode.assignment.seed for episode in episodes}) == 4
+        assert len({episode.seed for episode in episodes}) == 4
         assert curriculum.episodes == 4
 
 
@@ -93,28 +94,28 @@ class TestReturns:
     def test_are_scaled_and_clipped_for_teachers_that_ask(self, raw: float, scaled: float) -> None:
         for kind, expected in ((Scaled, scaled), (Diary, raw)):
             teacher = kind(cube(1))
-            curriculum = Curriculum(teacher, teacher.space, return_range=(-150, 350))
+            curriculum = Curriculum(teacher, EnvInfo(teacher.space, (-150, 350)))
             curriculum.next_task(0)
-            episode = curriculum.finish(0, outcome(raw))
-            assert teacher.results[0].episode_return == expected
-            assert episode.outcome.episode_return == raw
+            episode = curriculum.finish(0, **outcome(raw))
+            assert teacher.results[0].score == expected
+            assert episode.episode_return == raw
 
     def test_stay_as_they_are_without_a_range(self) -> None:
         teacher = Scaled(cube(1))
-        curriculum = Curriculum(teacher, teacher.space)
+        curriculum = Curriculum(teacher, EnvInfo(teacher.space))
         curriculum.next_task(0)
-        curriculum.finish(0, outcome(-400))
-        assert teacher.results[0].episode_return == -400
+        curriculum.finish(0, **outcome(-400))
+        assert teacher.results[0].score == -400
 
 
 def test_listeners_hear_of_an_episode_before_the_teacher_is_asked_again() -> None:
     teacher = Diary(cube(1))
-    curriculum = Curriculum(teacher, teacher.space)
+    curriculum = Curriculum(teacher, EnvInfo(teacher.space))
     heard: list[Episode] = []
     curriculum.listeners += [heard.append, lambda episode: teacher.events.append("heard")]
     for _ in range(2):
         curriculum.next_task(0)
-        curriculum.finish(0, outcome())
+        curriculum.finish(0, **outcome())
     assert teacher.events == ["sample", "heard", "observe"] * 2
     assert [episode.index for episode in heard] == [0, 1]
 
@@ -122,32 +123,34 @@ def test_listeners_hear_of_an_episode_before_the_teacher_is_asked_again() -> Non
 class TestNeeds:
     def test_success_is_passed_on(self) -> None:
         teacher = WantsSuccess(cube(1))
-        curriculum = Curriculum(teacher, teacher.space)
+        curriculum = Curriculum(teacher, EnvInfo(teacher.space))
         curriculum.next_task(0)
-        curriculum.finish(0, outcome(success=True))
+        curriculum.finish(0, **outcome(success=True))
         assert teacher.results[0].success is True
 
     def test_a_world_that_does_not_tell_of_success_is_refused(self) -> None:
         teacher = WantsSuccess(cube(1))
-        curriculum = Curriculum(teacher, teacher.space)
+        curriculum = Curriculum(teacher, EnvInfo(teacher.space))
         curriculum.next_task(0)
-        with pytest.raises(ValueError, match="WantsSuccess needs to know of success"):
-            curriculum.finish(0, outcome())
+        with pytest.raises(
+            ValueError, match="WantsSuccess needs success, but the env does not report is_success"
+        ):
+            curriculum.finish(0, **outcome())
 
     def test_needs_that_no_outcome_meets_are_refused_at_once(self) -> None:
         teacher = WantsMoons(cube(1))
-        with pytest.raises(ValueError, match=r"WantsMoons needs \['moons'\]; outcomes hold \['success'\]"):
-            Curriculum(teacher, teacher.space)
+        with pytest.raises(ValueError, match=r"needs=\['moons'\] of WantsMoons must be among \['success'\]"):
+            Curriculum(teacher, EnvInfo(teacher.space))
 
 
 class TestState:
     def test_goes_on_exactly_with_the_episodes_in_flight(self, tmp_path: Path) -> None:
         teacher, restored_teacher = Diary(cube(2)), Diary(cube(2), seed=9)
-        curriculum = Curriculum(teacher, teacher.space, seed=0)
-        restored = Curriculum(restored_teacher, teacher.space, seed=8)
+        curriculum = Curriculum(teacher, EnvInfo(teacher.space), seed=0)
+        restored = Curriculum(restored_teacher, EnvInfo(teacher.space), seed=8)
         for slot in range(5):
             curriculum.next_task(slot)
-        curriculum.finish(3, outcome())
+        curriculum.finish(3, **outcome())
         save_state(tmp_path / "curriculum", curriculum.state_dict())
         restored.load_state_dict(load_state(tmp_path / "curriculum"))
         with pytest.raises(KeyError):
@@ -155,10 +158,10 @@ class TestState:
         for one in (curriculum, restored):
             one.next_task(3)
         for slot in (2, 4, 3, 0, 1):
-            episodes = [one.finish(slot, outcome(1.0)) for one in (curriculum, restored)]
+            episodes = [one.finish(slot, **outcome(1.0)) for one in (curriculum, restored)]
             assert episodes[0].index == episodes[1].index
-            assert episodes[0].assignment.seed == episodes[1].assignment.seed
-            mine, theirs = (episode.assignment.proposal for episode in episodes)
+            assert episodes[0].seed == episodes[1].seed
+            mine, theirs = episodes
             assert mine.task.tolist() == theirs.task.tolist()
             assert theirs.task.dtype == np.float32
             assert mine.source == theirs.source
@@ -168,17 +171,19 @@ class TestState:
 
     def test_of_another_teacher_is_refused(self) -> None:
         space = cube(1)
-        state = Curriculum(Diary(space), space).state_dict()
+        state = Curriculum(Diary(space), EnvInfo(space)).state_dict()
         with pytest.raises(ValueError, match="teacher='Diary' of the stored state must be 'Scaled'"):
-            Curriculum(Scaled(space), space).load_state_dict(state)
+            Curriculum(Scaled(space), EnvInfo(space)).load_state_dict(state)
 
 
 class TestConstruction:
     def test_a_teacher_of_another_space_is_refused(self) -> None:
         other = TaskSpace([TaskParameter("gap", 0, 1)])
         with pytest.raises(ValueError, match=r"proposes \['x0'\], the curriculum is over \['gap'\]"):
-            Curriculum(Random(cube(1)), other)
+            Curriculum(Random(cube(1)), EnvInfo(other))
 
     def test_a_range_that_does_not_increase_is_refused(self) -> None:
-        with pytest.raises(ValueError, match=r"return_range=\(350, -150\) must be increasing"):
-            Curriculum(Random(cube(1)), cube(1), return_range=(350, -150))
+        with pytest.raises(
+            ValueError, match=r"return_range=\(350, -150\) must be the lowest and the highest return"
+        ):
+            Curriculum(Random(cube(1)), EnvInfo(cube(1), (350, -150)))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from chiron.envs import StumpTracks
 from chiron.envs.task_space import TaskParameter, TaskSpace
-from chiron.teachers import EpisodeResult, Oracle
+from chiron.teachers import Oracle
 
 from tests.listing import build_teacher
 from tests.teachers.spaces import cube, played
@@ -94,4 +94,4 @@ def test_a_threshold_of_its_own_overrules_the_worlds() -> None:
 def test_says_so_if_nothing_tells_it_what_mastery_is() -> None:
     oracle = Oracle(cube(1), seed=0, episodes_per_step=1)
     with pytest.raises(ValueError, match="threshold must be given"):
-        oracle.observe(EpisodeResult(oracle.sample(), 9.0, length=1))
+        oracle.observe(played(oracle.sample(), 9.0, mastered_return=None))

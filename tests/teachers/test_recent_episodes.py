@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from chiron.envs.env_info import EnvInfo
 from chiron.teachers import Curriculum, Proposal, Random
-from chiron.teachers.curriculum import Outcome
 from chiron.teachers.recent_episodes import RecentEpisodes
 
 from tests.teachers.spaces import cube
@@ -29,13 +29,13 @@ def play(curriculum: Curriculum, episodes: int, success: bool | None = None) -> 
     for _ in range(episodes):
         curriculum.next_task(0)
         index = curriculum.episodes + 1
-        curriculum.finish(0, Outcome(float(index), 2 * index, index, success))
+        curriculum.finish(0, episode_return=float(index), length=2 * index, step=index, success=success)
 
 
 @pytest.fixture
 def curriculum() -> Curriculum:
     space = cube(2)
-    return Curriculum(EveryThirdAtRandom(space), space)
+    return Curriculum(EveryThirdAtRandom(space), EnvInfo(space))
 
 
 def test_means_go_over_the_latest_episodes(curriculum: Curriculum) -> None:

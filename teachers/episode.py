@@ -1,0 +1,50 @@
+"""An episode of a curriculum: which task was played, and how it went."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..envs.task_space import Task
+
+
+@dataclass(slots=True, eq=False)
+class Episode:
+    """One training episode.
+
+    `Curriculum.next_task` sets the first five attributes when a slot starts the episode;
+    `Curriculum.finish` sets the others when it has ended. Together, task, seed and the student's actions
+    determine the whole episode.
+
+    Attributes:
+        slot: Index of the env in the vector env.
+        task: The task, float32 of shape (d,).
+        source: How the teacher came to the task ("random", "gaussian_3", …).
+        ticket: What the teacher stored in its proposal.
+        seed: Seed of the env's reset.
+        index: How many episodes had ended before this one.
+        step: Steps that all slots together had made when the episode ended.
+        episode_return: Sum of the env's rewards.
+        length: Number of steps.
+        success: Whether the env called the episode a success; None if the env does not say.
+        score: The return a teacher learns from: clipped to the env's return range and scaled to [0, 1] if
+            the teacher asks for that (`Teacher.scales_returns`) and the env declares a range, otherwise
+            equal to `episode_return`.
+        mastered_return: The env calls a task mastered in an episode with an `episode_return` above this;
+            None if the env does not say.
+    """
+
+    slot: int
+    task: Task
+    source: str
+    ticket: Mapping[str, Any]
+    seed: int
+    index: int = -1
+    step: int = -1
+    episode_return: float = math.nan
+    length: int = -1
+    success: bool | None = None
+    score: float = math.nan
+    mastered_return: float | None = None
