@@ -162,7 +162,7 @@ def test_links_and_images_lead_somewhere(page: Path) -> None:
         assert not anchor or anchor in anchors_of(target), link
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/python_api.md"])
+@pytest.mark.parametrize("name", ["README.md", "docs/python_api.md", "docs/envs.md"])
 def test_the_python_code_of_a_page_works(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"```python\n(.*?)```", (HOME / name).read_text(), re.DOTALL)
