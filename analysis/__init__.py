@@ -1,1 +1,4 @@
 """Analysis: many runs compared, with statistics, figures and a report."""
+
+DIFFERENCES = ("budget", "env", "test_set")
+"""In what compared runs must not differ, unless that difference is allowed."""

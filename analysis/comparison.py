@@ -60,24 +60,25 @@ class Comparison:
 
 def compare(
     runs: Sequence[StudyRun],
-    rng: np.random.Generator,
+    rng: np.random.Generator | None = None,
     baseline: str | None = None,
     allowed: Iterable[str] = (),
 ) -> Comparison:
     """Compare runs by what differs between them.
 
     Args:
-        runs: As `read_study` returns them.
-        rng: Draws the bootstrap's resamples.
+        runs: As `load_study` returns them.
+        rng: Draws the bootstrap's resamples; by default always the same.
         baseline: Label or teacher of the condition to test the others against; Random if there is one, by
             default. A teacher's name stands for its condition that differs in nothing else, or else for
-            the one with the same budget, world and test set.
-        allowed: Differences that are meant, of `conditions.DIFFERENCES`.
+            the one with the same budget, env and test set.
+        allowed: Differences that are intended, of `DIFFERENCES`.
 
     Raises:
         ValueError: If there is nothing to compare, the runs are not comparable, or the baseline is not one of
             the conditions.
     """
+    rng = np.random.default_rng(0) if rng is None else rng
     conditions, notes = find_conditions(runs)
     counted = sorted(
         (condition for condition in conditions if condition.counted),
@@ -160,7 +161,7 @@ def _find_baselines(counted: Sequence[Condition], wanted: str | None) -> tuple[d
 
 
 def _closest(condition: Condition, candidates: Sequence[Condition]) -> list[str]:
-    """Those that differ in the teacher alone; otherwise those with the same budget, world and test set."""
+    """Those that differ in the teacher alone; otherwise those with the same budget, env and test set."""
     for facts_of in (rest_of, setting_of):
         found = [other.label for other in candidates if facts_of(other) == facts_of(condition)]
         if found:

@@ -6,7 +6,7 @@ import base64
 import io
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,23 +18,20 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from .comparison import Comparison
 from .comparison_figures import FIGURES, NothingToDrawError
 from .conditions import Condition
+from .reproduction import command_of
 from .significance import SIGNIFICANCE_LEVEL
-from .study import COMPONENTS, StudyRun
+from .study import COMPONENTS
 
 _TEMPLATE = "comparison_report.html"
 _QUARTERS = 4
 _SVG_IDS = "comparison"
 """What the identifiers in figures are derived from, so that the same comparison gives the same file."""
 
-CommandOf = Callable[[Sequence[StudyRun]], str]
-"""The command line that makes some runs again that differ in nothing but their seeds."""
-
 
 def write_report(
     comparison: Comparison,
     title: str,
     folder: Path,
-    command_of: CommandOf,
     rng: np.random.Generator,
 ) -> Path:
     """Write everything about a comparison into a folder.
@@ -46,7 +43,6 @@ def write_report(
         comparison: What to report.
         title: What was compared.
         folder: Where to write; made if absent.
-        command_of: Says how runs are made again.
         rng: Draws the resamples of the figures' bands.
 
     Returns:
@@ -203,7 +199,7 @@ def _facts(comparison: Comparison) -> list[tuple[str, str]]:
         test_set += f", drawn uniformly with evaluation.seed={_or(drawn, '{}')}"
     counted, total = len(runs), sum(len(condition.runs) for condition in comparison.conditions)
     return [
-        ("World", ", ".join(names["env"])),
+        ("Env", ", ".join(names["env"])),
         ("Student", ", ".join(names["student"])),
         ("Teacher", ", ".join(names["teacher"])),
         ("Budget", _or(budgets, "{:,} training steps")),

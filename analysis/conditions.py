@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..envs.task_space import RESERVED_NAMES
+from . import DIFFERENCES
 from .study import COMPONENTS, StudyRun
 
 _NO_DIFFERENCE = {
@@ -55,7 +56,7 @@ def find_conditions(runs: Sequence[StudyRun]) -> tuple[list[Condition], list[str
     """Group runs by what differs between their configurations, apart from the seed.
 
     Args:
-        runs: As `read_study` returns them.
+        runs: As `load_study` returns them.
 
     Returns:
         The conditions, and a sentence about each run that repeats a seed of its condition: it is left out.
@@ -112,14 +113,14 @@ def task_columns_of(run: StudyRun) -> list[str]:
 
 
 def _budget(run: StudyRun) -> dict[str, Any]:
-    # A step is a decision of the student: held for several frames of the world, it is worth more of them.
+    # A step is a decision of the student: held for several frames of the env, it is worth more of them.
     return {
         "total_steps": run.config.get("total_steps"),
         "student.action_repeat": run.config.get("student.action_repeat", 1),
     }
 
 
-def _world(run: StudyRun) -> dict[str, Any]:
+def _env(run: StudyRun) -> dict[str, Any]:
     parts = ("env.", "student.") if run.is_simulated else ("env.",)
     return {
         "env": run.names["env"],
@@ -145,18 +146,13 @@ def _tested_tasks(run: StudyRun) -> dict[str, Any]:
     return {"the tasks in evaluations.csv": hashlib.sha256(tasks.encode()).hexdigest()[:8]}
 
 
-_MUST_AGREE: dict[str, Callable[[StudyRun], dict[str, Any]]] = {
-    "budget": _budget,
-    "world": _world,
-    "test_set": _test_set,
-}
-
-DIFFERENCES = tuple(_MUST_AGREE)
-"""What a comparison has to be told to tolerate, by name."""
+_MUST_AGREE: dict[str, Callable[[StudyRun], dict[str, Any]]] = dict(
+    zip(DIFFERENCES, (_budget, _env, _test_set), strict=True)
+)
 
 
 def require_fairness(conditions: Sequence[Condition], allowed: Iterable[str] = ()) -> list[str]:
-    """Make sure that all counted runs had the same budget, world and test set.
+    """Make sure that all counted runs had the same budget, env and test set.
 
     Args:
         conditions: What is to be compared.
@@ -179,14 +175,15 @@ def require_fairness(conditions: Sequence[Condition], allowed: Iterable[str] = (
         what = f"the runs differ in their {difference.replace('_', ' ')}: {found}"
         if difference not in allowed:
             raise ValueError(
-                f"{what}; compare folders that agree, or say --allow {difference} if that difference is meant"
+                f"{what}; compare folders that agree, or say --allow {difference} if that difference "
+                "is intended"
             )
         notes.append(f"As allowed, {what}")
     return notes
 
 
 def setting_of(condition: Condition) -> str:
-    """Budget, world and test set of a condition, as a text that is equal for conditions that share them."""
+    """Budget, env and test set of a condition, as a text that is equal for conditions that share them."""
     run = condition.counted[0]
     return repr([facts_of(run) for facts_of in _MUST_AGREE.values()])
 
@@ -204,10 +201,10 @@ def rest_of(condition: Condition) -> str:
 
 
 def _differing_tasks(runs: Sequence[StudyRun]) -> str:
-    worlds: defaultdict[str, list[StudyRun]] = defaultdict(list)
+    envs: defaultdict[str, list[StudyRun]] = defaultdict(list)
     for run in runs:
-        worlds[repr(_world(run))].append(run)
-    for members in worlds.values():
+        envs[repr(_env(run))].append(run)
+    for members in envs.values():
         found = _differing([_tested_tasks(run) for run in members])
         if found:
             return found

@@ -9,12 +9,10 @@ from functools import cache
 from typing import Any
 
 import yaml
-from hydra import compose, initialize_config_module
 from hydra.errors import HydraException
-from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from ..conf import schema as schema
+from ..conf.compose import composed
 from .study import COMPONENTS, StudyRun
 
 _NOT_SAID = ("seed", "results", "videos")
@@ -52,12 +50,12 @@ def command_of(runs: Sequence[StudyRun]) -> str:
 
 def _overrides(wanted: Mapping[str, Any], choices: tuple[str, ...]) -> list[str] | None:
     """What has to be said beside the choices to arrive at a configuration; None if nothing leads there."""
-    chosen = composed(choices)
+    chosen = _composed(choices)
     if chosen is None:
         return None
     # Settings of components may follow from run-level keys, so those come first.
     general = _difference(_without(wanted, COMPONENTS), _without(chosen, COMPONENTS))
-    base = composed((*choices, *general))
+    base = _composed((*choices, *general))
     if base is None:
         return None
     return general + [
@@ -80,19 +78,12 @@ def _difference(wanted: Mapping[str, Any], base: Mapping[str, Any], prefix: str 
 
 
 @cache
-def composed(overrides: tuple[str, ...]) -> dict[str, Any] | None:
-    """The resolved configuration of a command line, or None if there is none for it.
-
-    Args:
-        overrides: What the command line says.
-    """
+def _composed(overrides: tuple[str, ...]) -> dict[str, Any] | None:
+    """The resolved configuration of a command line, or None if there is none for it."""
     try:
-        with initialize_config_module("conf", version_base="1.3"):
-            config = OmegaConf.to_container(compose("config", list(overrides)), resolve=True)
+        return composed(*overrides)
     except (HydraException, OmegaConfBaseException):
         return None
-    assert isinstance(config, dict)
-    return {str(key): value for key, value in config.items()}
 
 
 def _written(value: Any) -> str:

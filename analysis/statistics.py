@@ -70,7 +70,7 @@ def bootstrap_interval(
 
     Args:
         statistic: Takes one array per stratum and `axis`, the axis that goes over runs.
-        strata: One array of scores each, shape (n,); runs of one world, say, or of one condition.
+        strata: One array of scores each, shape (n,); runs in one env, say, or of one condition.
         rng: Draws the resamples.
 
     Returns:

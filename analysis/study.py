@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -53,12 +53,12 @@ class StudyRun:
 
     @property
     def is_simulated(self) -> bool:
-        """Whether its student is simulated, and so brings its own world."""
+        """Whether its student is simulated, and so brings its own env."""
         return self.config.get("env._target_") is None
 
 
-def read_study(folders: Sequence[Path]) -> tuple[list[StudyRun], list[str]]:
-    """Read every run in or below some folders.
+def load_study(*folders: Path | str) -> tuple[list[StudyRun], list[str]]:
+    """Load every run in or below some folders.
 
     Args:
         folders: Runs' directories, or folders that hold some.
@@ -68,7 +68,7 @@ def read_study(folders: Sequence[Path]) -> tuple[list[StudyRun], list[str]]:
     """
     runs: dict[Path, StudyRun] = {}
     notes = []
-    for folder in folders:
+    for folder in map(Path, folders):
         found = sorted({path.parent for name in _MARKS for path in folder.rglob(name)})
         if not found:
             notes.append(f"{folder} is no run and holds none")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from chiron.analysis.reproduction import composed
+from chiron.conf.compose import composed
 from chiron.runs.checkpoints import Checkpoints
 from chiron.runs.training_run import TrainingRun
 from chiron.students.training_state import TrainingState
@@ -86,8 +86,7 @@ def benchmark(console: Console, options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _make_run() -> TrainingRun:
-    config = composed((*(f"{group}={name}" for group, name in _NAMES.items()), "device=cpu"))
-    assert config is not None
+    config = composed(*(f"{group}={name}" for group, name in _NAMES.items()), "device=cpu")
     run = TrainingRun(config, _NAMES)
     run.model.set_logger(configure(None, []))
     return run

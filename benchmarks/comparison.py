@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import yaml
 from chiron import scripts
-from chiron.analysis.reproduction import composed
+from chiron.conf.compose import composed
 from chiron.runs.run_directory import RunDirectory
 from rich.console import Console
 from rich.progress import track
@@ -57,14 +57,11 @@ def _write_run(run: RunDirectory, condition: int, seed: int, rng: np.random.Gene
     run.path.mkdir(parents=True)
     total = (_EVALUATIONS - 1) * _EVERY_STEPS
     config = composed(
-        (
-            f"teacher.fit_rate={50 * (condition + 1)}",
-            f"total_steps={total}",
-            f"evaluation.every_steps={_EVERY_STEPS}",
-            f"evaluation.n_tasks={_TASKS}",
-        )
+        f"teacher.fit_rate={50 * (condition + 1)}",
+        f"total_steps={total}",
+        f"evaluation.every_steps={_EVERY_STEPS}",
+        f"evaluation.n_tasks={_TASKS}",
     )
-    assert config is not None
     run.config.write_text(yaml.safe_dump({**config, "seed": seed}))
     names = {"env": "stump_tracks", "teacher": "alp_gmm", "student": "ppo"}
     run.write_summary({"status": "finished", **names, "seed": seed, "steps": total, "total_steps": total})

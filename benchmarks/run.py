@@ -12,8 +12,8 @@ from typing import Any
 from unittest.mock import patch
 
 import torch
-from chiron.analysis.reproduction import composed
 from chiron.conf.build import build
+from chiron.conf.compose import composed
 from chiron.runs.evaluation_callback import EvaluationCallback
 from chiron.runs.run_directory import RunDirectory
 from chiron.runs.training_run import TrainingRun
@@ -113,7 +113,7 @@ def _seconds_of(name: str, steps: int, phases: Phases, detailed: bool) -> dict[s
     """
     if name == _CHIRON:
         return chiron_seconds(_NAMES, (), steps, phases, detailed=detailed)
-    return _per_step(phases, _run_stock(name, steps, phases, detailed), _configured())
+    return _per_step(phases, _run_stock(name, steps, phases, detailed), composed())
 
 
 def chiron_seconds(
@@ -130,7 +130,7 @@ def chiron_seconds(
     """
     chosen = (*(f"{group}={name}" for group, name in names.items()), *overrides)
     made = _run_chiron(names, chosen, steps, phases, detailed)
-    return _per_step(phases, made, _configured(*chosen))
+    return _per_step(phases, made, composed(*chosen))
 
 
 def _per_step(phases: Phases, made: int, config: dict[str, Any]) -> dict[str, float]:
@@ -142,18 +142,12 @@ def _per_step(phases: Phases, made: int, config: dict[str, Any]) -> dict[str, fl
     }
 
 
-def _configured(*overrides: str) -> dict[str, Any]:
-    config = composed(overrides)
-    assert config is not None
-    return config
-
-
 def _run_chiron(
     names: dict[str, str], overrides: tuple[str, ...], steps: int, phases: Phases, detailed: bool
 ) -> int:
     """Run a job for about so many steps; returns how many were made."""
     budget = (f"total_steps={steps}", f"evaluation.every_steps={steps}", "checkpoint.every_minutes=null")
-    run = TrainingRun(_configured(*overrides, *budget), names)
+    run = TrainingRun(composed(*overrides, *budget), names)
     model = run.model
     _watch_model(model, phases, detailed)
     if detailed:
@@ -178,7 +172,7 @@ def _run_chiron(
 
 def _run_stock(kind: str, steps: int, phases: Phases, detailed: bool) -> int:
     """Run the same student on stock pieces; returns how many decisions were made."""
-    config = _configured()
+    config = composed()
     torch.set_num_threads(config["threads"])
     settings = {**config["student"], "_target_": "stable_baselines3.PPO"}
     policy = settings["policy_kwargs"]

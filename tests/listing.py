@@ -8,8 +8,9 @@ from typing import Any
 
 from chiron import conf
 from chiron.conf.build import build
-from hydra import compose, initialize_config_module
-from omegaconf import OmegaConf
+from chiron.conf.compose import composed
+
+__all__ = ["CONF", "build_teacher", "build_world", "composed", "names_in", "worlds"]
 
 CONF = Path(conf.__path__[0])
 
@@ -23,14 +24,6 @@ def names_in(group: str) -> list[str]:
 def worlds() -> list[str]:
     """The choices of `env` that are worlds."""
     return [name for name in names_in("env") if name != "simulated"]
-
-
-def composed(*overrides: str) -> dict[str, Any]:
-    """The resolved configuration of a command line."""
-    with initialize_config_module("conf", version_base="1.3"):
-        resolved = OmegaConf.to_container(compose("config", list(overrides)), resolve=True)
-    assert isinstance(resolved, dict)
-    return {str(key): value for key, value in resolved.items()}
 
 
 def build_teacher(name: str, **runtime: Any) -> Any:

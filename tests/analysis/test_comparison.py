@@ -7,14 +7,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from chiron.analysis.comparison import Comparison, compare, worst_return_of
-from chiron.analysis.study import read_study
+from chiron.analysis.study import load_study
 from chiron.runs.run_directory import RunDirectory
 
 from tests.analysis.studies import write_run
 
 
 def compared(folder: Path, *, baseline: str | None = None, allowed: tuple[str, ...] = ()) -> Comparison:
-    return compare(read_study([folder])[0], np.random.default_rng(0), baseline, allowed)
+    return compare(load_study(folder)[0], np.random.default_rng(0), baseline, allowed)
 
 
 def row(comparison: Comparison, label: str) -> dict[str, Any]:
@@ -115,11 +115,11 @@ class TestBaseline:
         label = "riac student.learning_rate=0.01"
         assert list(compared(tmp_path, baseline=label).baselines.values()) == [label]
 
-    def test_is_sought_in_the_same_world(self, tmp_path: Path) -> None:
+    def test_is_sought_in_the_same_env(self, tmp_path: Path) -> None:
         for height in (3.0, 5.0):
             for teacher in ("riac", "random"):
                 write_run(tmp_path / str(height), teacher, 0, env__stump_height=[0.0, height])
-        for label, baseline in compared(tmp_path, allowed=("world",)).baselines.items():
+        for label, baseline in compared(tmp_path, allowed=("env",)).baselines.items():
             assert baseline == label.replace("riac", "random") != label
 
     def test_is_sought_with_the_same_student(self, tmp_path: Path) -> None:
@@ -150,8 +150,8 @@ class TestFairness:
             ({"student__action_repeat": 2}, "budget", "budget: student.action_repeat is 1 or 2"),
             (
                 {"env__stump_height": [0.0, 5.0]},
-                "world",
-                r"world: env.stump_height is \[0.0, 3.0\] or \[0.0, 5.0",
+                "env",
+                r"env: env.stump_height is \[0.0, 3.0\] or \[0.0, 5.0",
             ),
             ({"evaluation__seed": 1}, "test_set", "test set: evaluation.seed is 0 or 1"),
         ],
@@ -177,11 +177,11 @@ class TestFairness:
         ):
             compared(tmp_path)
 
-    def test_the_student_is_the_world_if_it_is_simulated(self, tmp_path: Path) -> None:
+    def test_the_student_is_the_env_if_it_is_simulated(self, tmp_path: Path) -> None:
         write_run(tmp_path, "alp_gmm", 0, simulated=True)
         student = {"_target_": "chiron.students.simulated.toy_grid.ToyGrid", "cells": 20}
         write_run(tmp_path, "random", 0, simulated=True, student=student)
-        with pytest.raises(ValueError, match=r"world: student\.cells is 10 or 20"):
+        with pytest.raises(ValueError, match=r"env: student\.cells is 10 or 20"):
             compared(tmp_path)
 
     def test_runs_that_do_not_count_make_nothing_unfair(self, tmp_path: Path) -> None:
@@ -242,7 +242,7 @@ class TestSecondEvaluation:
         assert worst_return_of(run.read_test_set("mine")) == 5 + 7
 
     def test_the_largest_set_that_all_have_played_is_used(self, folder: Path) -> None:
-        runs = [run.directory for run in read_study([folder])[0]]
+        runs = [run.directory for run in load_study(folder)[0]]
         for run in runs:
             self.write(run, "few", tasks=10, episodes=2)
             self.write(run, "many", tasks=40, episodes=2, bonus=1)
@@ -253,7 +253,7 @@ class TestSecondEvaluation:
         assert found["worst_return_mean"] == 16
 
     def test_other_episodes_are_not_mixed(self, folder: Path) -> None:
-        runs = [run.directory for run in read_study([folder])[0]]
+        runs = [run.directory for run in load_study(folder)[0]]
         for index, run in enumerate(runs):
             self.write(run, "uniform_v1", tasks=10, episodes=2 + 2 * (index == 0))
         comparison = compared(folder)

@@ -123,13 +123,13 @@ def skewed(n: int) -> Draw:
     return lambda rng, times: [2 * np.round(50 * rng.beta(2, 5, n * times))]
 
 
-def three_worlds(n: int) -> Draw:
+def three_envs(n: int) -> Draw:
     return lambda rng, times: [rng.normal(mean, 8, n * times) for mean in (20, 40, 60)]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "draw", [normal(5), normal(20), skewed(10), skewed(20), three_worlds(5), three_worlds(10)]
+    "draw", [normal(5), normal(20), skewed(10), skewed(20), three_envs(5), three_envs(10)]
 )
 def test_intervals_cover_the_truth_in_95_percent_of_studies(draw: Draw) -> None:
     rng = np.random.default_rng(0)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from chiron.analysis import reproduction
+from chiron.conf import compose
 from rich.console import Console
 from stable_baselines3 import SAC
 from torch.utils.flop_counter import FlopCounterMode
@@ -135,7 +135,7 @@ def test_vector_envs_are_measured_beside_stable_baselines3s(
 def small(monkeypatch: pytest.MonkeyPatch, *overrides: str) -> None:
     """Let whole runs be small ones."""
     overrides = ("n_envs=2", "n_workers=0", "evaluation.n_tasks=2", *overrides)
-    monkeypatch.setattr(bench_run, "composed", lambda given: reproduction.composed((*given, *overrides)))
+    monkeypatch.setattr(bench_run, "composed", lambda *given: compose.composed(*given, *overrides))
 
 
 @forking

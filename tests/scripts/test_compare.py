@@ -84,7 +84,7 @@ def test_what_is_not_as_it_should_be_is_printed(
     assert "nothing is no run and holds none" in page
 
 
-def test_a_difference_that_is_meant_is_allowed(
+def test_an_intended_difference_is_allowed(
     chiron_compare: Command, study: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_run(study, "riac", 0, simulated=True, total_steps=800)
@@ -92,7 +92,7 @@ def test_a_difference_that_is_meant_is_allowed(
     error = capsys.readouterr().err
     assert error == (
         "chiron-compare: the runs differ in their budget: total_steps is 400 or 800; compare folders that "
-        "agree, or say --allow budget if that difference is meant\n"
+        "agree, or say --allow budget if that difference is intended\n"
     )
     assert not (study / "comparison").exists()
     assert chiron_compare("study", "--allow", "budget") == 0

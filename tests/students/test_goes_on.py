@@ -8,7 +8,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import pytest
-from chiron.analysis.reproduction import composed
+from chiron.conf.compose import composed
 from chiron.envs import StumpTracks
 from chiron.envs.env_info import env_info
 from chiron.envs.gymnasium_env import GymnasiumEnv
@@ -22,8 +22,7 @@ SLOTS = 5
 
 
 def cart_pole() -> gym.Env[Any, Any]:
-    config = composed(("env=cart_pole",))
-    assert config is not None
+    config = composed("env=cart_pole")
     return GymnasiumEnv(**{key: value for key, value in config["env"].items() if key != "_target_"})
 
 
