@@ -156,7 +156,7 @@ def _run_chiron(
         for method in ("sample", "observe"):
             phases.watch(run.curriculum.teacher, method, "teacher")
         for method in ("step", "reset"):
-            phases.watch(vec_env.worlds, method, "physics")
+            phases.watch(vec_env.envs, method, "physics")
     # What is watched cannot be saved.
     vars(run)["_save"] = lambda directory: None
     evaluate = phases.watched(EVALUATION, EvaluationCallback._evaluate)

@@ -1,4 +1,4 @@
-"""Students: the adapter that lets any Stable-Baselines3 algorithm learn from a curriculum; fast learners."""
+"""Students: the adapter from a curriculum to any Stable-Baselines3 algorithm, and faster algorithms."""
 
 from .curriculum_vec_env import CurriculumVecEnv, NotFiniteError
 from .fast.fast_ppo import FastPPO

@@ -1,4 +1,4 @@
-"""What has been done in the episodes under way, for worlds whose state cannot be copied."""
+"""The actions of the current episodes, to restore envs whose state cannot be copied."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from ..envs.task_space import Task
 
 
 class ActionHistory:
-    """Remembers the actions of every slot since its reset, and plays them again.
+    """Stores the actions of every slot since its reset, and replays them.
 
-    An episode depends on its task, its seed and the actions alone, so playing it again leads to where it was.
+    An episode depends on its task, its seed and the actions alone, so replaying it restores its state.
     """
 
     def __init__(self) -> None:
         self._actions: deque[NDArray[Any]] = deque()
 
     def add(self, actions: NDArray[Any]) -> None:
-        """Remember what all slots did in a step, shape (n, …)."""
+        """Store the actions of all slots in a step, shape (n, …)."""
         self._actions.append(np.array(actions))
 
-    def forget_before(self, steps: int) -> None:
-        """Keep the last `steps` steps: no episode under way is longer."""
+    def keep_last(self, steps: int) -> None:
+        """Drop all but the last `steps` steps, the length of the longest current episode."""
         while len(self._actions) > steps:
             self._actions.popleft()
 
@@ -36,41 +36,41 @@ class ActionHistory:
         return {"actions": np.array(self._actions)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go back to what `state_dict` returned."""
+        """Resume from a state that `state_dict` returned."""
         self._actions = deque(state["actions"])
 
-    def play_again(
+    def replay(
         self,
-        worlds: VectorEnv[Any, Any, Any],
+        envs: VectorEnv[Any, Any, Any],
         tasks: Task,
         seeds: Sequence[int],
         lengths: NDArray[np.int64],
     ) -> Any:
-        """Bring every slot to where it was.
+        """Replay the current episode of every slot.
 
-        All slots are stepped together, each being reset when only as many steps are left as its episode has.
+        All slots are stepped together; each is reset when as many steps are left as its episode has.
 
         Args:
-            worlds: The worlds to bring there, without autoreset.
-            tasks: What the slots play, shape (n, d).
-            seeds: Of their episodes.
-            lengths: Steps they have made in them, shape (n,).
+            envs: The envs to restore, without autoreset.
+            tasks: Task of each slot, shape (n, d).
+            seeds: Seed of each slot's episode.
+            lengths: Steps made in each slot's episode, shape (n,).
 
         Returns:
             The observations of all slots.
         """
         steps = int(lengths.max())
-        is_over = np.ones(worlds.num_envs, dtype=np.bool_)
+        is_over = np.ones(envs.num_envs, dtype=np.bool_)
         for step in range(steps + 1):
-            # What a slot does before its turn is of no matter, but it must not go on after an end.
+            # What a slot does before its reset does not matter, but it must not be stepped after an end.
             starting = is_over | (steps - lengths == step)
             if starting.any():
-                observations, _ = worlds.reset(
+                observations, _ = envs.reset(
                     seed=list(seeds),  # type: ignore[arg-type]  # one per slot
                     options={"reset_mask": starting, "task": tasks},
                 )
             if step < steps:
                 actions = self._actions[len(self._actions) - steps + step]
-                observations, _, terminated, truncated, _ = worlds.step(actions)
+                observations, _, terminated, truncated, _ = envs.step(actions)
                 is_over = (terminated | truncated) & (steps - lengths > step + 1)
         return observations

@@ -1,4 +1,4 @@
-"""What a curriculum is doing, as curves in the student's logger."""
+"""Logs the state of a curriculum to the student's logger."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class CurriculumCallback(BaseCallback):
     """Records the teacher's metrics and means over the latest episodes, for the logger's next dump.
 
     Args:
-        curriculum: Whose teacher to watch.
-        recent: Its latest episodes.
+        curriculum: The curriculum, with its teacher.
+        recent: The latest episodes of the curriculum.
     """
 
     def __init__(self, curriculum: Curriculum, recent: RecentEpisodes) -> None:
@@ -39,20 +39,20 @@ class CurriculumCallback(BaseCallback):
             self.logger.record(name, value)
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything needed to go on exactly from here; `recent` has a state of its own."""
+        """Everything needed to resume exactly from here; `recent` has its own state."""
         return {"recorded_at": self._recorded_at}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from a state that `state_dict` returned."""
+        """Resume from a state that `state_dict` returned."""
         self._recorded_at = state["recorded_at"]
 
 
 def curriculum_curves(curriculum: Curriculum, recent: RecentEpisodes) -> dict[str, float]:
-    """Where the curves of a curriculum stand now, by name.
+    """The current values of a curriculum's curves, by name.
 
     Args:
-        curriculum: Whose teacher to ask.
-        recent: Its latest episodes.
+        curriculum: The curriculum, with its teacher.
+        recent: The latest episodes of the curriculum.
     """
     metrics = curriculum.teacher.metrics().items()
     return {

@@ -1,4 +1,4 @@
-"""The one adapter between a curriculum and Stable-Baselines3."""
+"""The adapter between a curriculum and Stable-Baselines3."""
 
 from __future__ import annotations
 
@@ -31,58 +31,59 @@ class NotFiniteError(ValueError):
 
 
 class CurriculumVecEnv(VecEnv):
-    """Worlds whose every episode is played in the task that a curriculum chose for it.
+    """A `VecEnv` that plays every episode on the task that a curriculum chooses for it.
 
-    When a slot's episode ends, its result goes to the curriculum first; then the next task is asked for, and
-    the slot is reset into it, all within the same `step_wait`. To Stable-Baselines3 this is an ordinary
-    `VecEnv`: `terminal_observation` and `TimeLimit.truncated` are where it expects them, and `episode` holds
+    When the episode of a slot ends, its result is reported to the curriculum first, then the next task is
+    requested and the slot is reset into it, all within the same `step_wait`. For Stable-Baselines3 this is
+    an ordinary `VecEnv`: infos contain `terminal_observation` and `TimeLimit.truncated`, and in `episode`
     return and length as with `VecMonitor`. Put `VecNormalize` outside, so that teachers see raw returns.
 
     Args:
-        worlds: One function per slot that makes its world, or a ready `gymnasium.vector.VectorEnv` with
-            autoreset disabled, whose `reset` takes `options={"reset_mask": (n,), "task": (n, d)}`.
-        curriculum: Who decides what is played. Where it was not told what returns the worlds have, and which
-            count as mastery, it takes what the worlds declare.
-        n_workers: Processes that step the worlds, if they are given as functions; 0 for this process.
+        envs: One function per slot that makes its env, or a `gymnasium.vector.VectorEnv` with autoreset
+            disabled whose `reset` takes `options={"reset_mask": (n,), "task": (n, d)}`.
+        curriculum: Chooses the tasks.
+        n_workers: Number of processes that step the envs, if they are given as functions; 0 for this one.
 
     Raises:
-        ValueError: If there are no worlds, the vector env resets its slots itself, or the worlds have
-            another task space than the curriculum.
+        ValueError: If there are no envs, the vector env resets its slots itself, or the envs have another
+            task space than the curriculum.
 
     Attributes:
-        steps: Environment steps made by all slots together.
+        envs: The vector env.
+        curriculum: As given.
+        steps: Env steps made by all slots together.
     """
 
     def __init__(
-        self, worlds: Sequence[EnvFn] | VectorEnv[Any, Any, Any], curriculum: Curriculum, n_workers: int = 0
+        self, envs: Sequence[EnvFn] | VectorEnv[Any, Any, Any], curriculum: Curriculum, n_workers: int = 0
     ) -> None:
-        if not isinstance(worlds, VectorEnv):
-            if not worlds:
-                raise ValueError("CurriculumVecEnv needs at least one world, got none")
-            worlds = make_vec(worlds, n_workers=n_workers)
-        if worlds.metadata.get("autoreset_mode") != AutoresetMode.DISABLED:
+        if not isinstance(envs, VectorEnv):
+            if not envs:
+                raise ValueError("CurriculumVecEnv needs at least one env, got none")
+            envs = make_vec(envs, n_workers=n_workers)
+        if envs.metadata.get("autoreset_mode") != AutoresetMode.DISABLED:
             raise ValueError(
                 "CurriculumVecEnv decides when slots are reset: make the VectorEnv with "
                 "autoreset_mode=AutoresetMode.DISABLED"
             )
-        self.worlds = worlds
+        self.envs = envs
         self.curriculum = curriculum
         self.steps = 0
-        super().__init__(worlds.num_envs, worlds.single_observation_space, worlds.single_action_space)
-        columns = env_info(worlds).task_space.columns
+        super().__init__(envs.num_envs, envs.single_observation_space, envs.single_action_space)
+        columns = env_info(envs).task_space.columns
         if columns != curriculum.space.columns:
             raise ValueError(
-                f"the worlds' tasks are {columns}, the curriculum's are {curriculum.space.columns}"
+                f"task_space={columns} of the envs must be the curriculum's {curriculum.space.columns}"
             )
         self._tasks = np.tile(curriculum.space.default, (self.num_envs, 1))
         self._returns = np.zeros(self.num_envs)
         self._starts = [0] * self.num_envs
-        """What `steps` was when the slots' episodes began."""
+        """Value of `steps` when the episode of each slot began."""
         self._start_time = time.time()
-        self._history = None if hasattr(worlds, "state_dict") else ActionHistory()
+        self._history = None if hasattr(envs, "state_dict") else ActionHistory()
 
     def reset(self) -> VecEnvObs:
-        """Start a new episode in every slot, forgetting those under way."""
+        """Start a new episode in every slot; unfinished episodes are dropped."""
         return self._reset_slots(range(self.num_envs), np.ones(self.num_envs, dtype=np.bool_))
 
     def _reset_slots(self, slots: Sequence[int], mask: NDArray[np.bool_]) -> VecEnvObs:
@@ -95,14 +96,14 @@ class CurriculumVecEnv(VecEnv):
             self._returns[slot] = 0.0
             self._starts[slot] = self.steps
         observations: VecEnvObs
-        observations, _ = self.worlds.reset(
+        observations, _ = self.envs.reset(
             seed=seeds,  # type: ignore[arg-type]  # one per slot, as Gymnasium's own vector envs take them
             options={"reset_mask": mask, "task": self._tasks},
         )
         self._check_finite("observation", observations)
         self._observations = observations
         if self._history is not None:
-            self._history.forget_before(self._length_since(min(self._starts)))
+            self._history.keep_last(self._length_since(min(self._starts)))
         return observations
 
     def step_async(self, actions: NDArray[Any]) -> None:
@@ -111,7 +112,7 @@ class CurriculumVecEnv(VecEnv):
         self._actions = actions
 
     def step_wait(self) -> VecEnvStepReturn:
-        observations, rewards, terminated, truncated, world_infos = self.worlds.step(self._actions)
+        observations, rewards, terminated, truncated, env_infos = self.envs.step(self._actions)
         if self._history is not None:
             self._history.add(self._actions)
         self.steps += self.num_envs
@@ -124,18 +125,18 @@ class CurriculumVecEnv(VecEnv):
         slots = dones.nonzero()[0].tolist()
         if slots:
             for slot in slots:
-                infos[slot] = self._finish_episode(slot, world_infos)
+                infos[slot] = self._finish_episode(slot, env_infos)
                 infos[slot]["TimeLimit.truncated"] = bool(truncated[slot] and not terminated[slot])
                 infos[slot]["terminal_observation"] = _at(observations, slot)
             observations = self._reset_slots(slots, dones)
         self._observations = observations
         return observations, rewards.astype(np.float32), dones, infos
 
-    def _finish_episode(self, slot: int, world_infos: dict[str, Any]) -> dict[str, Any]:
-        reported = world_infos.get("_is_success")
+    def _finish_episode(self, slot: int, env_infos: dict[str, Any]) -> dict[str, Any]:
+        reported = env_infos.get("_is_success")
         success = None
         if reported is not None and reported[slot]:
-            success = bool(world_infos["is_success"][slot])
+            success = bool(env_infos["is_success"][slot])
         episode = self.curriculum.finish(
             slot,
             episode_return=float(self._returns[slot]),
@@ -153,12 +154,12 @@ class CurriculumVecEnv(VecEnv):
         return info
 
     def _length_since(self, start: int) -> int:
-        """Steps of an episode that began when `steps` was `start`."""
+        """Length of an episode that began when `steps` was `start`."""
         return (self.steps - start) // self.num_envs
 
     def _check_finite(self, what: str, values: Any) -> None:
         for part in values.values() if isinstance(values, dict) else (values,):
-            # Their squares' sum tells in one pass, unless it overflows.
+            # The sum of squares needs a single pass; it may overflow, so a second test decides.
             if math.isfinite(np.vdot(part, part)) or np.isfinite(part).all():
                 continue
             slot = int(np.flatnonzero(~np.isfinite(part).reshape(self.num_envs, -1).all(axis=1))[0])
@@ -170,10 +171,10 @@ class CurriculumVecEnv(VecEnv):
             )
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything needed to go on in the middle of all episodes; what is played is the curriculum's.
+        """Everything needed to resume in the middle of all episodes, except for the curriculum's own state.
 
-        Worlds that have a `state_dict` give their state. Of others the actions of the episodes under way are
-        kept, to be played again.
+        The state of the envs is that of the vector env's `state_dict`, if it has one. Otherwise it is the
+        actions of the current episodes, which are replayed when the state is loaded.
         """
         return {
             "steps": self.steps,
@@ -181,44 +182,44 @@ class CurriculumVecEnv(VecEnv):
             "returns": self._returns.copy(),
             "lengths": np.array([self._length_since(start) for start in self._starts]),
             "observations": _copy(self._observations),
-            "worlds": self._stateful().state_dict(),
+            "envs": self._stateful().state_dict(),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from a state that `state_dict` returned, once the curriculum has taken its own back.
+        """Resume from a state that `state_dict` returned, after the curriculum has loaded its own.
 
         Raises:
-            ValueError: If the worlds do not come out where they were when the actions are played again.
+            ValueError: If replaying the actions does not lead to the stored observations.
         """
         self.steps = state["steps"]
         self._tasks, self._returns = state["tasks"].copy(), state["returns"].copy()
         self._starts = (self.steps - self.num_envs * state["lengths"]).tolist()
         self._observations = _copy(state["observations"])
         self.reset_infos = [{"task": task} for task in self._tasks]
-        self._stateful().load_state_dict(state["worlds"])
+        self._stateful().load_state_dict(state["envs"])
         if self._history is None:
             return
         seeds = [self.curriculum.playing(slot).seed for slot in range(self.num_envs)]
-        reached = self._history.play_again(self.worlds, self._tasks, seeds, state["lengths"])
+        reached = self._history.replay(self.envs, self._tasks, seeds, state["lengths"])
         if not _equal(reached, self._observations):
             raise ValueError(
-                "the worlds did not come out where they were when the actions of their episodes were played "
-                "again, so they cannot be resumed: what happens in an episode must depend on its task, its "
-                "seed and the actions alone (chiron-check finds out)"
+                "replaying the actions of the current episodes did not lead to the stored observations, so "
+                "the envs cannot be resumed: an episode must depend on its task, its seed and the actions "
+                "alone (chiron-check tests this)"
             )
 
     def _stateful(self) -> Any:
-        """What knows the episodes under way: the worlds themselves, or what has been done in them."""
-        return self.worlds if self._history is None else self._history
+        """What holds the state of the current episodes: the vector env itself, or the history of actions."""
+        return self.envs if self._history is None else self._history
 
     def close(self) -> None:
-        self.worlds.close()
+        self.envs.close()
 
     def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
-        if hasattr(self.worlds, "get_attr"):
-            values = list(self.worlds.get_attr(attr_name))
+        if hasattr(self.envs, "get_attr"):
+            values = list(self.envs.get_attr(attr_name))
         else:
-            values = [getattr(self.worlds, attr_name)] * self.num_envs
+            values = [getattr(self.envs, attr_name)] * self.num_envs
         return [values[slot] for slot in self._get_indices(indices)]
 
     def set_attr(self, attr_name: str, value: Any, indices: VecEnvIndices = None) -> None:
@@ -234,23 +235,23 @@ class CurriculumVecEnv(VecEnv):
     def env_method(
         self, method_name: str, *args: Any, indices: VecEnvIndices = None, **kwargs: Any
     ) -> list[Any]:
-        """Call a method of every world, and return what it gave in the slots asked for."""
+        """Call a method of every env, and return the results of the given slots."""
         results = self._per_slot("call")(method_name, *args, **kwargs)
         return [results[slot] for slot in self._get_indices(indices)]
 
     def env_is_wrapped(
         self, wrapper_class: type[gym.Wrapper[Any, Any, Any, Any]], indices: VecEnvIndices = None
     ) -> list[bool]:
-        envs = getattr(self.worlds, "envs", [])
+        envs = getattr(self.envs, "envs", [])
         wrapped = [is_wrapped(env, wrapper_class) for env in envs] or [False] * self.num_envs
         return [wrapped[slot] for slot in self._get_indices(indices)]
 
     def _per_slot(self, method: str) -> Callable[..., Any]:
-        if not hasattr(self.worlds, method):
+        if not hasattr(self.envs, method):
             raise NotImplementedError(
-                f"{type(self.worlds).__name__} steps all its worlds as one and has no {method}()"
+                f"{type(self.envs).__name__} steps all its envs together and has no {method}()"
             )
-        found: Callable[..., Any] = getattr(self.worlds, method)
+        found: Callable[..., Any] = getattr(self.envs, method)
         return found
 
 

@@ -1,4 +1,4 @@
-"""A student that forgets everything now and then, which its teacher is not told."""
+"""A student that is reset periodically, without its teacher being told."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ _BUFFERS = ("replay_buffer", "rollout_buffer")
 
 
 class Forgetting(BaseCallback):
-    """Lets a student begin anew every so many steps, with new networks and optimizers and an empty buffer.
+    """Resets a student periodically: new networks and optimizers, and an empty buffer.
 
-    The forgetting student of TeachMyAgent (Romac et al., ICML 2021), a challenge for teachers that believe
-    what a student could once do. Running statistics of `VecNormalize` stay: they are of the worlds.
+    This is the forgetting student of TeachMyAgent (Romac et al., ICML 2021), a challenge for teachers that
+    rely on old results. Running statistics of `VecNormalize` are kept, since they describe the envs.
 
     Args:
-        every_steps: Training steps between forgetting; it happens when the next rollout begins.
+        every_steps: Training steps between resets; a reset takes place when the next rollout begins.
         seed: Seeds the new networks.
 
     Raises:
@@ -35,11 +35,11 @@ class Forgetting(BaseCallback):
         self._times = 0
 
     def state_dict(self) -> dict[str, Any]:
-        """How often the student has forgotten."""
+        """How often the student has been reset."""
         return {"times": self._times}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from a state that `state_dict` returned."""
+        """Resume from a state that `state_dict` returned."""
         self._times = state["times"]
 
     def _on_step(self) -> bool:
@@ -49,17 +49,17 @@ class Forgetting(BaseCallback):
         times = self.num_timesteps // self.every_steps
         if times > self._times:
             self._times = times
-            begin_anew(self.model, int(SeedSequence([self._seed, times]).generate_state(1)[0]))
+            reset_model(self.model, int(SeedSequence([self._seed, times]).generate_state(1)[0]))
 
 
-def begin_anew(model: BaseAlgorithm, seed: int) -> None:
-    """Give an algorithm new networks and optimizers, and empty its buffer; counters and schedules go on.
+def reset_model(model: BaseAlgorithm, seed: int) -> None:
+    """Give an algorithm new networks and optimizers, and empty its buffer; counters and schedules continue.
 
     Args:
         model: Any algorithm of Stable-Baselines3, between two rollouts.
-        seed: Seeds the networks, and the global generators from here on.
+        seed: Seeds the networks and the global random generators.
     """
-    # The rollout that begins fills the very buffer that the algorithm has now.
+    # The rollout that begins fills the buffer object that the algorithm has now.
     buffers = {name: vars(model)[name] for name in _BUFFERS if vars(model).get(name) is not None}
     model.seed = seed
     model._setup_model()

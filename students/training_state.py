@@ -1,4 +1,4 @@
-"""The state of a Stable-Baselines3 algorithm in the middle of its learning, as JSON values and arrays."""
+"""The exact training state of a Stable-Baselines3 algorithm, as JSON values and arrays."""
 
 from __future__ import annotations
 
@@ -16,18 +16,19 @@ from stable_baselines3.common.running_mean_std import RunningMeanStd
 from torch import Tensor
 
 _OBJECTS = (ReplayBuffer, ActionNoise, RunningMeanStd)
-"""What an algorithm holds that has a state of its own, kept attribute by attribute."""
+"""Parts of an algorithm that are saved attribute by attribute."""
 
 
 class TrainingState:
-    """Takes and gives back the state of an algorithm between one rollout and the next.
+    """Saves and restores the state of an algorithm between two rollouts.
 
-    That is: parameters, optimizers, replay buffer, counters, running statistics of `VecNormalize`, the last
-    observations, noise, what has been recorded for the next line of the log, and the global generators of
-    torch, NumPy and Python, which algorithms draw from. The state is taken when a rollout begins
-    (`BaseCallback.on_rollout_start`), when on-policy buffers are empty, and given back in two parts: before
-    `learn(..., reset_num_timesteps=False)`, and, of what that touches on its way, when the first rollout
-    begins. What worlds and curriculum are doing is theirs to keep.
+    The state consists of parameters, optimizers, replay buffer, counters, running statistics of
+    `VecNormalize`, the last observations, noise, values recorded for the next dump of the logger, and the
+    global random generators of torch, NumPy and Python, which algorithms draw from. It is saved when a
+    rollout begins (`BaseCallback.on_rollout_start`), when on-policy buffers are empty. It is restored in two
+    parts: `load_state_dict` before `learn(..., reset_num_timesteps=False)`, and `load_at_rollout_start`,
+    for what `learn` itself changes, when the first rollout begins. Envs and curriculum have states of their
+    own.
 
     Args:
         model: Any algorithm of Stable-Baselines3 or sb3-contrib.
@@ -37,35 +38,35 @@ class TrainingState:
         self._model = model
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything needed to go on exactly from here: nested dicts and lists of JSON values and arrays."""
+        """Everything needed to resume exactly from here: nested dicts and lists of JSON values and arrays."""
         model = self._model
         return {
-            "parameters": _taken(_keys_as_text(model.get_parameters())),
+            "parameters": _to_plain(_with_string_keys(model.get_parameters())),
             "attributes": _plain(vars(model), leave={"action_noise"}),
             "replay_buffer": self._plain_attributes(getattr(model, "replay_buffer", None)),
             "normalizer": self._plain_attributes(model.get_vec_normalize_env()),
             "at_rollout_start": {
                 "action_noise": self._plain_attributes(model.action_noise),
-                "exploration": [_taken(tensor) for tensor in self._exploration()],
+                "exploration": [_to_plain(tensor) for tensor in self._exploration()],
                 "log": self._recorded(),
                 "generators": self._generators(),
             },
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go back to a state that `state_dict` returned, of a model built from the same arguments."""
+        """Resume from a state that `state_dict` returned, of a model built from the same arguments."""
         model = self._model
         model.set_parameters(_parameters(state["parameters"]), device=model.device)
-        _give_back(model, state["attributes"])
-        _give_back(getattr(model, "replay_buffer", None), state["replay_buffer"])
-        _give_back(model.get_vec_normalize_env(), state["normalizer"])
+        _restore(model, state["attributes"])
+        _restore(getattr(model, "replay_buffer", None), state["replay_buffer"])
+        _restore(model.get_vec_normalize_env(), state["normalizer"])
 
     def load_at_rollout_start(self, state: Mapping[str, Any]) -> None:
-        """Give back the rest, once the first rollout begins."""
+        """Restore the rest when the first rollout begins."""
         rest, logger = state["at_rollout_start"], self._model.logger
-        _give_back(self._model.action_noise, rest["action_noise"])
+        _restore(self._model.action_noise, rest["action_noise"])
         for tensor, stored in zip(self._exploration(), rest["exploration"], strict=True):
-            _given(tensor, stored)
+            _restored(tensor, stored)
         for name, (value, count, excluded) in rest["log"].items():
             logger.name_to_value[name], logger.name_to_count[name] = value, count
             logger.name_to_excluded[name] = tuple(excluded)
@@ -75,7 +76,7 @@ class TrainingState:
         return None if part is None else _plain(vars(part))
 
     def _recorded(self) -> dict[str, Any]:
-        """What waits for the next line of the log; pictures do not."""
+        """Values recorded for the next dump of the logger, except for images."""
         logger = self._model.logger
         return {
             name: [value, logger.name_to_count[name], list(logger.name_to_excluded[name])]
@@ -83,7 +84,7 @@ class TrainingState:
         }
 
     def _exploration(self) -> Iterator[Tensor]:
-        """The noise that gSDE has drawn for this rollout."""
+        """The exploration matrices that gSDE has drawn for this rollout."""
         if not getattr(self._model, "use_sde", False):
             return
         for module in self._model.policy.modules():
@@ -99,7 +100,7 @@ class TrainingState:
             "torch": torch.get_rng_state().numpy(),
             "cuda": [state.numpy() for state in torch.cuda.get_rng_state_all()] if self._on_gpu() else [],
             "numpy": [kind, np.asarray(keys), *rest],
-            "python": _taken(random.getstate()),
+            "python": _to_plain(random.getstate()),
             "action_space": space.np_random.bit_generator.state,
         }
 
@@ -117,22 +118,22 @@ class TrainingState:
 
 
 class _NotPlainError(TypeError):
-    """A value is neither JSON nor arrays."""
+    """A value consists of something other than JSON values and arrays."""
 
 
 def _plain(values: Mapping[str, Any], leave: Collection[str] = ()) -> dict[str, Any]:
-    """Those of the values that are JSON values and arrays: what was made from the configuration is not."""
-    taken = {}
+    """Those of the values that are JSON values and arrays; other objects are made from the configuration."""
+    plain = {}
     for name, value in values.items():
         if name not in leave:
             try:
-                taken[name] = _taken(value)
+                plain[name] = _to_plain(value)
             except _NotPlainError:
                 continue
-    return taken
+    return plain
 
 
-def _taken(value: Any) -> Any:
+def _to_plain(value: Any) -> Any:
     """A copy of a value, in JSON values and arrays."""
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
@@ -144,20 +145,20 @@ def _taken(value: Any) -> Any:
     if isinstance(value, _OBJECTS):
         return _plain(vars(value))
     if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
-        return {key: _taken(item) for key, item in value.items()}
+        return {key: _to_plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, deque)):
-        return [_taken(item) for item in value]
+        return [_to_plain(item) for item in value]
     raise _NotPlainError(type(value).__name__)
 
 
-def _give_back(part: Any, state: Mapping[str, Any] | None) -> None:
+def _restore(part: Any, state: Mapping[str, Any] | None) -> None:
     if state is not None:
         for name, stored in state.items():
-            setattr(part, name, _given(getattr(part, name, None), stored))
+            setattr(part, name, _restored(getattr(part, name, None), stored))
 
 
-def _given(current: Any, stored: Any) -> Any:
-    """What was stored, in the form of what is there now, and in its place where that is an array."""
+def _restored(current: Any, stored: Any) -> Any:
+    """The stored value in the type of the current one; arrays are overwritten in place."""
     if isinstance(stored, np.ndarray):
         if isinstance(current, Tensor) and current.shape == stored.shape:
             current.detach().copy_(torch.from_numpy(stored))
@@ -171,20 +172,20 @@ def _given(current: Any, stored: Any) -> Any:
             return current
         return stored
     if isinstance(current, _OBJECTS):
-        _give_back(current, stored)
+        _restore(current, stored)
         return current
     if isinstance(stored, dict):
         there = current if isinstance(current, dict) else {}
-        return {key: _given(there.get(key), item) for key, item in stored.items()}
+        return {key: _restored(there.get(key), item) for key, item in stored.items()}
     if isinstance(stored, list):
-        return _given_sequence(current, stored)
+        return _restored_sequence(current, stored)
     return stored
 
 
-def _given_sequence(current: Any, stored: list[Any]) -> Any:
+def _restored_sequence(current: Any, stored: list[Any]) -> Any:
     is_alike = isinstance(current, (list, tuple, deque)) and len(current) == len(stored)
     items = [
-        _given(*pair) for pair in zip(current if is_alike else [None] * len(stored), stored, strict=True)
+        _restored(*pair) for pair in zip(current if is_alike else [None] * len(stored), stored, strict=True)
     ]
     if isinstance(current, deque):
         return deque(items, current.maxlen)
@@ -193,15 +194,15 @@ def _given_sequence(current: Any, stored: list[Any]) -> Any:
     return items
 
 
-def _keys_as_text(value: Any) -> Any:
-    """The same nested dicts; optimizers number their parameters, and JSON has no numbers as keys."""
+def _with_string_keys(value: Any) -> Any:
+    """The same nested dicts with strings as keys: those of optimizers are numbers, which JSON has not."""
     if isinstance(value, Mapping):
-        return {str(key): _keys_as_text(item) for key, item in value.items()}
+        return {str(key): _with_string_keys(item) for key, item in value.items()}
     return value
 
 
 def _parameters(stored: Any, where: str = "") -> Any:
-    """What `set_parameters` takes, from what was stored of `get_parameters`."""
+    """The argument of `set_parameters`, from what was stored of `get_parameters`."""
     if isinstance(stored, np.ndarray):
         return torch.from_numpy(stored)
     if isinstance(stored, dict):

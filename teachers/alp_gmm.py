@@ -1,4 +1,4 @@
-"""ALP-GMM: propose tasks where the student's return changes most."""
+"""ALP-GMM: proposes tasks where the student's return changes most."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .mixture_teacher import MixtureTeacher
 from .task_history import TaskHistory
 
 _FIRST_COMPARED = 6
-"""Learning progress counts as 0 until this many episodes are known."""
+"""Learning progress counts as 0 before this many episodes."""
 
 
 class ALPGMM(MixtureTeacher):

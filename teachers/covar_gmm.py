@@ -1,4 +1,4 @@
-"""Covar-GMM: propose tasks where the student's return rises with time."""
+"""Covar-GMM: proposes tasks where the student's return increases over time."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from .mixture_teacher import MixtureTeacher
 class CovarGMM(MixtureTeacher):
     """Gaussian mixtures over task, time and return (Moulin-Frier et al., 2014; as in Portelas et al., 2019).
 
-    Gaussians are fitted to rows (task, time, return), time being an episode's place among those of its fit,
-    from 0 to 1. One is chosen in proportion to its covariance of time and return where that is positive:
-    where returns rise. The arguments are those of `MixtureTeacher`, their defaults those of the CoRL 2019
-    paper.
+    Gaussians are fitted to rows (task, time, return), where time is an episode's position among those of its
+    fit, from 0 to 1. One is chosen in proportion to its covariance of time and return, if that is positive,
+    that is, if returns increase. The arguments are those of `MixtureTeacher`, their defaults those of the
+    CoRL 2019 paper.
     """
 
     added_numbers = 2

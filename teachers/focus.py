@@ -1,4 +1,4 @@
-"""Where a teacher looks: the parts of the task space that it draws from, for pictures."""
+"""The parts of the task space that a teacher draws tasks from, for figures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fitting mixtures of Gaussians of several sizes at once, and keeping the one that explains the data best."""
+"""Fits Gaussian mixtures of several sizes at once, and selects the best by AIC or BIC."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CRITERIA: dict[str, Callable[[Floats, Floats, int], Floats]] = {
     "aic": lambda log_likelihood, parameters, _: 2 * parameters - 2 * log_likelihood,
     "bic": lambda log_likelihood, parameters, n: np.log(n) * parameters - 2 * log_likelihood,
 }
-"""What decides between mixtures, the lower the better: from log-likelihood, free parameters and rows."""
+"""Functions of log-likelihood, number of free parameters and number of rows; the lowest value is best."""
 
 _MAX_ITERATIONS = 100
 _TOLERANCE = 1e-3
@@ -149,7 +149,7 @@ def _spread_out_rows(rows: Floats, sizes: NDArray[np.intp], rng: np.random.Gener
     chosen[:, 0] = rng.integers(n, size=groups)
     closest = distances[chosen[:, 0]]
     trials = 2 + int(np.log(most))
-    everyone = np.arange(groups)
+    all_groups = np.arange(groups)
     for step in range(1, most):
         cumulative = closest.cumsum(axis=1)
         draws = rng.random((groups, trials)) * cumulative[:, -1:]
@@ -157,8 +157,8 @@ def _spread_out_rows(rows: Floats, sizes: NDArray[np.intp], rng: np.random.Gener
         candidates = np.minimum((cumulative[:, None] <= draws[:, :, None]).sum(axis=2), n - 1)
         remaining = np.minimum(closest[:, None], distances[candidates])
         best = remaining.sum(axis=2).argmin(axis=1)
-        chosen[:, step] = candidates[everyone, best]
-        closest = remaining[everyone, best]
+        chosen[:, step] = candidates[all_groups, best]
+        closest = remaining[all_groups, best]
     return chosen[np.arange(most) < sizes[:, None]]
 
 

@@ -1,4 +1,4 @@
-"""What ALP-GMM and Covar-GMM share: Gaussians fitted to recent episodes now and then, and drawn from."""
+"""Base class of ALP-GMM and Covar-GMM: Gaussians are fitted to recent episodes, and tasks drawn from them."""
 
 from __future__ import annotations
 
@@ -20,35 +20,37 @@ from .teacher import Proposal, Seed, Teacher
 class MixtureTeacher(Teacher):
     """Draws tasks from a mixture of Gaussians that is fitted again every `fit_rate` episodes.
 
-    Every episode leaves one row, the task followed by numbers that a subclass adds. Every `fit_rate`
-    episodes a mixture is fitted to the last `fit_rate` rows; a subclass says how much each Gaussian is
-    worth, and a task is drawn from one chosen in proportion to that. A fit that fails, or whose rows do
-    not vary in every column, leaves the Gaussians as they were. (The authors' code fits the tasks of such
-    rows all the same, and draws from every Gaussian alike: it stays where it last happened to be.)
+    Every episode adds one row: the task, followed by numbers that a subclass adds. Every `fit_rate` episodes
+    a mixture is fitted to the last `fit_rate` rows. A subclass computes the worth of each Gaussian, and a
+    task is drawn from one that is chosen in proportion to its worth. If a fit fails, or a column of its rows
+    does not vary, the previous Gaussians are kept. (The authors' code fits the tasks of such rows
+    nevertheless, and draws from all Gaussians with equal probability.)
 
     Args:
         space: The tasks to choose from.
         seed: Seeds the teacher's own generator.
-        fit_rate: Episodes between fits, and rows in each fit; tasks are uniform until the first one.
+        fit_rate: Episodes between fits, and rows of each fit; tasks are uniform before the first fit.
         random_ratio: Share of tasks drawn uniformly, in [0, 1].
         min_gaussians: Smallest mixture tried.
         max_gaussians: Largest mixture tried.
-        criterion: Which of the fitted mixtures is kept: lowest "aic" or "bic".
+        criterion: The mixture with the lowest "aic" or "bic" is used.
         n_init: Initialisations of each fit.
-        scales_returns: Whether to learn from returns scaled to [0, 1] (the paper) or from raw ones
-            (TeachMyAgent).
+        scales_returns: Whether to learn from returns scaled to [0, 1] (as in the paper) or from raw returns
+            (as in TeachMyAgent).
 
     Raises:
         ValueError: If an argument is out of range.
 
     Attributes:
-        episodes: How many results have arrived.
-        gaussians: What tasks are drawn from, over (task, added numbers); None before the first fit.
-        weights: Probability of each Gaussian, shape (k,): its share of the worth, or even if none has any.
+        episodes: Number of episodes observed.
+        gaussians: The Gaussians that tasks are drawn from, over (task, added numbers); None before the
+            first fit.
+        weights: Probability of each Gaussian, shape (k,): its share of the total worth; equal for all if the
+            total is 0.
     """
 
     added_numbers: ClassVar[int]
-    """How many numbers a subclass adds to a task in a row."""
+    """How many numbers a subclass adds to the task in each row."""
 
     def __init__(
         self,
@@ -90,7 +92,7 @@ class MixtureTeacher(Teacher):
         self._prepare()
 
     def _prepare(self) -> None:
-        """Set up what a subclass keeps beside the rows."""
+        """Initialise the state of a subclass."""
 
     @abstractmethod
     def _added(self, episode: Episode) -> tuple[float, ...]:
@@ -98,7 +100,7 @@ class MixtureTeacher(Teacher):
 
     @abstractmethod
     def _worth(self, gaussians: Gaussians) -> NDArray[np.float64]:
-        """How much each Gaussian promises, shape (k,); what is below 0 counts as 0."""
+        """The worth of each Gaussian, shape (k,); negative values count as 0."""
 
     def sample(self) -> Proposal:
         if self.gaussians is None or self.rng.random() < self.random_ratio:
@@ -126,7 +128,7 @@ class MixtureTeacher(Teacher):
         if self._failed_fits == 1:
             warnings.warn(
                 f"{type(self).__name__} could not fit Gaussians to the last {self.fit_rate} episodes (their "
-                "tasks or returns do not vary) and goes on as before; further failures are only counted",
+                "tasks or returns do not vary) and continues as before; further failures are only counted",
                 stacklevel=3,
             )
 

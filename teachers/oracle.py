@@ -1,4 +1,4 @@
-"""Oracle: a window that someone who knows what is hard moves from easy tasks to hard ones."""
+"""Oracle: a window moves from easy tasks to hard ones, by expert knowledge of which tasks are hard."""
 
 from __future__ import annotations
 
@@ -16,28 +16,27 @@ from .teacher import Proposal, Seed, Teacher
 Steps = Mapping[str, float | Sequence[float]]
 
 _STEPS_PER_RANGE = 30
-"""Steps over the whole range of a parameter, where none are given."""
+"""Default number of steps over the whole range of a parameter."""
 
 
 class Oracle(Teacher):
-    """The expert's curriculum that Portelas et al. (CoRL 2019) compare with.
+    """The hand-made curriculum that Portelas et al. (CoRL 2019) compare with.
 
     Tasks are uniform in a window that starts at the easy end of every parameter. Whenever the mean return
     of `episodes_per_step` episodes is above the threshold, the window moves by one step towards the hard
-    end, where it stays. The defaults are the paper's.
+    end, where it stops. The defaults are the paper's.
 
     Args:
         space: The tasks to choose from.
         seed: Seeds the teacher's own generator.
-        steps: For each parameter how far the window moves at once, in its unit, one number or one per
-            element of a group; a positive step starts from the lowest value, a negative one from the
-            highest. Parameters that are not named, or all if None, take a thirtieth of their range, away
-            from the end that the task space calls easy; for Stump Tracks these are the paper's +0.1 and
-            -0.2.
+        steps: For each parameter how far the window moves in one step, in its unit: one number, or one per
+            element of a group. A positive step starts at the lowest value, a negative step at the highest.
+            Parameters that are not named (all if None) move by a thirtieth of their range, away from the
+            end that the task space declares easy; for Stump Tracks these are the paper's +0.1 and -0.2.
         window_ratio: Side of the window as a share of each range.
         episodes_per_step: Episodes between decisions to move.
-        threshold: Mean raw return above which the window moves; None takes the return above which the
-            world calls a task mastered (230 for the walkers, as in the paper).
+        threshold: Mean raw return above which the window moves; None uses the env's mastered return (230
+            for the walkers, as in the paper).
 
     Raises:
         ValueError: If an argument is out of range, or a step's parameter is unknown.
@@ -83,7 +82,7 @@ class Oracle(Teacher):
             return
         threshold = episode.mastered_return if self.threshold is None else self.threshold
         if threshold is None:
-            raise ValueError("threshold must be given: the world does not say which returns are mastery")
+            raise ValueError("threshold=None must be a number, because the env declares no mastered_return")
         if np.mean(self._returns) > threshold:
             moved = self.position + self.steps
             is_past = np.where(self.steps > 0, moved > self._farthest, moved < self._farthest)

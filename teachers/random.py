@@ -1,4 +1,4 @@
-"""The baseline: tasks drawn uniformly, whatever the student does."""
+"""Random: tasks are uniform over the task space."""
 
 from __future__ import annotations
 

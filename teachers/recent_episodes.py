@@ -1,4 +1,4 @@
-"""What was lately played in a curriculum, and how it went."""
+"""The latest episodes of a curriculum, for curves and figures."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from .curriculum import Curriculum
 from .episode import Episode
 
 RANDOM = "random"
-"""Source of the proposals that a teacher draws from the whole task space."""
+"""`Episode.source` of tasks that a teacher draws from the whole task space."""
 
 _RETURN, _LENGTH, _SUCCESS, _RANDOM, _TASK = range(5)
 
 
 class RecentEpisodes:
-    """Listens to a curriculum and remembers its latest episodes.
+    """Stores the latest episodes of a curriculum, as one of its listeners.
 
     Args:
-        curriculum: To listen to, from now on.
-        most: How many episodes to remember.
-        averaged: Over how many of them `means` goes.
+        curriculum: The curriculum to listen to.
+        most: How many episodes to store.
+        averaged: How many of them `means` averages over.
     """
 
     def __init__(self, curriculum: Curriculum, most: int = 1_000, averaged: int = 100) -> None:
@@ -32,10 +32,10 @@ class RecentEpisodes:
         self._averaged = averaged
         self._rows = np.full((most, _TASK + curriculum.space.dim), np.nan)
         self._heard = 0
-        curriculum.listeners.append(self.hear_episode)
+        curriculum.listeners.append(self.add)
 
-    def hear_episode(self, episode: Episode) -> None:
-        """Remember an episode; the oldest is forgotten."""
+    def add(self, episode: Episode) -> None:
+        """Store an episode in place of the oldest."""
         row = self._rows[self._heard % len(self._rows)]
         row[_RETURN] = episode.episode_return
         row[_LENGTH] = episode.length
@@ -46,23 +46,23 @@ class RecentEpisodes:
 
     @property
     def heard(self) -> int:
-        """How many episodes there have been."""
+        """How many episodes have been added."""
         return self._heard
 
     def tasks(self, since: int = 0) -> tuple[Task, NDArray[np.bool_]]:
-        """The tasks of the remembered episodes, oldest first.
+        """The tasks of the stored episodes, oldest first.
 
         Args:
-            since: Only of those that came after so many had been heard.
+            since: Leave out the first `since` episodes that were added.
 
         Returns:
-            The tasks, shape (n, d), and which of them were drawn from the whole task space, shape (n,).
+            The tasks, shape (n, d), and whether each was drawn from the whole task space, shape (n,).
         """
         rows = self._latest(self._heard - since)
         return rows[:, _TASK:].astype(np.float32), rows[:, _RANDOM] > 0
 
     def means(self) -> dict[str, float]:
-        """Means over the latest episodes, by the names of their curves; nothing before the first episode."""
+        """Means over the latest episodes, by curve name; empty before the first episode."""
         if not self._heard:
             return {}
         rows = self._latest(self._averaged)
@@ -82,11 +82,11 @@ class RecentEpisodes:
         return self._rows[np.arange(self._heard - n, self._heard) % len(self._rows)]
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything needed to go on exactly from here."""
+        """Everything needed to resume exactly from here."""
         return {"rows": self._latest(len(self._rows)), "heard": self._heard}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from a state that `state_dict` returned."""
+        """Resume from a state that `state_dict` returned."""
         rows = np.asarray(state["rows"], np.float64)
         self._heard = int(state["heard"])
         self._rows[np.arange(self._heard - len(rows), self._heard) % len(self._rows)] = rows

@@ -1,4 +1,4 @@
-"""A tree of boxes that tile a task space, each with the last episodes played in it."""
+"""A tree of boxes that tile a task space, each of which stores the last episodes in it."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def learning_progress(returns: Floats, ages: NDArray[np.integer], counts: Intege
 
     Args:
         returns: Shape (m, n), or (1, n) if all m rows share them.
-        ages: For each row its episodes' ages, 0 being the newest, shape (m, n); n or more for what is no
-            episode of the row.
+        ages: For each row the ages of its episodes, 0 being the newest, shape (m, n); n or more for entries
+            that are not episodes of the row.
         counts: Episodes of each row, shape (m,).
-        window: How many of them count, newest first.
+        window: How many of the newest of them are used.
 
     Returns:
         Shape (m,); 0 where there are fewer than three episodes.
@@ -42,17 +42,17 @@ def learning_progress(returns: Floats, ages: NDArray[np.integer], counts: Intege
 
 
 class RegionTree:
-    """Boxes cut in two, again and again; the leaves tile the space, and all boxes are kept.
+    """A binary tree of boxes (regions) whose leaves tile a task space.
 
-    Region 0 is the whole space. All arrays are kept up to date episode by episode, so that an episode costs
-    some array operations over the boxes that contain it. An episode is stored once, whatever the number of
-    boxes that remember it, and dropped when none does any more.
+    Region 0 is the whole space. Arrays are updated with every episode, so an episode costs a few array
+    operations over the regions that contain it. An episode is stored once, however many regions refer to
+    it, and dropped when none does.
 
     Args:
         low: Smallest task, shape (d,).
         high: Largest task, shape (d,).
-        capacity: Episodes that each region remembers.
-        window: How many of them its learning progress counts.
+        capacity: Episodes that each region stores.
+        window: How many of the newest of them its learning progress is computed from.
     """
 
     def __init__(self, low: Task, high: Task, capacity: int, window: int) -> None:
@@ -64,20 +64,20 @@ class RegionTree:
         self._alp = np.zeros(1)
         self._counts = np.zeros(1, dtype=np.int64)
         self._ends = np.zeros(1, dtype=np.int64)
-        """Where in its ring each region writes next."""
+        """Next position to write in the ring buffer of each region."""
         self._rings = np.zeros((1, capacity), dtype=np.int32)
-        """Rows of the episodes that each region remembers."""
-        # Lists, since a descent reads single numbers.
+        """Ring buffer of each region: rows of its episodes in `_tasks` and `_returns`."""
+        # Lists, since walking down the tree reads single numbers.
         self._cut_dims = [0]
         self._thresholds = [0.0]
         self._children = [_NO_CHILD]
-        """The lower child of each region; the upper one follows it."""
+        """Index of the lower child of each region; the upper child is the next one."""
         self._tasks = np.empty((4 * capacity, len(low)), dtype=np.float32)
         self._returns = np.zeros(4 * capacity)
         self._episodes = 0
         position = np.arange(capacity)
         self._ages = ((position[:, None] - 1 - position) % capacity).astype(np.int32)
-        """Age of each place of a ring, by where it is written next."""
+        """Age of each position of a ring buffer, by the next position to write."""
 
     def __len__(self) -> int:
         return self._size
@@ -99,16 +99,16 @@ class RegionTree:
 
     @property
     def counts(self) -> Integers:
-        """How many episodes each region remembers, shape (n,)."""
+        """Number of episodes stored in each region, shape (n,)."""
         return self._counts[: self._size]
 
     @property
     def leaves(self) -> Integers:
-        """The regions that have not been cut, which tile the space."""
+        """Indices of the regions that have not been split, which tile the space."""
         return np.flatnonzero(np.array(self._children) == _NO_CHILD)
 
     def add(self, task: Task, episode_return: float) -> int:
-        """Let every region that contains a task, shape (d,), remember how it went; return the leaf."""
+        """Add an episode on a task, shape (d,), to all regions that contain it; return the leaf's index."""
         if self._episodes == len(self._tasks):
             self._drop_forgotten()
         self._tasks[self._episodes] = task
@@ -123,12 +123,12 @@ class RegionTree:
         return int(path[-1])
 
     def episodes(self, region: int) -> tuple[NDArray[np.float32], Floats]:
-        """Tasks (n, d) and returns (n,) that a region remembers, oldest first."""
+        """Tasks (n, d) and returns (n,) of the episodes of a region, oldest first."""
         rows = self._remembered(region)
         return self._tasks[rows], self._returns[rows]
 
     def split(self, leaf: int, dim: int, threshold: float) -> None:
-        """Cut a leaf in two; tasks up to the threshold go to the lower part."""
+        """Split a leaf in two; tasks up to the threshold belong to the lower part."""
         rows = self._remembered(leaf)
         is_lower = self._tasks[rows, dim] <= threshold
         if self._size + 2 > len(self._alp):
@@ -181,7 +181,7 @@ class RegionTree:
             setattr(self, name, np.concatenate([array, more]))
 
     def _drop_forgotten(self) -> None:
-        """Drop the episodes that no region remembers, and make room for as many as are left."""
+        """Drop the episodes that no region refers to, and make room for as many as are left."""
         is_kept = np.zeros(self._episodes, dtype=bool)
         is_kept[self._rings[: self._size]] = True
         kept = np.flatnonzero(is_kept)
@@ -194,7 +194,7 @@ class RegionTree:
         self._episodes = len(kept)
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything needed to go on exactly from here."""
+        """Everything needed to resume exactly from here."""
         size, episodes = self._size, self._episodes
         return {
             "low": self.low.copy(),
@@ -210,15 +210,15 @@ class RegionTree:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from a state that `state_dict` returned.
+        """Resume from a state that `state_dict` returned.
 
         Raises:
-            ValueError: If the stored regions remember another number of episodes.
+            ValueError: If the capacity of the stored regions is another one.
         """
         if state["rings"].shape[1] != self.capacity:
             raise ValueError(
-                f"regions of the stored state remember {state['rings'].shape[1]} episodes, which must be "
-                f"this tree's {self.capacity}"
+                f"capacity={state['rings'].shape[1]} of the regions of the stored state must be this tree's "
+                f"{self.capacity}"
             )
         for name in ("low", "high", "counts", "ends", "rings"):
             setattr(self, f"_{name}", state[name].copy())

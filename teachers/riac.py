@@ -1,4 +1,4 @@
-"""RIAC: cut the task space into regions of unlike learning progress, and propose from those that progress."""
+"""RIAC: splits the task space into regions of different learning progress, and proposes where it is high."""
 
 from __future__ import annotations
 
@@ -29,38 +29,39 @@ _MARGIN = 1e-5
 """How far inside its region a mutated task stays, in task units."""
 
 _REDRAWS = 20
-"""Times that a cut which leaves too few episodes on one side is drawn again."""
+"""How often a split that leaves too few episodes on one side is drawn again."""
 
 
 class RIAC(Teacher):
     """Robust intelligent adaptive curiosity (Baranes and Oudeyer, 2009; as in Portelas et al., CoRL 2019).
 
-    A tree of boxes; every box keeps the last episodes played in it, and its absolute learning progress (ALP)
-    is the difference between the mean returns of the older and the newer half of them. A full leaf is cut
-    in two where that tells apart regions of unlike ALP. A task is drawn, over all boxes of the tree, from
-    one chosen in proportion to its ALP (70%), from the whole space (20%), or near the lowest return of a
-    box chosen in proportion to its ALP (10%). The defaults are the CoRL 2019 paper's.
+    The task space is split into a binary tree of boxes (regions). Each region stores its last episodes; its
+    absolute learning progress (ALP) is the absolute difference between the mean returns of their older and
+    their newer half. A full leaf is split where the ALP of the two parts differs most. A task is drawn
+    uniformly from a region chosen in proportion to its ALP (70%), uniformly from the whole space (20%), or
+    near the task with the lowest return of a region chosen in proportion to its ALP (10%). All regions of
+    the tree can be chosen, not only the leaves. The defaults are the CoRL 2019 paper's.
 
     Args:
         space: The tasks to choose from.
         seed: Seeds the teacher's own generator.
-        max_region_size: Episodes a leaf may hold; one more, and it is cut.
-        split_attempts: Cuts tried, of which the best is made.
-        split_score: What makes a cut good: "population" weighs the difference in ALP by the product of the
-            numbers of episodes on both sides, "authors" takes the difference alone.
+        max_region_size: Episodes a leaf may store; with one more it is split.
+        split_attempts: Number of random splits tried; the best one is made.
+        split_score: Score of a split: "population" is the difference in ALP times the product of the numbers
+            of episodes on both sides, "authors" is the difference alone.
         min_side_ratio: Smallest side of a region, as a share of the space's range.
-        min_population_ratio: Smallest number of episodes on each side of a cut, as a share of
+        min_population_ratio: Smallest number of episodes on each side of a split, as a share of
             `max_region_size`.
-        window: How many of a region's last episodes its ALP counts; None means `max_region_size`.
-        discard_ratio: Share of `max_region_size`, oldest first, that a leaf forgets if no cut is possible.
-        scales_returns: Whether to learn from returns scaled to [0, 1] (the paper) or from raw ones
-            (TeachMyAgent).
+        window: Number of last episodes that a region's ALP is computed from; None means `max_region_size`.
+        discard_ratio: Share of `max_region_size`, oldest first, that a leaf drops if no split is possible.
+        scales_returns: Whether to learn from returns scaled to [0, 1] (as in the paper) or from raw returns
+            (as in TeachMyAgent).
 
     Raises:
         ValueError: If an argument is out of range.
 
     Attributes:
-        regions: The tree of boxes.
+        regions: The tree of regions.
     """
 
     def __init__(
@@ -112,7 +113,7 @@ class RIAC(Teacher):
         region = self._promising_region()
         low, high = self.regions.low[region], self.regions.high[region]
         if mode < _RANDOM_SHARE + _REGION_SHARE or not self.regions.counts[region]:
-            # The authors draw from boxes that are never seeded; here everything comes from one generator.
+            # The authors' code uses generators that are never seeded; here all draws come from `self.rng`.
             task = low + self.rng.random(self.space.dim) * (high - low)
             return Proposal(self.space.clip(task), f"region_{region}")
         tasks, returns = self.regions.episodes(region)

@@ -1,4 +1,4 @@
-"""Every task ever played, with exact nearest-neighbour look-up whose cost hardly grows."""
+"""All tasks played so far, with exact nearest-neighbour look-up."""
 
 from __future__ import annotations
 
@@ -12,20 +12,19 @@ from scipy.spatial import cKDTree
 from ..envs.task_space import Task
 
 _TAIL_ROWS = 1024
-"""Newest rows, searched one by one: a look-up in a tree costs about as much as a scan of this many."""
+"""Number of newest rows that are searched linearly, which costs about as much as a look-up in a tree."""
 
 
 class TaskHistory:
-    """Tasks with the return each one earned last.
+    """Tasks, each with its latest return.
 
-    Rows stand in an old part and a young part, each with a k-d tree, and a tail without. A full tail joins
-    the young part; once that holds sqrt(n * 1024) of n rows, it joins the old one. So a look-up always asks
-    two trees, and a row costs a share of the order of sqrt(n / 1024) tree insertions, which is less than a
-    look-up for millions of rows. (Doubling trees would be indexed less often, but asking ten of them costs
-    far more.)
+    Rows are stored in an old part and a young part, each with a k-d tree, and in a tail without a tree. A
+    full tail is merged into the young part; the young part is merged into the old part when it holds
+    sqrt(n * 1024) of n rows. A look-up therefore searches two trees, and each row is inserted into a tree
+    about sqrt(n / 1024) times, which for millions of rows costs less than the look-ups. (Trees of doubling
+    size would be rebuilt less often, but a look-up would have to search ten of them.)
 
-    A task that is played again takes the new return in place of the old one: only the latest can be the
-    answer of a look-up.
+    When a task is played again, its return is replaced.
 
     Args:
         dim: How many numbers a task holds.
@@ -82,11 +81,11 @@ class TaskHistory:
         return float(self._returns[self._nearest(task)[0]])
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything needed to go on exactly from here."""
+        """Everything needed to resume exactly from here."""
         return {"tasks": self.tasks, "returns": self.returns.copy(), "young_start": self._young.start}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from a state that `state_dict` returned."""
+        """Resume from a state that `state_dict` returned."""
         tasks, returns, young = state["tasks"], state["returns"], state["young_start"]
         self._size = len(tasks)
         indexed = self._size - self._size % _TAIL_ROWS

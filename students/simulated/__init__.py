@@ -1,1 +1,1 @@
-"""Simulated students: what a teacher is worth, in seconds."""
+"""Simulated students, for studies of teachers that take seconds."""

@@ -1,4 +1,4 @@
-"""What a simulated student is: one that brings its tasks and learns by a rule, for studies of teachers."""
+"""The base class of simulated students, which learn by a rule instead of training in an env."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ...teachers.episode import Episode
 
 
 class SimulatedStudent(ABC):
-    """Plays tasks without a world. One episode counts as one step.
+    """Plays tasks of its own task space without an env. One episode counts as one step.
 
     Attributes:
         task_space: The tasks it can play.
@@ -54,15 +54,15 @@ class SimulatedStudent(ABC):
     @property
     @abstractmethod
     def competence_map(self) -> NDArray[np.float64]:
-        """What it can do, in [0, 1], on a grid with one axis per parameter that matters."""
+        """Competence in [0, 1], on a grid with one axis per parameter that matters."""
 
     @abstractmethod
     def state_dict(self) -> dict[str, Any]:
-        """Everything needed to go on exactly from here: nested dicts of JSON values and arrays."""
+        """Everything needed to resume exactly from here: nested dicts of JSON values and arrays."""
 
     @abstractmethod
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from a state that `state_dict` returned."""
+        """Resume from a state that `state_dict` returned."""
 
     def learn(
         self, curriculum: Curriculum, episodes: int, on_episode: Callable[[Episode], None] | None = None
@@ -71,8 +71,8 @@ class SimulatedStudent(ABC):
 
         Args:
             curriculum: Over this student's `task_space`.
-            episodes: How many the curriculum is to have seen in the end.
-            on_episode: Called after each of them.
+            episodes: Learn until the curriculum has had this many episodes in total.
+            on_episode: Called after each episode.
         """
         while curriculum.episodes < episodes:
             task = curriculum.next_task(0).task

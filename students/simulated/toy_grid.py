@@ -1,4 +1,4 @@
-"""A simulated student whose progress is known exactly, for studies of teachers in milliseconds."""
+"""The toy grid of the ALP-GMM paper, a simulated student whose competence is known exactly."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from .simulated_student import SimulatedStudent
 _MOST_CELLS = 10_000_000
 
 _MASTERED = 75
-"""A cell above this competence is mastered; one at it or above opens its neighbours."""
+"""A cell is mastered above this competence; at this competence it opens its neighbours."""
 
 _FULL = 100
 
 
 class ToyGrid(SimulatedStudent):
-    """The toy space of Portelas et al. (CoRL 2019): a cube of cells that can be learned from one corner on.
+    """The toy space of Portelas et al. (CoRL 2019): a cube of cells, learned outwards from one corner.
 
     Each dimension of the unit cube is cut into cells, each with a competence from 0 to 100. An episode on a
     task raises the competence of the task's cell by 1 if the cell is open: if it is the one at the origin,
@@ -114,11 +114,11 @@ class ToyGrid(SimulatedStudent):
         self._is_open[tuple(slice(i, i + 2) for i in cell)] = True
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything needed to go on exactly from here: nested dicts of JSON values and arrays."""
+        """Everything needed to resume exactly from here: nested dicts of JSON values and arrays."""
         return {"competence": self.competence.copy(), "rng": self._rng.bit_generator.state}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from a state that `state_dict` returned.
+        """Resume from a state that `state_dict` returned.
 
         Raises:
             ValueError: If the state is of a grid of another shape.

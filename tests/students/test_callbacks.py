@@ -115,11 +115,11 @@ def test_an_evaluation_that_was_made_is_not_made_again_after_a_stop() -> None:
     def evaluated(state: dict[str, Any] | None) -> tuple[list[int], EvaluationCallback]:
         heard: list[int] = []
         tasks = uniform_tasks(CountdownWorld().task_space, 2, 0)
-        worlds = SyncTaskVectorEnv([CountdownWorld] * 2)
-        callback = EvaluationCallback(worlds, tasks, 8, lambda step, results: heard.append(step))
+        envs = SyncTaskVectorEnv([CountdownWorld] * 2)
+        callback = EvaluationCallback(envs, tasks, 8, lambda step, results: heard.append(step))
         if state is not None:
             callback.load_state_dict(state)
-            callback._on_training_start = lambda: None  # type: ignore[method-assign]  # a run that goes on
+            callback._on_training_start = lambda: None  # type: ignore[method-assign]  # a resumed run
         learn(PPO, a_curriculum(), callback, 16, n_steps=4, batch_size=8, n_epochs=1)
         return heard, callback
 

@@ -21,7 +21,7 @@ SLOTS = 8
 
 
 class Diary(Random):
-    """Proposes at random, and notes the order of what it was asked and told."""
+    """Proposes at random, and records the order of its calls."""
 
     def __init__(self, space: TaskSpace, seed: int) -> None:
         super().__init__(space, seed)
@@ -76,19 +76,19 @@ class TestAttribution:
         finished: Counter[int] = Counter()
         vec_env.curriculum.listeners.append(lambda episode: finished.update([episode.slot]))
         play(vec_env, 400)
-        for slot, world in enumerate(vec_env.get_attr("unwrapped")):
-            assert len(world.resets) == finished[slot] + 1
+        for slot, env in enumerate(vec_env.get_attr("unwrapped")):
+            assert len(env.resets) == finished[slot] + 1
 
-    def test_worlds_are_reset_into_the_task_and_seed_that_were_assigned(
+    def test_envs_are_reset_into_the_task_and_seed_that_were_assigned(
         self, vec_env: CurriculumVecEnv
     ) -> None:
         episodes: list[Episode] = []
         vec_env.curriculum.listeners.append(episodes.append)
         play(vec_env, 400)
-        worlds = vec_env.get_attr("unwrapped")
+        envs = vec_env.get_attr("unwrapped")
         seen: Counter[int] = Counter()
         for episode in episodes:
-            task, seed = worlds[episode.slot].resets[seen[episode.slot]]
+            task, seed = envs[episode.slot].resets[seen[episode.slot]]
             assert task == episode.task.tolist()
             assert seed == episode.seed
             seen[episode.slot] += 1
@@ -120,7 +120,7 @@ class TestStableBaselinesContract:
                     assert infos[slot]["TimeLimit.truncated"] is False
                     assert infos[slot]["task"].tolist() == before[slot].tolist()
 
-    def test_truncation_is_told_from_termination(self) -> None:
+    def test_truncation_is_distinguished_from_termination(self) -> None:
         space = StumpTracks.task_space()
         vec_env = CurriculumVecEnv(
             [lambda: _cut_after(StumpTracks(), 3)] * 2,
@@ -133,7 +133,7 @@ class TestStableBaselinesContract:
         assert all(info["TimeLimit.truncated"] for info in infos)
 
     def test_same_rollouts_as_stock_sb3_where_there_is_one_task(self) -> None:
-        """With a one-task curriculum and a world without randomness, PPO cannot tell the two apart."""
+        """With a one-task curriculum and an env without randomness, PPO cannot tell the two apart."""
         space = CountdownWorld().task_space
         ours = CurriculumVecEnv([_Quiet] * 4, Curriculum(_Always(space), EnvInfo(space), seed=0))
         stock = DummyVecEnv([_Quiet] * 4)
@@ -156,7 +156,7 @@ class TestStableBaselinesContract:
         for result in diary.results:
             assert result.episode_return == pytest.approx(result.length * result.task[1], rel=1e-5)
 
-    def test_attributes_and_methods_of_worlds_are_reached_by_slot(self, vec_env: CurriculumVecEnv) -> None:
+    def test_attributes_and_methods_of_envs_are_reached_by_slot(self, vec_env: CurriculumVecEnv) -> None:
         vec_env.set_attr("poison", 7.0, indices=[2])
         assert vec_env.get_attr("poison") == [None, None, 7.0] + [None] * 5
         assert vec_env.get_attr("poison", indices=2) == [7.0]
@@ -166,12 +166,12 @@ class TestStableBaselinesContract:
 
 class TestSeams:
     def test_takes_a_ready_vector_env(self, diary: Diary) -> None:
-        worlds = SyncTaskVectorEnv([CountdownWorld] * 3)
-        vec_env = CurriculumVecEnv(worlds, Curriculum(diary, EnvInfo(diary.space), seed=0))
+        envs = SyncTaskVectorEnv([CountdownWorld] * 3)
+        vec_env = CurriculumVecEnv(envs, Curriculum(diary, EnvInfo(diary.space), seed=0))
         play(vec_env, 100)
         assert all(result.length == int(np.ceil(result.task[0])) for result in diary.results)
 
-    def test_the_return_range_of_its_worlds_scales_the_scores(self, countdown_space: TaskSpace) -> None:
+    def test_the_return_range_of_its_envs_scales_the_scores(self, countdown_space: TaskSpace) -> None:
         class Scaled(Diary):
             scales_returns = True
 
@@ -182,17 +182,17 @@ class TestSeams:
             expected = np.clip(result.length * result.task[1] / 100, 0, 1)
             assert result.score == pytest.approx(expected, rel=1e-5)
 
-    def test_refuses_worlds_that_reset_themselves(self, diary: Diary) -> None:
-        worlds = SyncVectorEnv([CountdownWorld], autoreset_mode=AutoresetMode.NEXT_STEP)
+    def test_refuses_envs_that_reset_themselves(self, diary: Diary) -> None:
+        envs = SyncVectorEnv([CountdownWorld], autoreset_mode=AutoresetMode.NEXT_STEP)
         with pytest.raises(ValueError, match=r"autoreset_mode=AutoresetMode\.DISABLED"):
-            CurriculumVecEnv(worlds, Curriculum(diary, EnvInfo(diary.space)))
+            CurriculumVecEnv(envs, Curriculum(diary, EnvInfo(diary.space)))
 
-    def test_refuses_worlds_with_other_tasks(self, diary: Diary) -> None:
+    def test_refuses_envs_with_other_tasks(self, diary: Diary) -> None:
         with pytest.raises(ValueError, match="stump_height"):
             CurriculumVecEnv([StumpTracks], Curriculum(diary, EnvInfo(diary.space)))
 
     def test_refuses_to_be_empty(self, diary: Diary) -> None:
-        with pytest.raises(ValueError, match="at least one world"):
+        with pytest.raises(ValueError, match="at least one env"):
             CurriculumVecEnv([], Curriculum(diary, EnvInfo(diary.space)))
 
 
@@ -247,6 +247,6 @@ class _Quiet(CountdownWorld):
         return self._observation, {}
 
 
-def _cut_after(world: StumpTracks, steps: int) -> StumpTracks:
-    world.time_limit = steps  # type: ignore[misc]
-    return world
+def _cut_after(env: StumpTracks, steps: int) -> StumpTracks:
+    env.time_limit = steps  # type: ignore[misc]
+    return env

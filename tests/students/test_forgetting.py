@@ -53,7 +53,7 @@ STUDENTS = [(PPO, ON_POLICY), (FastPPO, ON_POLICY), (SAC, OFF_POLICY), (FastSAC,
 
 
 @pytest.mark.parametrize(("make", "settings"), STUDENTS)
-def test_begins_anew_every_so_many_steps(make: Any, settings: Any, countdown_space: TaskSpace) -> None:
+def test_is_reset_every_so_many_steps(make: Any, settings: Any, countdown_space: TaskSpace) -> None:
     without, weights = Weights(), Weights()
     model = learn(make, countdown_space, Forgetting(120, seed=1), weights, **settings)
     learn(make, countdown_space, without, **settings)

@@ -14,7 +14,7 @@ from tests.teachers.spaces import cube
 
 
 class Diary(Random):
-    """Proposes at random with a numbered ticket, and notes what it was asked and told."""
+    """Proposes at random with a numbered ticket, and records its calls."""
 
     def __init__(self, space: TaskSpace, seed: int = 0) -> None:
         super().__init__(space, seed)
@@ -66,7 +66,7 @@ class TestAttribution:
             slots[slot] = curriculum.next_task(slot)
         assert [result.ticket["number"] for result in teacher.results] != list(range(500))
 
-    def test_an_episode_that_is_not_finished_is_forgotten(self) -> None:
+    def test_an_episode_that_is_not_finished_is_dropped(self) -> None:
         teacher = Diary(cube(2))
         curriculum = Curriculum(teacher, EnvInfo(teacher.space))
         curriculum.next_task(0)
@@ -128,7 +128,7 @@ class TestNeeds:
         curriculum.finish(0, **outcome(success=True))
         assert teacher.results[0].success is True
 
-    def test_a_world_that_does_not_tell_of_success_is_refused(self) -> None:
+    def test_an_env_that_does_not_report_success_is_refused(self) -> None:
         teacher = WantsSuccess(cube(1))
         curriculum = Curriculum(teacher, EnvInfo(teacher.space))
         curriculum.next_task(0)
@@ -137,7 +137,7 @@ class TestNeeds:
         ):
             curriculum.finish(0, **outcome())
 
-    def test_needs_that_no_outcome_meets_are_refused_at_once(self) -> None:
+    def test_needs_that_no_episode_meets_are_refused_at_once(self) -> None:
         teacher = WantsMoons(cube(1))
         with pytest.raises(ValueError, match=r"needs=\['moons'\] of WantsMoons must be among \['success'\]"):
             Curriculum(teacher, EnvInfo(teacher.space))

@@ -83,7 +83,7 @@ def test_settings_out_of_range_are_refused(arguments: dict[str, Any], sentence: 
         Oracle(cube(2), **arguments)
 
 
-def test_a_threshold_of_its_own_overrules_the_worlds() -> None:
+def test_a_threshold_of_its_own_overrides_the_envs() -> None:
     oracle = Oracle(cube(1), seed=0, threshold=10.0, episodes_per_step=1)
     oracle.observe(played(oracle.sample(), 9.0, mastered_return=1.0))
     assert oracle.position.tolist() == [0.0]
@@ -93,5 +93,5 @@ def test_a_threshold_of_its_own_overrules_the_worlds() -> None:
 
 def test_says_so_if_nothing_tells_it_what_mastery_is() -> None:
     oracle = Oracle(cube(1), seed=0, episodes_per_step=1)
-    with pytest.raises(ValueError, match="threshold must be given"):
+    with pytest.raises(ValueError, match="threshold=None must be a number"):
         oracle.observe(played(oracle.sample(), 9.0, mastered_return=None))

@@ -54,7 +54,7 @@ def test_means_go_over_the_latest_episodes(curriculum: Curriculum) -> None:
     )
 
 
-def test_successes_are_counted_where_the_world_tells(curriculum: Curriculum) -> None:
+def test_successes_are_counted_where_the_env_reports_them(curriculum: Curriculum) -> None:
     recent = RecentEpisodes(curriculum, averaged=4)
     play(curriculum, 3, success=True)
     play(curriculum, 1, success=False)

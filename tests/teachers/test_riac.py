@@ -211,5 +211,7 @@ def test_settings_out_of_range_are_refused(arguments: dict[str, Any], sentence: 
 
 def test_a_state_with_another_region_size_is_refused() -> None:
     state = RIAC(cube(2), max_region_size=100).state_dict()
-    with pytest.raises(ValueError, match="remember 101 episodes, which must be this tree's 201"):
+    with pytest.raises(
+        ValueError, match="capacity=101 of the regions of the stored state must be this tree's 201"
+    ):
         RIAC(cube(2)).load_state_dict(state)

@@ -1,4 +1,4 @@
-"""A curriculum and its worlds, put aside in the middle of all episodes and taken up again."""
+"""Saving and resuming a curriculum and its envs in the middle of all episodes."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ def cart_pole() -> gym.Env[Any, Any]:
     return GymnasiumEnv(**{key: value for key, value in config["env"].items() if key != "_target_"})
 
 
-WORLDS: dict[str, Any] = {
+ENVS: dict[str, Any] = {
     "countdown": CountdownWorld,
     "CartPole": cart_pole,
-    "walkers stepped as one": StumpTracks,
+    "walkers stepped together": StumpTracks,
     "walkers one by one": partial(StumpTracks, engine="box2d"),
 }
 
 
-def build(make_world: Any, n_workers: int = 0) -> CurriculumVecEnv:
-    info = env_info(make_world())
+def build(make_env: Any, n_workers: int = 0) -> CurriculumVecEnv:
+    info = env_info(make_env())
     curriculum = Curriculum(ALPGMM(info.task_space, seed=0), info, seed=1)
-    return CurriculumVecEnv([make_world] * SLOTS, curriculum, n_workers)
+    return CurriculumVecEnv([make_env] * SLOTS, curriculum, n_workers)
 
 
 def play(vec_env: CurriculumVecEnv, actions: NDArray[Any]) -> list[NDArray[Any]]:
@@ -56,19 +56,19 @@ def random_actions(vec_env: CurriculumVecEnv, steps: int) -> NDArray[Any]:
 
 
 @pytest.mark.parametrize("n_workers", [0, 2])
-@pytest.mark.parametrize("make_world", WORLDS.values(), ids=WORLDS.keys())
-def test_goes_on_in_the_middle_of_all_episodes(make_world: Any, n_workers: int) -> None:
-    vec_env = build(make_world, n_workers)
+@pytest.mark.parametrize("make_env", ENVS.values(), ids=ENVS.keys())
+def test_resumes_in_the_middle_of_all_episodes(make_env: Any, n_workers: int) -> None:
+    vec_env = build(make_env, n_workers)
     actions = random_actions(vec_env, 150)
     vec_env.reset()
     play(vec_env, actions[:97])
-    curriculum, worlds = vec_env.curriculum.state_dict(), vec_env.state_dict()
+    curriculum, envs = vec_env.curriculum.state_dict(), vec_env.state_dict()
     expected = play(vec_env, actions[97:])
     vec_env.close()
 
-    again = build(make_world, n_workers)
+    again = build(make_env, n_workers)
     again.curriculum.load_state_dict(curriculum)
-    again.load_state_dict(worlds)
+    again.load_state_dict(envs)
     found = play(again, actions[97:])
     assert again.steps == vec_env.steps
     again.close()
@@ -77,11 +77,11 @@ def test_goes_on_in_the_middle_of_all_episodes(make_world: Any, n_workers: int) 
     assert again.curriculum.episodes == vec_env.curriculum.episodes
 
 
-def test_only_the_episodes_under_way_are_remembered() -> None:
+def test_only_the_episodes_in_progress_are_stored() -> None:
     vec_env = build(CountdownWorld)
     vec_env.reset()
     play(vec_env, np.zeros((500, SLOTS, 1)))
-    assert len(vec_env.state_dict()["worlds"]["actions"]) <= 60  # the longest episode has 30 steps
+    assert len(vec_env.state_dict()["envs"]["actions"]) <= 60  # the longest episode has 30 steps
 
 
 class Restless(CountdownWorld):
@@ -98,12 +98,12 @@ class Restless(CountdownWorld):
         return self._observation, info
 
 
-def test_worlds_that_cannot_be_played_again_are_found_out() -> None:
+def test_envs_that_cannot_be_replayed_are_refused() -> None:
     vec_env = build(Restless)
     vec_env.reset()
     play(vec_env, np.zeros((10, SLOTS, 1)))
-    curriculum, worlds = vec_env.curriculum.state_dict(), vec_env.state_dict()
+    curriculum, envs = vec_env.curriculum.state_dict(), vec_env.state_dict()
     again = build(Restless)
     again.curriculum.load_state_dict(curriculum)
     with pytest.raises(ValueError, match="must depend on its task, its seed and the actions alone"):
-        again.load_state_dict(worlds)
+        again.load_state_dict(envs)
