@@ -14,6 +14,17 @@ import pytest
 from chiron.envs.task_space import TaskParameter, TaskSpace
 from gymnasium import spaces
 
+MARKERS_OF_SLOWER_TESTS = ("browser", "slow", "slurm", "trains")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test `fast` that has none of the other markers."""
+    for item in items:
+        if not any(item.get_closest_marker(name) for name in MARKERS_OF_SLOWER_TESTS):
+            item.add_marker("fast")
+
+
 Observation = np.ndarray[tuple[int], np.dtype[np.float32]]
 
 

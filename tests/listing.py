@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pytest
 from chiron import conf
 from chiron.conf.build import build
 from chiron.conf.compose import composed
@@ -40,3 +43,16 @@ def _teacher_node(name: str) -> dict[str, Any]:
 def build_world(name: str) -> Any:
     """A world as `env=name` builds it."""
     return build(composed(f"env={name}")["env"])()
+
+
+def copy_checkout(destination: Path) -> None:
+    """Copy the files of this checkout that are, or could be, under version control; skips without git."""
+    home = Path(__file__).parent.parent
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    listed = subprocess.run(command, cwd=home, capture_output=True, text=True, check=False)
+    if listed.returncode:
+        pytest.skip("needs git, and a clone")
+    for name in filter(None, listed.stdout.split("\0")):
+        if (home / name).is_file():
+            (destination / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(home / name, destination / name)

@@ -18,6 +18,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.listing import copy_checkout
+
 HOME = Path(__file__).parent.parent
 PACKAGES = ("envs", "teachers", "evaluation", "students", "runs", "analysis", "conf", "scripts")
 ALLOWED = {
@@ -175,6 +177,7 @@ def test_functions_are_short_and_have_few_parameters(path: Path) -> None:
         assert is_component or count <= MOST_PARAMETERS, function.name
 
 
+@pytest.mark.trains
 def test_public_names_are_documented() -> None:
     documented, undocumented = 0, []
     for name, member in public_names():
@@ -225,14 +228,7 @@ def test_every_package_is_checked_and_installed() -> None:
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of this checkout that may be built in."""
     source = tmp_path_factory.mktemp("source") / "clone"
-    listing = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
-    listed = subprocess.run(listing, cwd=HOME, capture_output=True, text=True, check=False)
-    if listed.returncode:
-        pytest.skip("needs git, and a clone")
-    for name in filter(None, listed.stdout.split("\0")):
-        if (HOME / name).exists():
-            (source / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(HOME / name, source / name)
+    copy_checkout(source)
     return source
 
 
@@ -245,11 +241,13 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.trains
 def test_works_from_this_checkout(project: Path) -> None:
     paths = [str(project), os.environ.get("PYTHONPATH", "")]
     run_python("import chiron.scripts.train, chiron; chiron.CurriculumVecEnv", project, *paths)
 
 
+@pytest.mark.trains
 def test_works_from_a_wheel(source: Path, project: Path) -> None:
     build("sdist", source, source / "dist")
     (archive,) = (source / "dist").glob("*.tar.gz")
@@ -271,12 +269,16 @@ def test_works_from_a_wheel(source: Path, project: Path) -> None:
     }
     assert {path.name for path in site.iterdir()} == {"chiron", metadata.name}
 
-    code = "import sys; from chiron.scripts import train; print(train.__file__); sys.argv[1:] = ['--help']; train.main()"
+    code = (
+        "import sys; from chiron.scripts import train; print(train.__file__); "
+        "sys.argv[1:] = ['--help']; train.main()"
+    )
     file, text = run_python(code, project, str(project), str(site)).split("\n", 1)
     assert Path(file).is_relative_to(site)
     assert "stump_tracks" in text
 
 
+@pytest.mark.trains
 def test_an_editable_installation_finds_new_files(source: Path, project: Path) -> None:
     build("editable", source, project / "dist")
     (wheel,) = (project / "dist").glob("*.whl")

@@ -14,6 +14,8 @@ import pytest
 from chiron.scripts import compare, train
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+pytestmark = pytest.mark.browser
+
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 PATIENCE = 60_000
 """Milliseconds until something that is waited for counts as missing."""
