@@ -41,7 +41,7 @@ SMALL = {
 
 
 def run(line: str, folder: Path) -> Finished:
-    """Run a line of a shell in a folder; in a process of its own if it sets a variable or is no command of ours."""
+    """Run a line of a shell in a folder, in a process of its own if it sets a variable or is not ours."""
     words = shlex.split(line)
     environment = dict(os.environ)
     while "=" in words[0]:
