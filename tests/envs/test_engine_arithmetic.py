@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from chiron.envs.walkers.engine import layout
 from chiron.envs.walkers.engine.body import body_record
-from chiron.envs.walkers.engine.engine import build_worlds
+from chiron.envs.walkers.engine.engine import Tracks, Walkers, build_worlds
 from chiron.envs.walkers.engine.lanes import load, rotation, store
 from chiron.envs.walkers.walker_simulation import WalkerSimulation
 from numba import njit
@@ -48,20 +48,21 @@ def test_obstacles_are_box2ds_polygons() -> None:
         track = TRACKS["polygons"](rng)
         count = len(track.obstacles)
         obstacles = np.zeros((1, count), layout.OBSTACLE)
-        build_worlds(
+        walkers = Walkers(
             np.zeros(1, layout.WORLD),
             body_record(WALKERS["default"], 2000),
             obstacles,
             np.zeros((1, len(track.ground)), layout.SEGMENT),
-            np.array([0]),
+        )
+        tracks = Tracks(
             track.ground,
             np.array([len(track.ground)]),
             np.concatenate(track.obstacles),
             np.cumsum([len(corners) for corners in track.obstacles]),
             np.array([count]),
             np.zeros(1, np.float32),
-            np.zeros(1, np.int32),
         )
+        build_worlds(walkers, np.array([0]), tracks, np.zeros(1, np.int32))
         for corners, polygon in zip(track.obstacles, obstacles["polygon"][0], strict=True):
             shape = Box2D.b2PolygonShape(vertices=corners.tolist())
             n = polygon["count"]

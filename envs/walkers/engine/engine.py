@@ -9,7 +9,7 @@ import hashlib
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba.core.event import Listener, register
@@ -49,13 +49,69 @@ def _aligned_zeros(count: int, dtype: Any) -> Any:
     return memory[start : start + size].view(dtype)
 
 
-class Scratch:
+class Walkers(NamedTuple):
+    """Everything that moves, and what it moves on; one row per slot but for the body."""
+
+    worlds: Any
+    """Records of layout `WORLD`, shape (n,)."""
+    body: Any
+    """A record of layout `BODY`, shape (1,)."""
+    obstacles: Any
+    """Records of layout `OBSTACLE`, shape (n, most obstacles)."""
+    segments: Any
+    """Records of layout `SEGMENT`, shape (n, most segments)."""
+
+
+class Tracks(NamedTuple):
+    """Tracks and initial forces of some slots, one after another."""
+
+    ground: Any
+    """Points of the grounds of all tracks, float32 of shape (points, 2)."""
+    ground_ends: Any
+    """Where those of each track end, int64 of shape (slots,)."""
+    corners: Any
+    """Corners of all obstacles, float32 of shape (corners, 2)."""
+    corner_ends: Any
+    """Where the corners of each obstacle end among those of its track, int64 of shape (obstacles,)."""
+    obstacle_ends: Any
+    """Where the obstacles of each track end, int64 of shape (slots,)."""
+    forces: Any
+    """Horizontal force on each hull during the first step, newtons, float32 of shape (slots,)."""
+
+
+class Results(NamedTuple):
+    """What a step tells, one row per slot."""
+
+    observations: Any
+    """float32 of shape (n, observations)."""
+    rewards: Any
+    """float64 of shape (n,)."""
+    terminated: Any
+    """bool of shape (n,)."""
+    truncated: Any
+    """bool of shape (n,)."""
+    errors: Any
+    """int32 of shape (n,); 0 is none."""
+
+
+class Scratch(NamedTuple):
     """Memory for what one thread computes."""
 
-    def __init__(self) -> None:
-        self.lanes = _aligned_zeros(1, solver_layout(LANES))
-        self.single = _aligned_zeros(1, solver_layout(1))
-        self.small = _aligned_zeros(1, SCRATCH)
+    lanes: Any
+    """A solver of `LANES` worlds side by side, shape (1,)."""
+    single: Any
+    """A solver of one world, shape (1,)."""
+    small: Any
+    """A record of layout `SCRATCH`, shape (1,)."""
+
+    @classmethod
+    def new(cls) -> Scratch:
+        """Memory of zeros that begins on cache lines."""
+        return cls(
+            _aligned_zeros(1, solver_layout(LANES)),
+            _aligned_zeros(1, solver_layout(1)),
+            _aligned_zeros(1, SCRATCH),
+        )
 
 
 @kernel
@@ -109,18 +165,11 @@ def finish_step(
 
 
 @kernel
-def _advance(
-    worlds: Record,
-    slots: Record,
-    body: Record,
-    obstacles: Record,
-    segments: Record,
-    actions: Record,
-    lanes: Record,
-    single: Record,
-    small: Record,
-) -> None:
+def _advance(walkers: Walkers, slots: Record, actions: Record, scratch: Scratch) -> None:
     """Advance a few blocks of worlds by one physics step, side by side where that is faster."""
+    worlds, body = walkers.worlds, walkers.body[0]
+    obstacles, segments = walkers.obstacles, walkers.segments
+    lanes, single, small = scratch.lanes[0], scratch.single[0], scratch.small[0]
     count = len(slots)
     for slot in slots:
         act(worlds[slot], body, actions[slot])
@@ -151,30 +200,18 @@ def _advance(
 
 @kernel
 def _step_chunk(
-    worlds: Record,
-    slots: Record,
-    body: Record,
-    obstacles: Record,
-    segments: Record,
-    actions: Record,
-    times: int,
-    observations: Record,
-    rewards: Record,
-    terminated: Record,
-    truncated: Record,
-    errors: Record,
-    lanes: Record,
-    single: Record,
-    small: Record,
+    walkers: Walkers, slots: Record, actions: Record, times: int, results: Results, scratch: Scratch
 ) -> None:
     """Advance a few blocks of worlds, once or until their episodes end, and tell how that went."""
-    playing = small.playing
+    worlds, body = walkers.worlds, walkers.body[0]
+    observations, rewards, terminated, truncated, errors = results
+    playing = scratch.small[0].playing
     count = len(slots)
     for i in range(count):
         playing[i] = slots[i]
         rewards[slots[i]] = 0.0
     for _ in range(max(times, 1)):
-        _advance(worlds, playing[:count], body, obstacles, segments, actions, lanes, single, small)
+        _advance(walkers, playing[:count], actions, scratch)
         left = 0
         for i in range(count):
             slot = playing[i]
@@ -193,7 +230,7 @@ def _step_chunk(
         if count == 0:
             break
     for slot in slots:
-        observe(worlds[slot], body, obstacles[slot], segments[slot], observations[slot])
+        observe(worlds[slot], body, walkers.obstacles[slot], walkers.segments[slot], observations[slot])
 
 
 def _make_entry_points(digest: str) -> tuple[Callable[..., Any], ...]:
@@ -212,64 +249,32 @@ def _make_entry_points(digest: str) -> tuple[Callable[..., Any], ...]:
         return set_part(body[0].parts[b], xs, ys, is_box, density, friction1, friction2)
 
     @entry_point
-    def build_worlds(
-        worlds: Any,
-        body: Any,
-        obstacles: Any,
-        segments: Any,
-        slots: Any,
-        ground: Any,
-        ground_ends: Any,
-        corners: Any,
-        corner_ends: Any,
-        obstacle_ends: Any,
-        forces: Any,
-        errors: Any,
-    ) -> None:
-        """Lay out tracks, and put walkers at their start.
-
-        Ground points, corners and ends of obstacles of all tracks follow one another. `ground_ends` and
-        `obstacle_ends` say where those of each track end, `corner_ends` where the corners of each obstacle
-        end among those of its track.
-        """
+    def build_worlds(walkers: Walkers, slots: Any, tracks: Tracks, errors: Any) -> None:
+        """Lay out tracks, and put walkers at their start."""
         len(digest)
         point, obstacle, corner = 0, 0, 0
         for i in range(len(slots)):
             slot = slots[i]
-            points = ground[point : ground_ends[i]]
-            ends = corner_ends[obstacle : obstacle_ends[i]]
-            point, obstacle = ground_ends[i], obstacle_ends[i]
+            points = tracks.ground[point : tracks.ground_ends[i]]
+            ends = tracks.corner_ends[obstacle : tracks.obstacle_ends[i]]
+            point, obstacle = tracks.ground_ends[i], tracks.obstacle_ends[i]
             errors[slot] = start_world(
-                worlds[slot],
-                body[0],
-                obstacles[slot],
-                segments[slot],
+                walkers.worlds[slot],
+                walkers.body[0],
+                walkers.obstacles[slot],
+                walkers.segments[slot],
                 points,
-                corners,
+                tracks.corners,
                 corner,
                 ends,
-                forces[i],
+                tracks.forces[i],
             )
             if len(ends) > 0:
                 corner += ends[-1]
 
     @entry_point
     def step_worlds(
-        worlds: Any,
-        slots: Any,
-        body: Any,
-        obstacles: Any,
-        segments: Any,
-        actions: Any,
-        times: int,
-        observations: Any,
-        rewards: Any,
-        terminated: Any,
-        truncated: Any,
-        errors: Any,
-        lanes: Any,
-        single: Any,
-        small: Any,
+        walkers: Walkers, slots: Any, actions: Any, times: int, results: Results, scratch: Scratch
     ) -> None:
         """Advance the worlds of some slots by as many steps as actions are repeated; 0: by their first step.
 
@@ -278,23 +283,7 @@ def _make_entry_points(digest: str) -> tuple[Callable[..., Any], ...]:
         len(digest)
         count = len(slots)
         for first in range(0, count, CHUNK):
-            _step_chunk(
-                worlds,
-                slots[first : min(count, first + CHUNK)],
-                body[0],
-                obstacles,
-                segments,
-                actions,
-                times,
-                observations,
-                rewards,
-                terminated,
-                truncated,
-                errors,
-                lanes[0],
-                single[0],
-                small[0],
-            )
+            _step_chunk(walkers, slots[first : min(count, first + CHUNK)], actions, times, results, scratch)
 
     return set_body_part, build_worlds, step_worlds
 

@@ -11,6 +11,7 @@ import torch
 from numba import cuda
 from numpy.typing import NDArray
 
+from .engine import Tracks
 from .gpu_kernels import launch, load_kernels
 from .vector_env import Walker, WalkerVectorEnv
 
@@ -98,24 +99,16 @@ class GpuWalkerVectorEnv(WalkerVectorEnv):
         infos = {"is_success": (returns > self.mastered_return) & ended, "_is_success": ended}
         return observations, rewards, terminated, truncated, infos
 
-    def _build(
-        self,
-        slots: NDArray[np.int64],
-        ground: NDArray[np.float32],
-        ground_ends: NDArray[np.int64],
-        corners: NDArray[np.float32],
-        corner_ends: NDArray[np.int64],
-        obstacle_ends: NDArray[np.int64],
-        forces: NDArray[np.float32],
-    ) -> None:
+    def _build(self, slots: NDArray[np.int64], tracks: Tracks) -> None:
         state = [self._device[name] for name in _STATE]
         # Corners of each track, whose obstacles' ends count from its first one.
-        counts = np.diff(obstacle_ends, prepend=0)
-        corner_counts = np.zeros_like(obstacle_ends)
-        corner_counts[counts > 0] = corner_ends[obstacle_ends[counts > 0] - 1]
+        counts = np.diff(tracks.obstacle_ends, prepend=0)
+        corner_counts = np.zeros_like(tracks.obstacle_ends)
+        corner_counts[counts > 0] = tracks.corner_ends[tracks.obstacle_ends[counts > 0] - 1]
         corner_starts = np.cumsum(corner_counts) - corner_counts
-        tracks = (ground, ground_ends, corners, corner_starts, corner_ends, obstacle_ends, forces)
-        uploaded = [cuda.to_device(array) for array in (slots, *tracks)]
+        ground, ground_ends, corners, *others = tracks
+        parts = (slots, ground, ground_ends, corners, corner_starts, *others)
+        uploaded = [cuda.to_device(array) for array in parts]
         launch(self._kernels.start, len(slots), *state, *uploaded, self._device["errors"])
         self._device["errors"].copy_to_host(self._errors)
 

@@ -20,7 +20,7 @@ from ..walker_body import WalkerBody
 from ..walker_simulation import INITIAL_FORCE
 from . import layout
 from .body import body_record
-from .engine import Scratch, build_worlds, step_worlds
+from .engine import Results, Scratch, Tracks, Walkers, build_worlds, step_worlds
 from .team import Team
 
 _PROBLEMS = {
@@ -153,7 +153,7 @@ class WalkerVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArra
         self._terminated = np.zeros(num_envs, dtype=np.bool_)
         self._truncated = np.zeros(num_envs, dtype=np.bool_)
         self._errors = np.zeros(num_envs, dtype=np.int32)
-        self._scratch = [Scratch() for _ in range(self._team.size)]
+        self._scratch = [Scratch.new() for _ in range(self._team.size)]
 
     @property
     def task_space(self) -> TaskSpace:
@@ -283,8 +283,7 @@ class WalkerVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArra
         polygons = [Polygons.of(track.obstacles) for track in tracks]
         self._make_room(max(map(len, polygons)), max(map(len, grounds)))
         self._started[chosen] = False
-        self._build(
-            chosen,
+        laid_out = Tracks(
             np.concatenate(grounds, dtype=np.float32),
             np.cumsum([len(ground) for ground in grounds]),
             np.concatenate([part.corners for part in polygons], dtype=np.float32),
@@ -292,57 +291,25 @@ class WalkerVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArra
             np.cumsum([len(part) for part in polygons]),
             np.array(forces, dtype=np.float32),
         )
+        self._build(chosen, laid_out)
         self._report_problems()
         self._advance(chosen, self._no_actions, _FIRST_STEP)
         self._started[chosen] = True
         return self._observations.copy()
 
-    def _build(
-        self,
-        slots: NDArray[np.int64],
-        ground: NDArray[np.float32],
-        ground_ends: NDArray[np.int64],
-        corners: NDArray[np.float32],
-        corner_ends: NDArray[np.int64],
-        obstacle_ends: NDArray[np.int64],
-        forces: NDArray[np.float32],
-    ) -> None:
+    def _build(self, slots: NDArray[np.int64], tracks: Tracks) -> None:
         """Lay out the tracks of some slots, and put walkers at their start."""
-        build_worlds(
-            self._worlds,
-            self._body,
-            self._obstacles,
-            self._segments,
-            slots,
-            ground,
-            ground_ends,
-            corners,
-            corner_ends,
-            obstacle_ends,
-            forces,
-            self._errors,
-        )
+        build_worlds(self._walkers(), slots, tracks, self._errors)
+
+    def _walkers(self) -> Walkers:
+        return Walkers(self._worlds, self._body, self._obstacles, self._segments)
 
     def _advance(self, slots: NDArray[np.int64], actions: NDArray[np.float32], times: int) -> None:
+        walkers = self._walkers()
+        results = Results(self._observations, self._rewards, self._terminated, self._truncated, self._errors)
+
         def advance(thread: int, piece: NDArray[np.int64]) -> None:
-            scratch = self._scratch[thread]
-            step_worlds(
-                self._worlds,
-                piece,
-                self._body,
-                self._obstacles,
-                self._segments,
-                actions,
-                times,
-                self._observations,
-                self._rewards,
-                self._terminated,
-                self._truncated,
-                self._errors,
-                scratch.lanes,
-                scratch.single,
-                scratch.small,
-            )
+            step_worlds(walkers, piece, actions, times, results, self._scratch[thread])
 
         self._team.share(advance, self._pieces(slots))
         self._report_problems()
