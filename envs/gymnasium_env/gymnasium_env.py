@@ -1,4 +1,4 @@
-"""Any Gymnasium env as a world: a configuration says which of its numbers a task decides."""
+"""Any Gymnasium env with tasks: a configuration says which of its numbers a task decides."""
 
 from __future__ import annotations
 
@@ -13,12 +13,17 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
+from gymnasium.envs.registration import EnvSpec
 
+from ..same_value import same_value
 from ..task_space import Quantity, Task, TaskSettings
 from .attribute_path import is_number
 from .parameter import GymnasiumParameter
 
 EnvMaker = Callable[..., gym.Env[Any, Any]]
+
+_PLAYABLE: list[tuple[Any, ...]] = []
+"""The configurations whose bounds this process has tried. What cannot be played is not among them."""
 
 
 class GymnasiumEnv(gym.Wrapper[Any, Any, Any, Any]):
@@ -26,6 +31,7 @@ class GymnasiumEnv(gym.Wrapper[Any, Any, Any, Any]):
 
     Every parameter is set anew before every episode, so nothing of one task is left in the next. Episodes
     are played in an env made for them alone, unless `reuse` says that the env can be trusted to forget.
+    The first env of a configuration in a process plays a step at each bound of each parameter.
 
     Args:
         env_id: The id of a registered env (`module:id` imports a module that registers it), or a function
@@ -45,7 +51,7 @@ class GymnasiumEnv(gym.Wrapper[Any, Any, Any, Any]):
             or it refuses a parameter's lowest or highest value.
 
     Attributes:
-        task_space: The space of this world's tasks.
+        task_space: The space of this env's tasks.
         return_range: As given.
         mastered_return: As given.
     """
@@ -75,16 +81,21 @@ class GymnasiumEnv(gym.Wrapper[Any, Any, Any, Any]):
             super().__init__(
                 self._made({p.argument: defaults[p.name] for p in self._parameters if p.argument})
             )
-            # Envs come and go; whoever seeds a space of this world finds it seeded afterwards.
+            # Envs come and go; whoever seeds a space of this env finds it seeded afterwards.
             self.action_space, self.observation_space = self.env.action_space, self.env.observation_space
             self._remember_own()
             self._settings = self._settle(defaults)
             self.task_space = self._settings.space
-            self._try_bounds()
+            default = self._varied
+            configuration = (env_id, copy.deepcopy(parameters), dict(self._constants), after_setting, reuse)
+            if not any(same_value(configuration, playable) for playable in _PLAYABLE):
+                self._try_bounds()
+                _PLAYABLE.append(configuration)
             if render_mode is not None:
                 # Only now, so that no window shows how the bounds are tried.
                 self._constants["render_mode"] = render_mode
-            self._renew(self._varied, keep_generator=False)
+            if self._is_used or render_mode is not None:
+                self._renew(default, keep_generator=False)
         except (ValueError, gym.error.Error) as error:
             raise ValueError(f"{self._name}: {_one_line(error)}") from error
 
@@ -94,9 +105,10 @@ class GymnasiumEnv(gym.Wrapper[Any, Any, Any, Any]):
         return self.env_id if isinstance(self.env_id, str) else getattr(self.env_id, "__name__", "env")
 
     @property
-    def spec(self) -> None:  # type: ignore[override]  # a property in gymnasium.Wrapper, too
-        """None: a world is made from its configuration, not from the spec of the env inside."""
-        return
+    def spec(self) -> EnvSpec | None:  # type: ignore[override]  # a property in gymnasium.Wrapper, too
+        """What `gymnasium.make` made it from; else None: the spec of the env inside makes another env."""
+        spec = self.env.unwrapped.spec
+        return spec if spec is not None and spec.name == type(self).__name__ else None
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -157,8 +169,11 @@ class GymnasiumEnv(gym.Wrapper[Any, Any, Any, Any]):
 
     def _renew(self, varied: Mapping[str, Any], keep_generator: bool) -> None:
         generator = self.env.unwrapped.np_random if keep_generator and self._is_used else None
+        spec = self.spec
         self.env.close()
         self.env = self._made(varied)
+        if spec is not None:
+            self.env.unwrapped.spec = spec
         self._is_used = False
         self._remember_own()
         if generator is not None:

@@ -183,7 +183,7 @@ def test_refuses_to_be_empty(count: int, n_workers: int, message: str) -> None:
 def test_workers_end_with_a_process_that_is_killed() -> None:
     script = (
         "import os\n"
-        "from envs import AsyncTaskVectorEnv\n"
+        "from chiron.envs import AsyncTaskVectorEnv\n"
         "from tests.conftest import CountdownWorld\n"
         "if __name__ == '__main__':\n"
         "    workers = AsyncTaskVectorEnv([CountdownWorld] * 2, 2)\n"

@@ -44,14 +44,6 @@ def assert_same(first: Any, second: Any) -> None:
             np.testing.assert_array_equal(left, right)
 
 
-class Generous(StumpTracks):
-    """A world with a reward of its own."""
-
-    def step(self, action: Any) -> Any:
-        observation, reward, *rest = super().step(action)
-        return observation, reward + 1.0, *rest
-
-
 class TestContract:
     def test_gives_what_the_loop_gives(self) -> None:
         slots, rng = 4, np.random.default_rng(0)
@@ -124,28 +116,6 @@ class TestContract:
             if (ended := given[2] | given[3]).any():
                 options = {"reset_mask": ended}
                 assert_same(batch.reset(seed=7, options=options), loop.reset(seed=7, options=options))
-
-    def test_worlds_choose_how_they_are_stepped(self) -> None:
-        def stepped_by(*makers: Any) -> str:
-            worlds = make_vec(makers, n_workers=0)
-            worlds.close()
-            return type(worlds).__name__
-
-        def box2d() -> StumpTracks:
-            return StumpTracks(engine="box2d")
-
-        def cut_short() -> gym.Env[Any, Any]:
-            return gym.wrappers.TimeLimit(StumpTracks(), 5)
-
-        assert stepped_by(StumpTracks, StumpTracks) == "WalkerVectorEnv"
-        assert stepped_by(box2d, box2d) == stepped_by(StumpTracks, box2d) == "SyncTaskVectorEnv"
-        # What wrappers and subclasses do is known to themselves alone.
-        assert stepped_by(cut_short, cut_short) == "SyncTaskVectorEnv"
-        assert stepped_by(Generous, Generous) == "SyncTaskVectorEnv"
-        with pytest.raises(
-            ValueError, match=r"engine='bullet' must be one of \['batched', 'box2d', 'cuda'\]"
-        ):
-            StumpTracks(engine="bullet")
 
     def test_results_do_not_depend_on_the_number_of_threads(self) -> None:
         slots = 5 * LANES

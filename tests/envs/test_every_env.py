@@ -5,17 +5,19 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 import pytest
 from chiron.envs.env_checks import CHECKS
 from chiron.envs.env_info import env_info
+from chiron.envs.walkers.walker_env import WalkerEnv
 from chiron.scripts.check import is_a_stable_baselines_env
 from chiron.students import CurriculumVecEnv
 from chiron.teachers import Curriculum, Random
 from chiron.teachers.episode import Episode
 from stable_baselines3 import PPO
 
-from tests.listing import build_world, worlds
+from tests.listing import build_world, composed, worlds
 
 WORLDS = worlds()
 
@@ -28,6 +30,19 @@ class TestEveryWorld:
 
     def test_passes_the_checker_of_stable_baselines_without_a_warning(self, name: str) -> None:
         is_a_stable_baselines_env(partial(build_world, name))
+
+    def test_is_registered(self, name: str) -> None:
+        env, arguments = build_world(name), composed(f"env={name}")["env"]
+        del arguments["_target_"]
+        made = gym.make(f"chiron/{type(env).__name__}-v0", disable_env_checker=True, **arguments)
+        assert env_info(made).task_space.columns == env.task_space.columns
+        made.reset(seed=0)
+        assert made.spec is not None
+        assert made.spec.name == type(env).__name__
+        if isinstance(env, WalkerEnv):
+            envs = gym.make_vec(f"chiron/{type(env).__name__}-v0", 2, **arguments)
+            assert type(envs.unwrapped).__name__ == "WalkerVectorEnv"
+            assert env_info(envs.unwrapped).task_space.columns == env.task_space.columns
 
     def test_seeds_make_different_episodes(self, name: str) -> None:
         world = build_world(name)

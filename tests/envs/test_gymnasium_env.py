@@ -292,6 +292,25 @@ class TestEnvsFromAnywhere:
         world.close()
         assert Thermostat.open == before
 
+    def test_bounds_are_tried_once_for_each_configuration(self) -> None:
+        class Counting(Thermostat):
+            resets = 0
+
+            def reset(self, **arguments: Any) -> Any:
+                type(self).resets += 1
+                return super().reset(**arguments)
+
+        configuration = thermostat(target=TARGET) | {"env_id": Counting}
+        GymnasiumEnv(**configuration)
+        assert Counting.resets == 3
+        GymnasiumEnv(**thermostat(target=dict(TARGET)) | {"env_id": Counting})
+        assert Counting.resets == 3
+        GymnasiumEnv(**configuration | {"reuse": True})
+        assert Counting.resets == 6
+        for _ in range(2):
+            with pytest.raises(ValueError, match=r"target=31 cannot be played.*too hot"):
+                GymnasiumEnv(**configuration | {"parameters": {"target": TARGET | {"value": [10.0, 31.0]}}})
+
     @pytest.mark.slow
     @pytest.mark.parametrize("name", ["lunar_lander", "bipedal_walker_physics", "hopper", "cart_pole"])
     def test_memory_stays_flat(self, name: str) -> None:
