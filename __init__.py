@@ -6,12 +6,18 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .students import CurriculumVecEnv as CurriculumVecEnv
-    from .teachers import Curriculum as Curriculum
+    from .runs.make_run import make_run as make_run
+    from .runs.run import Run as Run
+    from .runs.run_callback import RunCallback as RunCallback
+    from .students.curriculum_vec_env import CurriculumVecEnv as CurriculumVecEnv
+    from .teachers.curriculum import Curriculum as Curriculum
 
 _PLACES = {
     "Curriculum": ".teachers.curriculum",
     "CurriculumVecEnv": ".students.curriculum_vec_env",
+    "Run": ".runs.run",
+    "RunCallback": ".runs.run_callback",
+    "make_run": ".runs.make_run",
 }
 """Where each public name is defined; nothing is imported before it is asked for."""
 

@@ -11,10 +11,13 @@ from typing import Any
 import numpy as np
 from chiron.conf.compose import composed
 from chiron.runs.checkpoints import Checkpoints
-from chiron.runs.training_run import TrainingRun
+from chiron.runs.run import Run
+from chiron.runs.run_directory import RunDirectory
+from chiron.scripts.job import run_from
 from chiron.students.training_state import TrainingState
 from rich.console import Console
 from rich.table import Table
+from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.buffers import ReplayBuffer
 from stable_baselines3.common.logger import configure
 
@@ -41,7 +44,7 @@ def benchmark(console: Console, options: argparse.Namespace) -> dict[str, Any]:
         folder = Path(name)
         run, checkpoints = _make_run(), Checkpoints(folder)
         _play_episodes(run, rng)
-        buffer: ReplayBuffer = run.model.replay_buffer  # type: ignore[attr-defined]
+        buffer: ReplayBuffer = _model_of(run).replay_buffer  # type: ignore[attr-defined]
         capacity = buffer.buffer_size * buffer.n_envs
         _fill(buffer, capacity, rng)
         checkpoints.save(0, _state_of(run))
@@ -65,7 +68,7 @@ def benchmark(console: Console, options: argparse.Namespace) -> dict[str, Any]:
                 f"{max(seconds):.2f} s",
                 f"{100 * median / _EVERY_SECONDS:.2f}%",
             )
-        run._close()
+        run.student.close()
         start = time.perf_counter()
         again = _make_run()
         built = time.perf_counter() - start
@@ -73,26 +76,32 @@ def benchmark(console: Console, options: argparse.Namespace) -> dict[str, Any]:
         state, _ = checkpoints.newest()
         assert state is not None
         again.curriculum.load_state_dict(state["curriculum"])
-        TrainingState(again.model).load_state_dict(state["model"])
+        TrainingState(_model_of(again)).load_state_dict(state["model"])
         loaded = time.perf_counter() - start
-        again._close()
+        again.student.close()
     console.print(table)
     console.print(
-        f"Going on: {built:.1f} s to build the run, {loaded:.1f} s to read and check its state "
+        f"Resuming: {built:.1f} s to build the run, {loaded:.1f} s to read and check its state "
         f"({_EPISODES:,} episodes of ALP-GMM, {capacity:,} transitions).",
         highlight=False,
     )
     return {"checkpoints": figures, "building_seconds": built, "loading_seconds": loaded}
 
 
-def _make_run() -> TrainingRun:
+def _make_run() -> Run:
     config = composed(*(f"{group}={name}" for group, name in _NAMES.items()), "device=cpu")
-    run = TrainingRun(config, _NAMES)
-    run.model.set_logger(configure(None, []))
+    run = run_from(config, _NAMES, RunDirectory(Path()))
+    _model_of(run).set_logger(configure(None, []))
     return run
 
 
-def _play_episodes(run: TrainingRun, rng: np.random.Generator) -> None:
+def _model_of(run: Run) -> BaseAlgorithm:
+    student: Any = run.student
+    model: BaseAlgorithm = student.model
+    return model
+
+
+def _play_episodes(run: Run, rng: np.random.Generator) -> None:
     curriculum = run.curriculum
     for step in range(_EPISODES):
         curriculum.next_task(0)
@@ -107,8 +116,8 @@ def _fill(buffer: ReplayBuffer, transitions: int, rng: np.random.Generator) -> N
         buffer.add(observations, observations, observations[:, :4], observations[:, 0], np.zeros(n), infos)
 
 
-def _state_of(run: TrainingRun) -> dict[str, Any]:
-    return {"model": TrainingState(run.model).state_dict(), "curriculum": run.curriculum.state_dict()}
+def _state_of(run: Run) -> dict[str, Any]:
+    return {"model": TrainingState(_model_of(run)).state_dict(), "curriculum": run.curriculum.state_dict()}
 
 
 def _sizes(folder: Path) -> dict[tuple[Path, int], int]:

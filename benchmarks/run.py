@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from time import perf_counter, thread_time
@@ -14,11 +13,11 @@ from unittest.mock import patch
 import torch
 from chiron.conf.build import build
 from chiron.conf.compose import composed
-from chiron.runs.evaluation_callback import EvaluationCallback
+from chiron.runs.run import Run
 from chiron.runs.run_directory import RunDirectory
-from chiron.runs.training_run import TrainingRun
+from chiron.scripts.job import run_from
 from chiron.students.fast.ppo_choices import PPOChoices
-from chiron.teachers.episode import Episode
+from chiron.students.sb3_student import SB3Student
 from rich.console import Console
 from rich.table import Table
 from stable_baselines3 import PPO
@@ -39,22 +38,6 @@ _EVALUATION_SLOTS = 16
 _EVALUATIONS = 2
 """Of a run that is timed: before and after."""
 _BOOKKEEPING = "bookkeeping"
-
-
-class _Nobody:
-    """A watcher that does not care."""
-
-    def advance(self, step: int) -> None:
-        pass
-
-    def hear_resume(self, step: int, notices: Sequence[str]) -> None:
-        pass
-
-    def hear_episode(self, episode: Episode) -> None:
-        pass
-
-    def hear_evaluation(self, step: int, mastered_percent: float, return_mean: float) -> None:
-        pass
 
 
 def benchmark(console: Console, options: argparse.Namespace) -> dict[str, Any]:
@@ -147,27 +130,28 @@ def _run_chiron(
 ) -> int:
     """Run a job for about so many steps; returns how many were made."""
     budget = (f"total_steps={steps}", f"evaluation.every_steps={steps}", "checkpoint.every_minutes=null")
-    run = TrainingRun(composed(*overrides, *budget), names)
-    model = run.model
-    _watch_model(model, phases, detailed)
-    if detailed:
-        vec_env: Any = model.get_vec_normalize_env().venv  # type: ignore[union-attr]
-        phases.watch(vec_env, "step_wait", "curriculum")
-        for method in ("sample", "observe"):
-            phases.watch(run.curriculum.teacher, method, "teacher")
-        for method in ("step", "reset"):
-            phases.watch(vec_env.envs, method, "physics")
-    # What is watched cannot be saved.
-    vars(run)["_save"] = lambda directory: None
-    evaluate = phases.watched(EVALUATION, EvaluationCallback._evaluate)
-    choose = phases.watched("choosing actions", PPOChoices.__call__) if detailed else PPOChoices.__call__
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        patch.object(EvaluationCallback, "_evaluate", evaluate),
-        patch.object(PPOChoices, "__call__", choose),
-    ):
-        run.execute(RunDirectory(Path(folder) / "run"), _Nobody())
-    return run.steps
+    with tempfile.TemporaryDirectory() as folder:
+        run = run_from(composed(*overrides, *budget), names, RunDirectory(Path(folder) / "run"))
+        student: Any = run.student
+        _watch_model(student.model, phases, detailed)
+        if detailed:
+            vec_env: Any = student.model.get_vec_normalize_env().venv
+            phases.watch(vec_env, "step_wait", "curriculum")
+            for method in ("sample", "observe"):
+                phases.watch(run.curriculum.teacher, method, "teacher")
+            for method in ("step", "reset"):
+                phases.watch(vec_env.envs, method, "physics")
+        choices = PPOChoices.__call__
+        with (
+            # What is watched cannot be saved.
+            patch.object(SB3Student, "save", lambda student, folder: None),
+            patch.object(Run, "_evaluate", phases.watched(EVALUATION, Run._evaluate)),
+            patch.object(
+                PPOChoices, "__call__", phases.watched("choosing actions", choices) if detailed else choices
+            ),
+        ):
+            run.execute()
+        return run.steps
 
 
 def _run_stock(kind: str, steps: int, phases: Phases, detailed: bool) -> int:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import inspect
 import pkgutil
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -53,12 +52,3 @@ def build(node: Mapping[str, Any]) -> partial[Any]:
     except InstantiationException as error:
         raise ValueError(str(error.__cause__ or error).splitlines()[-1]) from error
     return made
-
-
-@contextmanager
-def blaming(key: str) -> Iterator[None]:
-    """Turn what a component says of its arguments into an error that names its part of the command line."""
-    try:
-        yield
-    except (ValueError, TypeError, AssertionError) as error:
-        raise ValueError(f"{key}: {error}") from error

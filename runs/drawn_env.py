@@ -22,7 +22,15 @@ def drawn_world(node: Mapping[str, Any], render_mode: str = "rgb_array") -> gym.
     Raises:
         ValueError: If it cannot draw so, or not on this machine.
     """
-    world: gym.Env[Any, Any] = build(node)(render_mode=render_mode)
+    return require_drawing(build(node)(render_mode=render_mode), render_mode)
+
+
+def require_drawing(world: gym.Env[Any, Any], render_mode: str) -> gym.Env[Any, Any]:
+    """Make sure that an env draws, and return it.
+
+    Raises:
+        ValueError: If it cannot draw so, or not on this machine.
+    """
     modes = world.metadata.get("render_modes", [])
     if render_mode not in modes:
         raise ValueError(f"render_mode={render_mode} is none of this world's: {', '.join(modes) or 'none'}")

@@ -2,52 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from ..envs.task_space import TaskSpace
-from ..teachers.episode import Episode
+from .run_callback import RunCallback
 from .whole_files import replacing
+
+if TYPE_CHECKING:
+    from ..teachers.episode import Episode
+    from .run import Run
 
 _ROWS_PER_PART = 1000
 
 
-class EpisodeLog:
-    """Writes the episodes of one run to `part-00000.parquet`, `part-00001.parquet`.
+class EpisodeLog(RunCallback):
+    """Writes the episodes of a run to `episodes/part-00000.parquet`, `part-00001.parquet` and so on.
 
     A part is written beside and renamed, so whatever bears the name of a part is complete.
 
-    Args:
-        folder: Where the parts go; made if absent.
-        space: Names the task columns.
-        parts: How many parts to keep of what is there; those after them are dropped.
-
     Attributes:
-        parts: How many parts are written.
+        parts: Number of parts written.
     """
 
-    def __init__(self, folder: Path, space: TaskSpace, parts: int = 0) -> None:
-        self.parts = parts
-        self._folder = folder
-        self._space = space
+    def __init__(self) -> None:
+        self.parts = 0
+        self._folder = Path()
+        self._columns: list[str] = []
         self._rows: list[dict[str, Any]] = []
-        folder.mkdir(parents=True, exist_ok=True)
-        kept = {self._part(number) for number in range(parts)}
-        for file in set(folder.iterdir()) - kept:
+
+    def on_start(self, run: Run) -> None:
+        self._folder, self._columns = run.directory.episodes, run.curriculum.space.columns
+        self._folder.mkdir(parents=True, exist_ok=True)
+        kept = {self._part(number) for number in range(self.parts)}
+        for file in set(self._folder.iterdir()) - kept:
             file.unlink()
 
-    def _part(self, number: int) -> Path:
-        return self._folder / f"part-{number:05d}.parquet"
-
-    def add(self, episode: Episode) -> None:
-        """Append one episode; every thousandth writes a part."""
+    def on_episode(self, run: Run, episode: Episode) -> None:
         self._rows.append(
             {
                 "episode": episode.index,
                 "step": episode.step,
-                **dict(zip(self._space.columns, episode.task.tolist(), strict=True)),
+                **dict(zip(self._columns, episode.task.tolist(), strict=True)),
                 "return": episode.episode_return,
                 "length": episode.length,
                 "success": episode.success,
@@ -57,10 +55,24 @@ class EpisodeLog:
             }
         )
         if len(self._rows) >= _ROWS_PER_PART:
-            self.flush()
+            self._flush()
 
-    def flush(self) -> None:
-        """Write what has not been written yet."""
+    def on_checkpoint(self, run: Run) -> None:
+        self._flush()
+
+    def on_training_end(self, run: Run) -> None:
+        self._flush()
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"parts": self.parts}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.parts = state["parts"]
+
+    def _part(self, number: int) -> Path:
+        return self._folder / f"part-{number:05d}.parquet"
+
+    def _flush(self) -> None:
         if not self._rows:
             return
         with replacing(self._part(self.parts)) as part:

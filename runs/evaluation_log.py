@@ -4,45 +4,51 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from ..envs.task_space import TaskSpace
-from ..evaluation.evaluate import TaskResult
+from .run_callback import RunCallback
 from .whole_files import AppendFile
 
+if TYPE_CHECKING:
+    from ..evaluation.evaluation import Evaluation
+    from .run import Run
 
-class EvaluationLog:
-    """Appends evaluations to a CSV file, which is readable after each.
 
-    Args:
-        path: The file.
-        space: Names the task columns.
-        length: Bytes to keep of the file; 0 begins a new one.
+class EvaluationLog(RunCallback):
+    """Appends evaluations to `evaluations.csv`, which is readable after each.
 
-    Attributes:
-        length: Bytes of the file.
+    Of a simulated student it holds one row per evaluation, of others one per test task.
     """
 
-    def __init__(self, path: Path, space: TaskSpace, length: int = 0) -> None:
-        self._file = AppendFile(path, length)
-        if not length:
-            self._append([["step", "task_index", *space.columns, "return", "length", "mastered"]])
+    def __init__(self) -> None:
+        self._length = 0
+        self._file: AppendFile | None = None
 
-    @property
-    def length(self) -> int:
-        return self._file.length
+    def on_start(self, run: Run) -> None:
+        self._file = AppendFile(run.directory.evaluations, self._length)
 
-    def add(self, step: int, results: list[TaskResult]) -> None:
-        """Append the rows of one evaluation, made after `step` training steps."""
-        self._append(
-            [
+    def on_evaluation(self, run: Run, evaluation: Evaluation) -> None:
+        step = evaluation.step
+        if evaluation.results:
+            header = ["step", "task_index", *run.curriculum.space.columns, "return", "length", "mastered"]
+            rows: list[list[object]] = [
                 [step, row.task_index, *row.task.tolist(), row.episode_return, row.length, row.mastered]
-                for row in results
+                for row in evaluation.results
             ]
-        )
+        else:
+            header, rows = ["step", "mastered_percent"], [[step, evaluation.mastered_percent]]
+        assert self._file is not None
+        self._file.append(_as_csv(rows if self._file.length else [header, *rows]))
 
-    def _append(self, rows: Sequence[Sequence[object]]) -> None:
-        text = io.StringIO(newline="")
-        csv.writer(text).writerows(rows)
-        self._file.append(text.getvalue())
+    def state_dict(self) -> dict[str, Any]:
+        return {"length": self._file.length if self._file else self._length}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self._length = state["length"]
+
+
+def _as_csv(rows: Sequence[Sequence[object]]) -> str:
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows(rows)
+    return text.getvalue()

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import inspect
 import tracemalloc
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
-from hydra.utils import get_class
 
 from ..envs.vector.make_vec import make_vec
 
@@ -45,19 +45,19 @@ def require_room_for_worlds(make_world: Callable[[], gym.Env[Any, Any]], n_envs:
 
 
 def require_room_for_replay(
-    node: Mapping[str, Any], observations: spaces.Space[Any], actions: spaces.Space[Any]
+    algorithm: partial[Any], observations: spaces.Space[Any], actions: spaces.Space[Any]
 ) -> None:
     """Make sure that a student's replay buffer, if it has one, fits into memory.
 
     Args:
-        node: The student's configuration.
+        algorithm: Makes the student's algorithm.
         observations: One world's space.
         actions: One world's space.
 
     Raises:
         ValueError: If it does not: what it needs, what is free, and what would fit.
     """
-    size, free = _setting(node, "buffer_size"), free_memory()
+    size, free = _setting(algorithm, "buffer_size"), free_memory()
     if size is None or free is None:
         return
     bytes_per_row = 2 * _bytes_in(observations) + _bytes_in(actions) + _FLAGS_BYTES
@@ -68,17 +68,17 @@ def require_room_for_replay(
         )
 
 
-def require_batch_in_buffer(node: Mapping[str, Any], n_envs: int) -> None:
+def require_batch_in_buffer(algorithm: partial[Any], n_envs: int) -> None:
     """Make sure that there can be as many transitions as a minibatch has.
 
     Args:
-        node: The student's configuration.
+        algorithm: Makes the student's algorithm.
         n_envs: How many worlds it plays in.
 
     Raises:
         ValueError: If a minibatch is larger than the replay buffer or the rollout that it is drawn from.
     """
-    batch, size, steps = (_setting(node, name) for name in ("batch_size", "buffer_size", "n_steps"))
+    batch, size, steps = (_setting(algorithm, name) for name in ("batch_size", "buffer_size", "n_steps"))
     if size is not None:
         rows, holder = max(size // n_envs, 1) * n_envs, f"buffer_size={size}"
     elif steps is not None:
@@ -90,10 +90,10 @@ def require_batch_in_buffer(node: Mapping[str, Any], n_envs: int) -> None:
         )
 
 
-def _setting(node: Mapping[str, Any], name: str) -> int | None:
-    """A number that a student is given or has of its own accord; None if it takes none."""
-    own = inspect.signature(get_class(node["_target_"])).parameters.get(name)
-    value = node.get(name, own and own.default)
+def _setting(algorithm: partial[Any], name: str) -> int | None:
+    """A number that an algorithm is given or has as default; None if it takes none."""
+    own = inspect.signature(algorithm.func).parameters.get(name)
+    value = algorithm.keywords.get(name, own and own.default)
     return value if isinstance(value, int) else None
 
 

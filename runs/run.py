@@ -1,50 +1,33 @@
-"""What every run has in common: a curriculum, a directory, a summary, and an orderly end."""
+"""One run: a student that learns from a curriculum, and everything that is kept of it."""
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
+import socket
+import tempfile
 import time
-from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack
+import traceback
+from collections.abc import Mapping
+from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
+from stable_baselines3.common.logger import Logger
 
-from ..conf.build import blaming, build, target_of
-from ..conf.schema import check_ranges
-from ..envs.env_info import EnvInfo
-from ..evaluation.evaluate import TaskResult
+from ..envs.vector.async_vector_env import WorkerError
+from ..evaluation.evaluation import Evaluation
+from ..students.student import Student
 from ..teachers.curriculum import Curriculum
-from ..teachers.episode import Episode
-from .checkpointer import Checkpointer
-from .episode_log import EpisodeLog
-from .hparams import hparam_names, hparams_of, run_name
-from .live_view import LiveView
+from .run_callback import RunCallback
 from .run_directory import RunDirectory, installed_versions
-from .run_lock import RunLock
-from .run_pictures import draw_curriculum, draw_teacher
-from .snapshots import Snapshot, SnapshotLog
+from .run_lock import DirectoryBusyError, RunLock
+from .settings import RunSettings
 
-
-class Watcher(Protocol):
-    """Who wants to hear how a run is going."""
-
-    def advance(self, step: int) -> None:
-        """The student has made this many steps."""
-
-    def hear_resume(self, step: int, notices: Sequence[str]) -> None:
-        """The run goes on from a checkpoint after this many steps; something was odd about it, if so told."""
-
-    def hear_episode(self, episode: Episode) -> None:
-        """An episode has finished."""
-
-    def hear_evaluation(self, step: int, mastered_percent: float, return_mean: float) -> None:
-        """The student has been tested after this many steps."""
-
+if TYPE_CHECKING:
+    from ..teachers.episode import Episode
 
 _DISK_FAULTS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
 
@@ -53,92 +36,67 @@ class DiskError(OSError):
     """A run cannot write what it has to keep."""
 
 
-class LogFile(Protocol):
-    """A log that a run writes to, and that is cut back to what it held at a checkpoint."""
+class Run:
+    """A student and a curriculum, ready to be executed in a directory.
 
-    @property
-    def length(self) -> int:
-        """Bytes of the file."""
-
-
-class Run(ABC):
-    """A teacher and a student, ready to go.
-
-    Building a run checks everything in its configuration and writes nothing.
+    A run owns the order of events and nothing else: the student knows how to learn, callbacks write files.
+    Building one writes nothing.
 
     Args:
-        config: A resolved configuration, with the keys of `chiron.conf.schema.RunConfig`.
-        names: What the config calls its env, teacher and student.
-
-    Raises:
-        ValueError: If the configuration cannot be run: key, value and what is allowed.
+        student: Who learns.
+        curriculum: What it learns from.
+        settings: Budget, seeds, tests and checkpoints.
+        directory: Where everything is written. If it holds a checkpoint of this run, the run is resumed.
+        callbacks: What hears of the events, by name; called in this order.
+        config: The configuration to be written down as `config.yaml`.
+        names: What `env`, `teacher` and `student` are called.
 
     Attributes:
-        config: The configuration.
-        curriculum: Between teacher and student.
+        evaluation: The latest evaluation; None before the first.
+        is_resumed: Whether `execute` has found a checkpoint and resumes from it.
+        logger: Where curves are recorded; Stable-Baselines3's. Callbacks add outputs to it.
+        notices: What was odd about the checkpoint that the run is resumed from, one sentence each.
+        evaluation_seconds: Seconds spent in evaluations, callbacks included, by this process.
     """
 
-    def __init__(self, config: dict[str, Any], names: Mapping[str, str]) -> None:
-        check_ranges(config)
-        self.config = config
-        self._names = dict(names)
-        self._mastered_percent: float | None = None
-        self._return_mean: float | None = None
+    def __init__(
+        self,
+        student: Student,
+        curriculum: Curriculum,
+        settings: RunSettings,
+        directory: RunDirectory | Path | str,
+        callbacks: Mapping[str, RunCallback],
+        config: Mapping[str, Any],
+        names: Mapping[str, str],
+    ) -> None:
+        self.student = student
+        self.curriculum = curriculum
+        self.settings = settings
+        self.directory = directory if isinstance(directory, RunDirectory) else RunDirectory(Path(directory))
+        self.callbacks = dict(callbacks)
+        self.config = dict(config)
+        self.names = dict(names)
+        self.logger = Logger(None, [])
+        self.evaluation: Evaluation | None = None
+        self.evaluation_seconds = 0.0
+        self.is_resumed = False
+        self.notices: list[str] = []
+        self._last: dict[str, Any] = {"step": -1, "mastered_percent": None, "return_mean": None}
         self._seconds = 0.0
-        teacher_seed, episode_seed, student_seed = np.random.SeedSequence(config["seed"]).spawn(3)
-        info = self._prepare()
-        with self._blaming("teacher"):
-            teacher = build(config["teacher"])(space=info.task_space, seed=teacher_seed)
-            self.curriculum = Curriculum(teacher, info, episode_seed)
-        self._make_student(student_seed)
-
-    @abstractmethod
-    def _prepare(self) -> EnvInfo:
-        """Check and build what comes before the teacher; returns the tasks to choose from."""
-
-    @abstractmethod
-    def _make_student(self, seed: np.random.SeedSequence) -> None:
-        """Build the student and what it plays in."""
-
-    @abstractmethod
-    def _open_evaluations(self, path: Path, length: int) -> LogFile:
-        """Open the log of evaluations, keeping so many bytes of it."""
-
-    @abstractmethod
-    def _learn(self, watcher: Watcher, checkpointer: Checkpointer) -> None:
-        """Learn to the end of the budget, logging evaluations and letting the checkpointer hear."""
-
-    @abstractmethod
-    def _student_state(self) -> dict[str, Any]:
-        """All that student and worlds need to go on exactly from here."""
-
-    @abstractmethod
-    def _load_student_state(self, state: dict[str, Any]) -> None:
-        """Go on from what `_student_state` returned; the curriculum has already."""
-
-    @abstractmethod
-    def _save(self, directory: RunDirectory) -> None:
-        """Keep the student, however its learning ended."""
-
-    @abstractmethod
-    def _close(self) -> None:
-        """Let go of processes and worlds."""
+        self._started = 0.0
+        self._began = _now()
 
     @property
-    @abstractmethod
     def steps(self) -> int:
-        """Steps made so far."""
+        """Training steps so far."""
+        return self.student.steps
 
-    def execute(self, directory: RunDirectory, watcher: Watcher) -> dict[str, Any]:
-        """Learn to the end of the budget, and leave everything in a directory.
+    def execute(self) -> dict[str, Any]:
+        """Train to the end of the budget and leave everything in the directory.
 
-        If the directory holds a checkpoint, the run goes on from it, as if it had never stopped; without one,
-        what an earlier try left there is dropped. Whatever ends the learning, the directory holds all that
-        was logged and a summary that says how it ended; an exception is passed on.
-
-        Args:
-            directory: Where the run leaves its files.
-            watcher: Hears how it goes.
+        If the directory holds a checkpoint the run is resumed from it, as if it had never stopped; without
+        one, what an earlier try left there is removed. Whatever ends the training, the directory holds all
+        that was logged and a summary that says how it ended; an exception is passed on.
 
         Returns:
             The content of `summary.json`.
@@ -148,140 +106,192 @@ class Run(ABC):
             CheckpointError: If the directory holds checkpoints and none can be used.
             DiskError: If the disk is full or gone.
         """
-        with RunLock(directory.lock):
-            try:
-                self._resume_or_begin(directory, watcher)
-                return self._execute(directory, watcher)
-            except OSError as error:
-                if error.errno not in _DISK_FAULTS:
-                    raise
-                raise DiskError(
-                    f"{directory.path} cannot be written to any more: {os.strerror(error.errno)}; what was "
-                    "logged stays readable, and the same command goes on from the last checkpoint"
-                ) from error
-            finally:
-                self._close()
+        try:
+            with RunLock(self.directory.lock):
+                return self._execute_locked()
+        except DirectoryBusyError:
+            raise
+        except OSError as error:
+            if error.errno not in _DISK_FAULTS:
+                raise
+            raise DiskError(
+                f"{self.directory.path} cannot be written to any more: {os.strerror(error.errno)}; what was "
+                "logged stays readable, and the same command resumes from the last checkpoint"
+            ) from error
+        finally:
+            self.student.close()
 
-    def _resume_or_begin(self, directory: RunDirectory, watcher: Watcher) -> None:
-        begun = directory.read_config() is not None
-        state, notices = directory.newest_checkpoint() if begun else (None, [])
-        empty: dict[str, Any] = {"episodes": 0, "snapshots": 0, "evaluations": 0}
-        logs = empty if state is None else state["logs"]
-        if state is None:
-            directory.begin(self.config)
-        else:
-            directory.truncate_event_files(logs["events"])
-        self._episode_log = EpisodeLog(directory.episodes, self.curriculum.space, logs["episodes"])
-        self._snapshot_log = SnapshotLog(directory.snapshots, logs["snapshots"])
-        self._evaluation_log = self._open_evaluations(directory.evaluations, logs["evaluations"])
-        self._view = LiveView(
-            directory.path,
-            run_name(self.config, directory.path),
-            self.curriculum,
-            hparams_of(self.config, self._names),
-            hparam_names(),
-        )
-        if state is not None:
-            self._seconds = state["seconds"]
-            self._mastered_percent, self._return_mean = state["mastered_percent"], state["return_mean"]
-            self._view.load_state_dict(state["view"])
-            self.curriculum.load_state_dict(state["curriculum"])
-            self._load_student_state(state["student"])
-            watcher.hear_resume(self.steps, [*notices, *_version_notices(directory)])
-
-    def _execute(self, directory: RunDirectory, watcher: Watcher) -> dict[str, Any]:
-        self.curriculum.listeners += [self._episode_log.add, watcher.hear_episode]
-        self._started = time.monotonic() - self._seconds
-        directory.write_summary(self._summary("running"))
-        checkpointer = Checkpointer(
-            directory, self.config["checkpoint"], lambda: self._state(directory), self.steps
-        )
-        status, has_learned = "failed", False
+    def _execute_locked(self) -> dict[str, Any]:
+        try:
+            self._start_or_resume()
+        except Exception as error:
+            record_failure(self.directory, error)
+            raise
+        status, failure = "failed", None
         with ExitStack() as at_the_end:
             # In reverse order, each even if another fails.
-            at_the_end.callback(lambda: directory.write_summary(self._summary(status)))
-            with ExitStack() as after_learning:
-                after_learning.callback(self._stop_the_clock)
-                after_learning.callback(lambda: self._view.close(has_learned))
-                after_learning.callback(self._save, directory)
-                after_learning.callback(self._episode_log.flush)
-                try:
-                    self._learn(watcher, checkpointer)
-                    has_learned = True
-                except KeyboardInterrupt:
-                    status = "interrupted"
-                    raise
-            draw_curriculum(directory)
-            if self.config["pictures"]:
-                draw_teacher(directory)
+            at_the_end.callback(lambda: self._write_summary(status, failure))
+            try:
+                self._train()
+                self._call("on_end")
+            except KeyboardInterrupt:
+                status = "interrupted"
+                raise
+            except Exception as error:
+                failure = error
+                raise
             status = "finished"
-        directory.drop_checkpoints()
-        return directory.read_summary() or {}
+        self.directory.drop_checkpoints()
+        return self.directory.read_summary() or {}
 
-    def _state(self, directory: RunDirectory) -> dict[str, Any]:
-        """Everything needed to go on exactly from here."""
-        self._episode_log.flush()
-        self._view.flush()
-        return {
-            "seconds": time.monotonic() - self._started,
-            "mastered_percent": self._mastered_percent,
-            "return_mean": self._return_mean,
-            "view": self._view.state_dict(),
-            "curriculum": self.curriculum.state_dict(),
-            "student": self._student_state(),
-            "logs": {
-                "episodes": self._episode_log.parts,
-                "snapshots": self._snapshot_log.length,
-                "evaluations": self._evaluation_log.length,
-                "events": directory.event_file_lengths(),
-            },
+    def _start_or_resume(self) -> None:
+        has_started = self.directory.read_config() is not None
+        state, self.notices = self.directory.newest_checkpoint() if has_started else (None, [])
+        if state is None:
+            self.directory.begin(self.config)
+        else:
+            self.is_resumed = True
+            self.notices += _version_notices(self.directory)
+            self._seconds, self._last = state["seconds"], state["evaluation"]
+            for name, callback in self.callbacks.items():
+                if name in state["callbacks"]:
+                    callback.load_state_dict(state["callbacks"][name])
+            self.curriculum.load_state_dict(state["curriculum"])
+            self.student.load_state_dict(state["student"])
+        self._call("on_start")
+        self.curriculum.listeners.append(self._on_episode)
+        self._started = time.monotonic() - self._seconds
+        self._write_summary("running", None)
+
+    def _train(self) -> None:
+        with ExitStack() as after_training:
+            after_training.callback(self._stop_the_clock)
+            after_training.callback(self._save_student)
+            for callback in reversed(self.callbacks.values()):
+                after_training.callback(callback.on_training_end, self)
+            self.student.learn(self.settings.total_steps, self, self.logger)
+
+    def on_training_start(self) -> None:
+        """Called by the student: test it before it has learned anything."""
+        if self._last["step"] < 0:
+            self._evaluate()
+
+    def on_step(self) -> None:
+        """Called by the student after each step: test it where that is due."""
+        every, tested = self.settings.evaluation.every_steps, self._last["step"]
+        # After the last step the student may have something left to learn from; then comes the final test.
+        if self.steps // every > tested // every and self.steps < self.settings.total_steps:
+            self._evaluate()
+        self._call("on_step")
+
+    def on_rollout_start(self) -> None:
+        """Called by the student where its state is complete."""
+        self._call("on_rollout_start")
+
+    def on_training_end(self) -> None:
+        """Called by the student when the budget is used up."""
+        if self.steps > self._last["step"]:
+            self._evaluate()
+
+    def _on_episode(self, episode: Episode) -> None:
+        for callback in self.callbacks.values():
+            callback.on_episode(self, episode)
+
+    def _evaluate(self) -> None:
+        started = time.perf_counter()
+        evaluation = self.student.evaluate()
+        self.evaluation = evaluation
+        self._last = {
+            "step": evaluation.step,
+            "mastered_percent": evaluation.mastered_percent,
+            "return_mean": evaluation.return_mean,
         }
+        for callback in self.callbacks.values():
+            callback.on_evaluation(self, evaluation)
+        self.evaluation_seconds += time.perf_counter() - started
+
+    def _call(self, event: str) -> None:
+        for callback in self.callbacks.values():
+            getattr(callback, event)(self)
+
+    def save_checkpoint(self) -> None:
+        """Save the state of the run, from which the same run is resumed; valid in `on_rollout_start` only."""
+        self._call("on_checkpoint")
+        state = {
+            "seconds": time.monotonic() - self._started,
+            "evaluation": self._last,
+            "curriculum": self.curriculum.state_dict(),
+            "student": self.student.state_dict(),
+            "callbacks": {name: callback.state_dict() for name, callback in self.callbacks.items()},
+        }
+        self.directory.keep_checkpoint(self.steps, state)
+
+    def _save_student(self) -> None:
+        with tempfile.TemporaryDirectory(prefix=".student-", dir=self.directory.path) as folder:
+            self.student.save(Path(folder))
+            for file in Path(folder).iterdir():
+                file.replace(self.directory.path / file.name)
 
     def _stop_the_clock(self) -> None:
         self._seconds = time.monotonic() - self._started
 
-    def _evaluated(
-        self,
-        watcher: Watcher,
-        mastered_percent: float,
-        return_mean: float,
-        results: Sequence[TaskResult] = (),
-        competence: NDArray[np.float64] | None = None,
-    ) -> None:
-        """To be called after each evaluation, once it is logged.
-
-        Args:
-            watcher: To be told.
-            mastered_percent: Percentage of the test tasks that were mastered.
-            return_mean: Mean return over them.
-            results: One row per test task, if there are any.
-            competence: What a simulated student can do, in [0, 1], with one axis per parameter that matters.
-        """
-        self._mastered_percent, self._return_mean = mastered_percent, return_mean
-        plane = competence if self.curriculum.space.dim == 2 else None
-        snapshot = Snapshot(self.steps, self.curriculum.teacher.focus(), plane)
-        self._snapshot_log.add(snapshot)
-        self._view.add_evaluation(self.steps, mastered_percent, results, competence)
-        watcher.hear_evaluation(self.steps, mastered_percent, return_mean)
-
-    def _blaming(self, group: str) -> AbstractContextManager[None]:
-        """Let what a component says of its arguments name the choice it is."""
-        return blaming(f"{group}={self._names[group]}")
-
-    def _summary(self, status: str) -> dict[str, Any]:
+    def _write_summary(self, status: str, failure: Exception | None) -> None:
+        if failure is not None:
+            _write_traceback(self.directory, failure)
         seconds = self._seconds
-        return {
-            "status": status,
-            **self._names,
-            "seed": self.config["seed"],
-            "total_steps": self.config["total_steps"],
-            "steps": self.steps,
-            "episodes": self.curriculum.episodes,
-            "mastered_percent": self._mastered_percent,
-            "return_mean": self._return_mean,
-            "wall_seconds": round(seconds, 2),
-            "steps_per_second": round(self.steps / seconds, 1) if seconds else 0.0,
-        }
+        self.directory.write_summary(
+            {
+                "status": status,
+                **self.names,
+                "seed": self.settings.seed,
+                "total_steps": self.settings.total_steps,
+                "steps": self.steps,
+                "episodes": self.curriculum.episodes,
+                "mastered_percent": self._last["mastered_percent"],
+                "return_mean": self._last["return_mean"],
+                "wall_seconds": round(seconds, 2),
+                "steps_per_second": round(self.steps / seconds, 1) if seconds else 0.0,
+                "error": None if failure is None else sentence_of(failure),
+                **_process(),
+                "began": self._began,
+                "ended": None if status == "running" else _now(),
+            }
+        )
+
+
+def record_failure(directory: RunDirectory, error: Exception) -> None:
+    """Say in a run's directory that it failed before training started.
+
+    Args:
+        directory: Of the run; made if absent.
+        error: Why.
+    """
+    # Where not even this can be written, the error itself is what has to be reported.
+    with contextlib.suppress(OSError):
+        directory.path.mkdir(parents=True, exist_ok=True)
+        now = {"began": _now(), "ended": _now()}
+        summary = {"status": "failed", "error": sentence_of(error), **_process(), **now}
+        directory.write_summary({**(directory.read_summary() or {}), **summary})
+        _write_traceback(directory, error)
+
+
+def sentence_of(error: BaseException) -> str:
+    """What went wrong, on one line."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    # What is raised in another process ends with the error itself, after its traceback.
+    text = " ".join(dict.fromkeys([lines[0], lines[-1]])) if lines else ""
+    if isinstance(error, ValueError | DiskError | WorkerError) and text:
+        return text
+    return f"{type(error).__name__}: {text}".rstrip(": ")
+
+
+def _write_traceback(directory: RunDirectory, error: Exception) -> None:
+    with contextlib.suppress(OSError):
+        directory.log.write_text("".join(traceback.format_exception(error)))
+
+
+def _process() -> dict[str, Any]:
+    return {"host": socket.gethostname(), "pid": os.getpid(), "slurm_job": os.environ.get("SLURM_JOB_ID")}
 
 
 def _version_notices(directory: RunDirectory) -> list[str]:
@@ -289,15 +299,8 @@ def _version_notices(directory: RunDirectory) -> list[str]:
     changed = [
         f"{name} {begun.get(name)} then, {now[name]} now" for name in now if begun.get(name) != now[name]
     ]
-    return [f"begun with other packages, so rounding may differ: {', '.join(changed)}"] if changed else []
+    return [f"started with other packages, so rounding may differ: {', '.join(changed)}"] if changed else []
 
 
-def require_class(node: Mapping[str, Any], base: type, otherwise: str) -> None:
-    """Make sure that a node's `_target_` is a class of the right kind.
-
-    Raises:
-        ValueError: Saying what it is `otherwise`, if it is not.
-    """
-    target = target_of(node)
-    if not (isinstance(target, type) and issubclass(target, base)):
-        raise ValueError(f"_target_={node['_target_']} {otherwise}")
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

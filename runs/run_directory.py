@@ -41,7 +41,6 @@ class RunDirectory:
         self.config = path / "config.yaml"
         self.versions = path / "versions.json"
         self.summary = path / "summary.json"
-        self.status = path / "status.json"
         self.lock = path / "run.lock"
         self.checkpoints = path / "checkpoints"
         self.log = path / "run.log"

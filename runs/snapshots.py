@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..teachers.focus import Focus, FocusBox, FocusGaussian
+from .run_callback import RunCallback
 from .whole_files import AppendFile
+
+if TYPE_CHECKING:
+    from ..evaluation.evaluation import Evaluation
+    from .run import Run
 
 
 @dataclass(frozen=True)
@@ -31,37 +36,39 @@ class Snapshot:
     competence: NDArray[np.float64] | None = None
 
 
-class SnapshotLog:
-    """Appends snapshots to a file of JSON lines.
+class SnapshotLog(RunCallback):
+    """Appends a snapshot to `snapshots.jsonl` at each evaluation."""
 
-    Args:
-        path: The file.
-        length: Bytes to keep of the file; 0 begins a new one.
-    """
+    def __init__(self) -> None:
+        self._length = 0
+        self._file: AppendFile | None = None
 
-    def __init__(self, path: Path, length: int = 0) -> None:
-        self._file = AppendFile(path, length)
+    def on_start(self, run: Run) -> None:
+        self._file = AppendFile(run.directory.snapshots, self._length)
 
-    @property
-    def length(self) -> int:
-        """Bytes of the file."""
-        return self._file.length
-
-    def add(self, snapshot: Snapshot) -> None:
-        """Append one snapshot."""
+    def on_evaluation(self, run: Run, evaluation: Evaluation) -> None:
+        plane = evaluation.competence if run.curriculum.space.dim == 2 else None
+        focus = run.curriculum.teacher.focus()
         row = {
-            "step": snapshot.step,
-            "focus": [{"kind": type(part).__name__, **asdict(part)} for part in snapshot.focus],
-            "competence": snapshot.competence,
+            "step": evaluation.step,
+            "focus": [{"kind": type(part).__name__, **asdict(part)} for part in focus],
+            "competence": plane,
         }
+        assert self._file is not None
         self._file.append(json.dumps(row, default=np.ndarray.tolist) + "\n")
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"length": self._file.length if self._file else self._length}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self._length = state["length"]
 
 
 def read_snapshots(path: Path) -> list[Snapshot]:
     """Read the snapshots of a run, oldest first.
 
     Args:
-        path: The file of a `SnapshotLog`.
+        path: A `snapshots.jsonl`.
     """
     return [_snapshot(json.loads(line)) for line in path.read_text().splitlines()]
 

@@ -13,9 +13,10 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from stable_baselines3.common.env_checker import check_env as sb3_check_env
 
-from ..conf.build import blaming, build
+from ..conf.build import build
 from ..envs.env_checks import CHECKS, BrokenContractError, check_env, ignore_advice
 from ..envs.vector.sync_vector_env import EnvFn
+from ..runs.blaming import blaming
 from .refusal import refuse
 
 COMMAND = "chiron-check"

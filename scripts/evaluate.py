@@ -18,7 +18,7 @@ from rich.table import Table
 from ..analysis.comparison import worst_return_of
 from ..analysis.comparison_report import plus_minus
 from ..analysis.statistics import mean_and_sd
-from ..conf.build import blaming, build
+from ..conf.build import build
 from ..envs.task_space import TaskSpace
 from ..envs.vector.action_repeat import repeat_actions
 from ..envs.vector.async_vector_env import WorkerError
@@ -36,6 +36,7 @@ from ..evaluation.named_test_sets import (
     with_episodes,
 )
 from ..evaluation.task_sets import TaskSet
+from ..runs.blaming import blaming
 from ..runs.run_directory import RunDirectory
 from ..runs.trained_student import TrainedStudent
 from .refusal import refuse

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from omegaconf import DictConfig, OmegaConf
 
 from ..analysis.study import leaves
-from ..conf.schema import check_ranges
-from ..runs.run import Run
+from ..conf.build import build
+from ..conf.schema import OF_THE_COMMAND_LINE
 from ..runs.run_directory import RunDirectory
 from ..runs.run_lock import holder, is_held
-from ..runs.simulated_run import SimulatedRun
-from ..runs.status import read_status
-from ..runs.training_run import TrainingRun
+from ..runs.settings import RunSettings, settings_from
 from .run_path import run_path
 
-_NO_DIFFERENCE = ("results", "n_workers", "checkpoint.")
+if TYPE_CHECKING:
+    from ..runs.run import Run
+    from ..runs.run_callback import RunCallback
+
+_NO_DIFFERENCE = ("results", "n_workers", "checkpoint.", "callbacks.")
 """How keys begin that say where and how a job runs, which may change before it goes on: folders get moved."""
 
 
@@ -115,19 +117,22 @@ class Job:
         step = self.directory.checkpointed_step()
         if is_held(self.directory.lock):
             return JobState("running", step, holder(self.directory.lock) or "")
-        status = read_status(self.directory)
-        if status.get("status") == "failed":
-            return JobState("failed", step, status["error"])
+        left = self.directory.read_summary() or {}
+        if left.get("status") == "failed":
+            return JobState("failed", step, left["error"])
         return JobState("open", step)
 
-    def build(self) -> Run:
+    def build(self, callbacks: Mapping[str, RunCallback] | None = None) -> Run:
         """Make the run, which checks everything about it and writes nothing.
+
+        Args:
+            callbacks: Further callbacks.
 
         Raises:
             ValueError: If the configuration cannot be run.
         """
         self._require_place()
-        return _run_of(self.config)(self.config, self.names)
+        return run_from(self.config, self.names, self.directory, callbacks)
 
     def check(self, elsewhere: bool = False, build: bool = True) -> None:
         """Make sure that the job has been done or can be.
@@ -142,13 +147,13 @@ class Job:
         if self.finished_summary() is not None:
             return
         self._require_place()
-        check_ranges(self.config)
+        settings_of(self.config)
         if not build:
             return
         config = {**self.config, "n_workers": 0}
         if elsewhere and str(config["device"]).startswith("cuda"):
             config["device"] = "cpu"
-        _run_of(config)(config, self.names)
+        run_from(config, self.names, self.directory)
 
     def _require_place(self) -> None:
         path = self.directory.path
@@ -163,5 +168,55 @@ class Job:
             ) from error
 
 
-def _run_of(config: Mapping[str, Any]) -> type[Run]:
-    return SimulatedRun if config["env"]["_target_"] is None else TrainingRun
+def settings_of(config: Mapping[str, Any]) -> RunSettings:
+    """The settings of a resolved configuration.
+
+    Raises:
+        ValueError: If a key is unknown or a value cannot be used.
+    """
+    for key in ("study", "results"):
+        if not config[key].strip():
+            raise ValueError(f"{key}='' must be the name of a folder")
+    of_run = {key: value for key, value in config.items() if key not in OF_THE_COMMAND_LINE}
+    settings: RunSettings = settings_from(RunSettings, of_run)
+    return settings
+
+
+def run_from(
+    config: Mapping[str, Any],
+    names: Mapping[str, str],
+    directory: RunDirectory,
+    callbacks: Mapping[str, RunCallback] | None = None,
+) -> Run:
+    """Build the run that a resolved configuration describes.
+
+    Args:
+        config: With the keys of `RunConfig`.
+        names: What the configuration calls its env, teacher and student.
+        directory: Where the run leaves its files.
+        callbacks: Further callbacks.
+
+    Raises:
+        ValueError: If the configuration cannot be run: key, value and what is allowed.
+    """
+    settings = settings_of(config)
+    # Torch and Stable-Baselines3 take seconds to import, and what has been refused by now needs neither.
+    from ..runs.blaming import blaming
+    from ..runs.make_run import Parts, assemble
+    from ..students.sb3_student import SB3Adapter
+
+    student = dict(config["student"])
+    adapter = SB3Adapter(
+        **{part.name: student.pop(part.name) for part in fields(SB3Adapter) if part.name in student}
+    )
+    nodes = {"env": config["env"], "teacher": config["teacher"], "student": student}
+    built: dict[str, Any] = {}
+    for group, node in nodes.items():
+        with blaming(f"{group}={names[group]}"):
+            built[group] = None if node["_target_"] is None else build(node)
+    configured: dict[str, Any] = {}
+    for name, node in (config["callbacks"] or {}).items():
+        with blaming(f"callbacks.{name}"):
+            configured[name] = build(node)()
+    parts = Parts(**built, adapter=adapter, names=names, config=config)
+    return assemble(parts, settings, directory, {**configured, **(callbacks or {})})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -17,21 +17,19 @@ from rich.console import Console
 
 from ..envs.vector.async_vector_env import WorkerError
 from ..runs.checkpoints import CheckpointError
-from ..runs.run import DiskError, Run
 from ..runs.run_lock import DirectoryBusyError
-from ..runs.status import StatusKeeper, sentence_of
-from ..students.curriculum_vec_env import NotFiniteError
 from . import stop_signals
-from .console import ProgressDisplay, print_summary, result_line
+from .console import print_summary, result_line
 from .job import Job
 from .job_check import CheckJobs
 from .refusal import refuse
 from .sweep import Sweep
 
+if TYPE_CHECKING:
+    from ..runs.run_callback import RunCallback
+
 FAILED, INTERRUPTED = 1, 130
 """Exit codes: training broke down, or jobs of a sweep are not done; stopped by Ctrl-C or SIGTERM."""
-_OURS = (NotFiniteError, WorkerError, DiskError)
-"""What ends a run and is said in a sentence."""
 _DRY_RUN = "--dry-run"
 
 
@@ -50,13 +48,13 @@ def main() -> None:
     except KeyboardInterrupt:
         stopped = True
     except Exception as error:
-        if CheckJobs.sweep is None and not isinstance(error, _OURS):
+        if CheckJobs.sweep is None and not _is_said_in_a_sentence(error):
             raise
         # What a job raises stays in its directory: this is a launcher that could not go on, for one because a
         # signal ended what worked for it.
         stopped = stop_signals.is_asked_to_stop()
         if not stopped:
-            print(f"chiron-train: {sentence_of(error)}", file=sys.stderr)
+            print(f"chiron-train: {_sentence_of(error)}", file=sys.stderr)
             _end(CheckJobs.sweep, FAILED)
     finally:
         sys.argv[1:] = arguments
@@ -69,21 +67,21 @@ def _train(config: DictConfig) -> float | None:
     hydra_config = HydraConfig.get()
     if hydra_config.mode is RunMode.MULTIRUN:
         return _do_job(config, hydra_config)
+    console = Console()
     try:
         job = Job(config, hydra_config)
         summary = job.finished_summary()
-        run = None if summary is not None else job.build()
+        run = None if summary is not None else job.build(_progress(console))
     except (ValueError, HydraException, OmegaConfBaseException) as error:
         refuse(error)
-    console = Console()
     if run is None:
         assert summary is not None
-        console.print("This run had been finished; its stored result:")
+        console.print("This run is finished already; its stored result:")
     else:
         console.print(f"Training in {job.directory.path}", soft_wrap=True, highlight=False)
-        progress = ProgressDisplay(console, job.config["total_steps"])
         try:
-            summary = _execute(job, run, progress)
+            with stop_signals.stoppable():
+                summary = run.execute()
         except KeyboardInterrupt:
             console.print("Interrupted; what was logged so far is in the run's directory.")
             raise
@@ -112,11 +110,11 @@ def _do_job(config: DictConfig, hydra_config: Any) -> float | None:
         summary = job.finished_summary()
         if summary is None:
             say("training")
-            display = ProgressDisplay(console, job.config["total_steps"], "" if is_alone else label)
-            summary = _execute(job, None, display)
+            with stop_signals.stoppable():
+                summary = _build_and_execute(job, _progress(console, "" if is_alone else label))
             say(f"finished, {result_line(summary)}")
         else:
-            say(f"had been finished, {result_line(summary)}")
+            say(f"finished already, {result_line(summary)}")
     except KeyboardInterrupt:
         say("interrupted")
         if is_alone:
@@ -124,28 +122,42 @@ def _do_job(config: DictConfig, hydra_config: Any) -> float | None:
         stop_signals.give_back_to_slurm()
         return None
     except Exception as error:
-        say(f"failed: {sentence_of(error)}")
+        say(f"failed: {_sentence_of(error)}")
         return None
     mastered: float | None = summary["mastered_percent"]
     return mastered
 
 
-def _execute(job: Job, run: Run | None, display: ProgressDisplay) -> dict[str, Any]:
-    status = StatusKeeper(job.directory, display)
+def _build_and_execute(job: Job, callbacks: dict[str, RunCallback]) -> dict[str, Any]:
+    """Build a job's run and execute it; that it could not even be built is written into its directory."""
+    from ..runs.run import record_failure  # imports torch
+
     try:
-        with stop_signals.stoppable(), display:
-            run = run or job.build()
-            summary = run.execute(job.directory, status)
-    except DirectoryBusyError:
-        raise
-    except KeyboardInterrupt:
-        status.end("interrupted")
-        raise
+        run = job.build(callbacks)
     except Exception as error:
-        status.end("failed", error)
+        record_failure(job.directory, error)
         raise
-    status.end("finished")
-    return summary
+    return run.execute()
+
+
+def _progress(console: Console, label: str = "") -> dict[str, RunCallback]:
+    from ..runs.progress import ProgressDisplay  # not needed to refuse a configuration
+
+    return {"progress": ProgressDisplay(console, label)}
+
+
+def _sentence_of(error: BaseException) -> str:
+    from ..runs.run import sentence_of  # imports torch
+
+    return sentence_of(error)
+
+
+def _is_said_in_a_sentence(error: BaseException) -> bool:
+    """Whether what ended a run is a fault of the env or the machine, whose message says everything."""
+    from ..runs.run import DiskError
+    from ..students.curriculum_vec_env import NotFiniteError
+
+    return isinstance(error, (NotFiniteError, WorkerError, DiskError))
 
 
 def _end(sweep: Sweep | None, code: int) -> None:
@@ -154,7 +166,7 @@ def _end(sweep: Sweep | None, code: int) -> None:
         states = sweep.states()
         sweep.print_end(Console(), states)
         if code == INTERRUPTED:
-            print("Interrupted; the same command goes on.")
+            print("Interrupted; the same command resumes it.")
         elif any(state.kind != "finished" for state in states):
             code = FAILED
     if code:

@@ -20,12 +20,13 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ..analysis.track_sheet import SHEET_SUFFIXES, draw_track_sheet
-from ..conf.build import blaming, build
+from ..conf.build import build
 from ..conf.watch_schema import LONGEST_VIDEO, check_watch_ranges
 from ..envs.task_space import Task, TaskSpace
 from ..envs.vector.action_repeat import ActionRepeat
 from ..envs.walkers.walker_env import WalkerEnv
 from ..evaluation.task_sets import HARDNESS, graded_task
+from ..runs.blaming import blaming
 from ..runs.drawn_env import draw_without_display, drawn_world, has_display
 from ..runs.run_directory import RunDirectory
 from ..runs.trained_student import Act, TrainedStudent

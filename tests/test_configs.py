@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 from chiron.conf.build import build
-from chiron.conf.schema import check_ranges
 from chiron.envs import StumpTracks
-from chiron.runs.training_run import TrainingRun
+from chiron.runs.run_directory import RunDirectory
+from chiron.scripts.job import run_from, settings_of
 from chiron.teachers import Random
 from hydra.utils import get_class
 from omegaconf import OmegaConf
@@ -65,16 +65,18 @@ def test_every_teacher_teaches_in_every_world(env: str, teacher: str) -> None:
 
 
 @pytest.mark.parametrize("student", [name for name in names_in("student") if name != "toy_grid"])
-def test_every_student_can_be_built(student: str) -> None:
+def test_every_student_can_be_built(student: str, tmp_path: Path) -> None:
     names = {"env": "stump_tracks", "teacher": "random", "student": student}
-    TrainingRun(configured("student", student, "n_envs=2", "n_workers=0"), names)
+    config = configured("student", student, "n_envs=2", "n_workers=0")
+    run_from(config, names, RunDirectory(tmp_path / "run"))
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("kind", ["experiment", "debug"])
 def test_every_preset_composes_and_opens_with_its_command(kind: str) -> None:
     for name in names_in(kind):
         config = composed(f"{kind}={name}")
-        check_ranges(config)
+        settings_of(config)
         assert config["study"] == name
         text = (CONF / kind / f"{name}.yaml").read_text()
         assert f"chiron-train {kind}={name}" in text

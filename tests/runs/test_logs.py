@@ -5,38 +5,38 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from chiron.envs.env_info import EnvInfo
 from chiron.envs.task_space import TaskSpace
 from chiron.evaluation.evaluate import TaskResult
+from chiron.evaluation.evaluation import Evaluation
 from chiron.runs.episode_log import EpisodeLog
 from chiron.runs.evaluation_log import EvaluationLog
+from chiron.runs.run import Run
 from chiron.runs.run_directory import RunDirectory
-from chiron.teachers import Episode
+from chiron.teachers import Curriculum, Episode, Random
+
+from tests.runs.stub import stub_run
+
+
+@pytest.fixture
+def run(tmp_path: Path, countdown_space: TaskSpace) -> Run:
+    return stub_run(tmp_path, Curriculum(Random(countdown_space), EnvInfo(countdown_space)))
 
 
 def episode(index: int, success: bool | None = True) -> Episode:
     task = np.array([index % 30 + 1, 0.5], dtype=np.float32)
-    return Episode(
-        slot=index % 4,
-        task=task,
-        source="random",
-        ticket={},
-        seed=100 + index,
-        index=index,
-        step=10 * index,
-        episode_return=1.5 * index,
-        length=index + 1,
-        success=success,
-    )
+    outcome = {"episode_return": 1.5 * index, "length": index + 1, "step": 10 * index, "success": success}
+    return Episode(index % 4, task, "random", {}, seed=100 + index, index=index, **outcome)  # type: ignore[arg-type]
 
 
-def test_every_episode_is_one_row(tmp_path: Path, countdown_space: TaskSpace) -> None:
-    run = RunDirectory(tmp_path)
-    log = EpisodeLog(run.episodes, countdown_space)
+def test_every_episode_is_one_row(run: Run) -> None:
+    log = EpisodeLog()
+    log.on_start(run)
     for index in range(2500):
-        log.add(episode(index))
-    assert len(run.read_episodes()) == 2000, "full parts are readable while the run goes on"
-    log.flush()
-    rows = run.read_episodes()
+        log.on_episode(run, episode(index))
+    assert len(run.directory.read_episodes()) == 2000, "full parts are readable while the run trains"
+    log.on_training_end(run)
+    rows = run.directory.read_episodes()
     assert rows["episode"].tolist() == list(range(2500))
     assert list(rows.columns[:9]) == [
         "episode", "step", "duration", "worth", "return", "length", "success", "seed", "source",
@@ -45,12 +45,30 @@ def test_every_episode_is_one_row(tmp_path: Path, countdown_space: TaskSpace) ->
     assert (last["step"], last["return"], last["seed"], last["source"]) == (24990, 3748.5, 2599, "random")
 
 
-def test_success_may_be_unknown(tmp_path: Path, countdown_space: TaskSpace) -> None:
-    log = EpisodeLog(tmp_path / "episodes", countdown_space)
+def test_parts_written_after_the_checkpoint_are_dropped(run: Run) -> None:
+    log = EpisodeLog()
+    log.on_start(run)
+    for index in range(3):
+        log.on_episode(run, episode(index))
+        log.on_checkpoint(run)
+        if index == 1:
+            state = log.state_dict()
+    resumed = EpisodeLog()
+    resumed.load_state_dict(state)
+    resumed.on_start(run)
+    assert run.directory.read_episodes()["episode"].tolist() == [0, 1]
+    resumed.on_episode(run, episode(7))
+    resumed.on_training_end(run)
+    assert run.directory.read_episodes()["episode"].tolist() == [0, 1, 7]
+
+
+def test_success_may_be_unknown(run: Run) -> None:
+    log = EpisodeLog()
+    log.on_start(run)
     for index, success in enumerate([True, None, False]):
-        log.add(episode(index, success))
-    log.flush()
-    assert RunDirectory(tmp_path).read_episodes()["success"].tolist() == [True, pd.NA, False]
+        log.on_episode(run, episode(index, success))
+    log.on_checkpoint(run)
+    assert run.directory.read_episodes()["success"].tolist() == [True, pd.NA, False]
 
 
 def test_an_empty_log_says_so(tmp_path: Path) -> None:
@@ -58,14 +76,28 @@ def test_an_empty_log_says_so(tmp_path: Path) -> None:
         RunDirectory(tmp_path).read_episodes()
 
 
-def test_evaluations_are_appended(tmp_path: Path, countdown_space: TaskSpace) -> None:
-    run = RunDirectory(tmp_path)
-    log = EvaluationLog(run.evaluations, countdown_space)
+def test_evaluations_are_appended(run: Run) -> None:
+    log = EvaluationLog()
+    log.on_start(run)
     task = np.array([3, 0.25], dtype=np.float32)
     for step in (0, 100):
-        log.add(step, [TaskResult(i, task, 0.1 + i, 3, i == 1) for i in range(2)])
-    rows = run.read_evaluations()
+        results = [TaskResult(i, task, 0.1 + i, 3, i == 1) for i in range(2)]
+        log.on_evaluation(run, Evaluation(step, 50.0, 0.6, results))
+    rows = run.directory.read_evaluations()
     assert rows["step"].tolist() == [0, 0, 100, 100]
     assert rows["task_index"].tolist() == [0, 1, 0, 1]
     assert rows["return"].tolist() == [0.1, 1.1, 0.1, 1.1]
     assert rows["mastered"].tolist() == [False, True, False, True]
+
+
+def test_evaluations_after_the_checkpoint_are_dropped(run: Run) -> None:
+    log = EvaluationLog()
+    log.on_start(run)
+    log.on_evaluation(run, Evaluation(0, 0.0, 0.0))
+    state = log.state_dict()
+    log.on_evaluation(run, Evaluation(100, 10.0, 0.1))
+    resumed = EvaluationLog()
+    resumed.load_state_dict(state)
+    resumed.on_start(run)
+    resumed.on_evaluation(run, Evaluation(100, 20.0, 0.2))
+    assert run.directory.read_mastery().to_dict() == {0: 0.0, 100: 20.0}

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from chiron.runs.progress import ProgressDisplay
+from chiron.runs.run import Run
 from chiron.runs.run_directory import RunDirectory
 from chiron.runs.run_lock import RunLock
 from chiron.scripts import train
-from chiron.scripts.console import ProgressDisplay
 from chiron.scripts.refusal import BAD_INPUT
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -84,11 +85,11 @@ def stopped_at(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Let the next run of this process end when its student has made so many steps."""
 
     def stop(step: int) -> None:
-        def advance(display: ProgressDisplay, now: int) -> None:
-            if now >= step:
+        def on_step(display: ProgressDisplay, run: Run) -> None:
+            if run.steps >= step:
                 raise KilledError
 
-        monkeypatch.setattr(ProgressDisplay, "advance", advance)
+        monkeypatch.setattr(ProgressDisplay, "on_step", on_step)
 
     return stop
 
@@ -96,7 +97,7 @@ def stopped_at(monkeypatch: pytest.MonkeyPatch) -> Any:
 @pytest.fixture
 def going_on(monkeypatch: pytest.MonkeyPatch, stopped_at: Any) -> Any:
     """Nothing stops runs any more."""
-    return lambda: monkeypatch.setattr(ProgressDisplay, "advance", lambda display, now: None)
+    return lambda: monkeypatch.setattr(ProgressDisplay, "on_step", lambda display, run: None)
 
 
 def interrupted(run: Any, stopped_at: Any, going_on: Any, arguments: list[str], *steps: int) -> None:
@@ -179,7 +180,7 @@ class TestBadLuck:
         assert chiron_train(*SHORT, *PPO) == 0
         out = " ".join(capsys.readouterr().out.split())
         assert f"{newest.name} must be a state file; it is damaged" in out
-        assert f"Going on from the checkpoint at {int(older.stem.partition('-')[2]):,} steps." in out
+        assert f"Resuming from the checkpoint at {int(older.stem.partition('-')[2]):,} steps." in out
         assert chiron_train(*SHORT, *PPO, "results=whole") == 0
         assert differences(stopped, only_run(tmp_path / "whole")) == []
 

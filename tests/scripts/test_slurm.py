@@ -14,7 +14,6 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from chiron.runs.run_directory import RunDirectory
-from chiron.runs.status import read_status
 from chiron.scripts import train
 
 SCRIPTS = Path(__file__).parent.parent / "slurm"
@@ -97,7 +96,7 @@ def test_a_disturbed_sweep_ends_with_the_results_of_an_undisturbed_one(
         # What Slurm sends before a time limit.
         slurm(cluster, "scancel", "--signal=USR2", f"{array}_2")
 
-        wait_until(lambda: read_status(run_of(results, 1))["status"] == "interrupted")
+        wait_until(lambda: (run_of(results, 1).read_summary() or {}).get("status") == "interrupted")
         wait_until(lambda: has_been_requeued(cluster, f"{array}_0"))
         wait_until(lambda: has_been_requeued(cluster, f"{array}_2"))
         output, _ = sweep.communicate(timeout=PATIENCE_SECONDS)

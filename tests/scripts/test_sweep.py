@@ -13,9 +13,9 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from chiron.runs.run import sentence_of
 from chiron.runs.run_directory import RunDirectory
 from chiron.runs.run_lock import RunLock
-from chiron.runs.status import read_status, sentence_of
 from chiron.scripts import train
 from chiron.scripts.refusal import BAD_INPUT
 from chiron.students.simulated.toy_grid import ToyGrid
@@ -79,12 +79,12 @@ class TestAFailingJob:
         run = run_with(tmp_path, "riac", 1)
         assert "Traceback" in run.log.read_text()
         assert 'raise RuntimeError("the grid is on fire' in run.log.read_text()
-        status = read_status(run)
+        status = run.read_summary() or {}
         assert status["status"] == "failed"
         assert status["error"] == "RuntimeError: the grid is on fire and so is the next line"
         assert (status["pid"], status["host"]) == (os.getpid(), os.uname().nodename)
         assert status["began"] <= status["ended"]
-        assert read_status(run_with(tmp_path, "random", 1))["status"] == "finished"
+        assert (run_with(tmp_path, "random", 1).read_summary() or {})["status"] == "finished"
 
     def test_is_done_again_alone_by_the_command_that_is_printed(
         self,
@@ -104,14 +104,14 @@ class TestAFailingJob:
         assert chiron_train(*self.SWEEP) == 0
         output = capsys.readouterr().out
         assert "6 jobs: 6 finished" in output
-        assert output.count("had been finished") == 6
+        assert output.count("finished already") == 6
 
     def test_ends_a_single_run_with_its_error(
         self, chiron_train: Any, tmp_path: Path, broken_for_riac: pytest.MonkeyPatch
     ) -> None:
         with pytest.raises(RuntimeError, match="on fire"):
             chiron_train(*GRID, "teacher=riac")
-        assert read_status(only_run(tmp_path))["status"] == "failed"
+        assert (only_run(tmp_path).read_summary() or {})["status"] == "failed"
 
 
 def test_the_command_for_what_failed_names_no_other_job(
@@ -174,7 +174,6 @@ class TestDryRun:
             chiron_train(*GRID, f"teacher={teacher}")
             directory = run_with(tmp_path, teacher, 0)
             directory.write_summary({**(directory.read_summary() or {}), "status": "interrupted"})
-            directory.status.unlink()
         broken_for_riac.setattr(
             RunDirectory,
             "checkpointed_step",
@@ -291,7 +290,7 @@ class TestJoblib:
         assert process.returncode == train.INTERRUPTED, output
         assert "the same command goes on" in output
         assert "Traceback" not in output
-        statuses = [json.loads(path.read_text())["status"] for path in tmp_path.rglob("status.json")]
+        statuses = [json.loads(path.read_text())["status"] for path in tmp_path.rglob("summary.json")]
         assert statuses == ["interrupted"] * 2
 
 

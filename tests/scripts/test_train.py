@@ -205,7 +205,7 @@ class TestVideos:
         self, chiron_train: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         assert chiron_train("experiment=toy_grid", "videos=true") == BAD_INPUT
-        assert "videos=True needs a world" in capsys.readouterr().err
+        assert "videos=True needs an env" in capsys.readouterr().err
         assert list(tmp_path.iterdir()) == []
 
 
@@ -237,7 +237,7 @@ class TestRunningAgain:
         before = only_run(tmp_path).summary.stat().st_mtime_ns
         capsys.readouterr()
         assert chiron_train("debug=smoke", "n_workers=0", "evaluation.n_tasks=1") == 0
-        assert "had been finished" in capsys.readouterr().out
+        assert "finished already" in capsys.readouterr().out
         assert only_run(tmp_path).summary.stat().st_mtime_ns == before
 
     def test_another_configuration_is_refused_with_the_keys_that_differ(
@@ -434,7 +434,7 @@ class TestWhatGoesWrong:
         def fail(*arguments: object) -> None:
             raise OSError("No space left on device")
 
-        monkeypatch.setattr(EvaluationLog, "add", fail)
+        monkeypatch.setattr(EvaluationLog, "on_evaluation", fail)
         with pytest.raises(OSError, match="No space left"):
             chiron_train("debug=smoke", "n_workers=0")
         summary = only_run(tmp_path).read_summary()

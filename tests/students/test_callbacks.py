@@ -5,13 +5,10 @@ import time
 from typing import Any
 
 import pytest
-from chiron.envs import SyncTaskVectorEnv
 from chiron.envs.env_info import env_info
-from chiron.evaluation.task_sets import uniform_tasks
-from chiron.runs.evaluation_callback import EvaluationCallback
-from chiron.runs.speed_callback import SpeedCallback
 from chiron.students import CurriculumVecEnv
 from chiron.students.curriculum_callback import CurriculumCallback
+from chiron.students.speed_callback import SpeedCallback
 from chiron.teachers import Curriculum, Random
 from chiron.teachers.recent_episodes import RecentEpisodes
 from stable_baselines3 import PPO, SAC
@@ -109,22 +106,3 @@ def test_time_is_shared_between_playing_learning_and_testing(monkeypatch: pytest
         pytest.approx({"playing": 100 * 3 / 5, "evaluation": 100 * 2 / 5, "learning": 0})
     )
     assert values[16]["speed/learning_percent"] == pytest.approx(100 * 4 / 14)
-
-
-def test_an_evaluation_that_was_made_is_not_made_again_after_a_stop() -> None:
-    def evaluated(state: dict[str, Any] | None) -> tuple[list[int], EvaluationCallback]:
-        heard: list[int] = []
-        tasks = uniform_tasks(CountdownWorld().task_space, 2, 0)
-        envs = SyncTaskVectorEnv([CountdownWorld] * 2)
-        callback = EvaluationCallback(envs, tasks, 8, lambda step, results: heard.append(step))
-        if state is not None:
-            callback.load_state_dict(state)
-            callback._on_training_start = lambda: None  # type: ignore[method-assign]  # a resumed run
-        learn(PPO, a_curriculum(), callback, 16, n_steps=4, batch_size=8, n_epochs=1)
-        return heard, callback
-
-    heard, callback = evaluated(None)
-    assert heard == [0, 8, 16]
-    assert callback.seconds > 0
-    assert json.loads(json.dumps(callback.state_dict())) == {"evaluated_at": 16}
-    assert evaluated({"evaluated_at": 8})[0] == [16]

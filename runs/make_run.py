@@ -1,0 +1,269 @@
+"""From an env, a teacher and a student to a run; everything about them is checked, nothing is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import torch
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.callbacks import BaseCallback
+
+from ..envs.env_info import EnvInfo, env_info
+from ..envs.vector.action_repeat import slowed_down
+from ..envs.vector.async_vector_env import make_vector as make_vec
+from ..evaluation.evaluate import evaluation_slots
+from ..evaluation.task_sets import uniform_tasks
+from ..students.curriculum_vec_env import CurriculumVecEnv
+from ..students.sb3_student import SB3Adapter, SB3Student
+from ..students.simulated.simulated_learner import SimulatedLearner
+from ..students.simulated.simulated_student import SimulatedStudent
+from ..teachers.curriculum import Curriculum
+from ..teachers.teacher import Teacher
+from .blaming import blaming
+from .checkpointer import Checkpointer
+from .drawn_env import draw_without_display, require_drawing
+from .episode_log import EpisodeLog
+from .evaluation_log import EvaluationLog
+from .memory import require_batch_in_buffer, require_room_for_replay, require_room_for_worlds
+from .pictures import Figure, Pictures, Videos
+from .progress import ProgressDisplay
+from .run import Run
+from .run_callback import RunCallback
+from .run_directory import RunDirectory
+from .settings import RunSettings, settings_from
+from .snapshots import SnapshotLog
+from .student_videos import StudentVideos
+from .tensorboard import TensorBoard
+
+MakeEnv = Callable[..., gym.Env[Any, Any]]
+Callbacks = Mapping[str, RunCallback | BaseCallback]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a run is made of.
+
+    Attributes:
+        env: Makes an env; takes `render_mode` where videos are recorded. None for simulated students.
+        teacher: Takes `space` and `seed` as keywords.
+        student: A `BaseAlgorithm` that takes `env`, `seed` and `device` as keywords, or a `SimulatedStudent`
+            that takes `seed`.
+        adapter: What is done around an algorithm.
+        names: What `env`, `teacher` and `student` are called, for messages and the summary.
+        config: What is written down as `config.yaml`.
+    """
+
+    env: MakeEnv | None
+    teacher: Callable[..., Teacher]
+    student: partial[Any]
+    adapter: SB3Adapter = field(default_factory=SB3Adapter)
+    names: Mapping[str, str] = field(default_factory=dict)
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+    def blaming(self, group: str) -> Any:
+        """Let what a component says of its arguments name the choice it is."""
+        return blaming(f"{group}={self.names[group]}")
+
+
+def make_run(
+    env: MakeEnv | None,
+    teacher: Callable[..., Teacher],
+    student: Callable[..., Any],
+    directory: str | Path,
+    callbacks: Sequence[RunCallback | BaseCallback] = (),
+    **settings: Any,
+) -> Run:
+    """Make a run from Python, with the callbacks that `chiron-train` has.
+
+    Args:
+        env: A class of envs that declare a task space, or a partial of one; None for simulated students.
+        teacher: A class of teachers, or a partial of one.
+        student: An algorithm of Stable-Baselines3, as `functools.partial(PPO, "MlpPolicy")`, or a class of
+            simulated students.
+        directory: Where the run writes its files, and is resumed from.
+        callbacks: Further callbacks, of runs or of Stable-Baselines3.
+        **settings: Fields of `RunSettings` (`evaluation` and `checkpoint` as dicts) and of `SB3Adapter`.
+
+    Raises:
+        ValueError: If it cannot be run: key, value and what is allowed.
+    """
+    of_adapter = {part.name for part in fields(SB3Adapter)} & set(settings)
+    adapter = SB3Adapter(**{name: settings.pop(name) for name in of_adapter})
+    components = {"env": env, "teacher": teacher, "student": student}
+    as_partials = {
+        name: made if isinstance(made, partial) or made is None else partial(made)
+        for name, made in components.items()
+    }
+    names = {
+        name: "none" if made is None else getattr(made.func, "__name__", "function")
+        for name, made in as_partials.items()
+    }
+    run_settings = settings_from(RunSettings, settings)
+    config = {name: _described(made) for name, made in as_partials.items()}
+    config["student"] = {**(config["student"] or {}), **vars(adapter)}
+    chosen = as_partials["teacher"], as_partials["student"]
+    assert chosen[0] is not None
+    assert chosen[1] is not None
+    parts = Parts(as_partials["env"], *chosen, adapter, names, {**config, **_plain(run_settings)})
+    named = {f"{type(callback).__name__}_{i}": callback for i, callback in enumerate(callbacks)}
+    return assemble(
+        parts, run_settings, directory, {**default_callbacks(), **named, "progress": ProgressDisplay()}
+    )
+
+
+def default_callbacks() -> dict[str, RunCallback]:
+    """The callbacks that write what every run leaves, by name."""
+    return {
+        "episode_log": EpisodeLog(),
+        "evaluation_log": EvaluationLog(),
+        "snapshots": SnapshotLog(),
+        "tensorboard": TensorBoard(),
+        "figure": Figure(),
+    }
+
+
+def assemble(
+    parts: Parts, settings: RunSettings, directory: RunDirectory | str | Path, callbacks: Callbacks
+) -> Run:
+    """Build the parts of a run and put them together.
+
+    Args:
+        parts: Env, teacher and student.
+        settings: Budget, seeds, tests, checkpoints.
+        directory: Where the run writes its files.
+        callbacks: Of runs or of Stable-Baselines3, by name.
+
+    Raises:
+        ValueError: If it cannot be run: key, value and what is allowed.
+    """
+    teacher_seed, episode_seed, student_seed = np.random.SeedSequence(settings.seed).spawn(3)
+    of_run = {name: each for name, each in callbacks.items() if isinstance(each, RunCallback)}
+    of_sb3 = {name: each for name, each in callbacks.items() if isinstance(each, BaseCallback)}
+    for name in callbacks:
+        if name not in of_run and name not in of_sb3:
+            kind = type(callbacks[name]).__name__
+            raise ValueError(f"callbacks.{name}={kind} must be a RunCallback or a BaseCallback of SB3")
+    is_simulated = isinstance(parts.student.func, type) and issubclass(parts.student.func, SimulatedStudent)
+    _require_kinds(parts, is_simulated)
+    if is_simulated:
+        if settings.videos:
+            raise ValueError("videos=True needs an env: simulated students play in none")
+        if of_sb3:
+            raise ValueError(
+                f"callbacks.{next(iter(of_sb3))} is a callback of SB3: simulated students call none"
+            )
+        with parts.blaming("student"):
+            info = parts.student().info
+        curriculum = _curriculum(parts, info, teacher_seed, episode_seed)
+        with parts.blaming("student"):
+            learner = SimulatedLearner(parts.student(seed=student_seed), curriculum)
+        return _run(parts, learner, curriculum, settings, directory, of_run)
+    torch.set_num_threads(settings.threads)
+    device = _checked_device(settings.device)
+    assert parts.env is not None
+    with parts.blaming("env"):
+        info = env_info(parts.env())
+    with parts.blaming("student"):
+        make_env = partial(slowed_down, parts.env, parts.adapter.action_repeat)
+        make_env()
+    videos = _videos(parts, settings)
+    curriculum = _curriculum(parts, info, teacher_seed, episode_seed)
+    n_envs, n_workers = settings.n_envs, min(settings.n_workers, settings.n_envs)
+    with parts.blaming("env"):
+        require_room_for_worlds(make_env, n_envs)
+        vec_env = CurriculumVecEnv([make_env] * n_envs, curriculum, n_workers)
+    tests = settings.evaluation
+    test_set = uniform_tasks(info.task_space, tests.n_tasks, tests.seed)
+    test_envs = make_vec([make_env] * evaluation_slots(len(test_set)), n_workers)
+    with parts.blaming("student"):
+        require_room_for_replay(parts.student, vec_env.observation_space, vec_env.action_space)
+        require_batch_in_buffer(parts.student, n_envs)
+        student = SB3Student(
+            parts.student,
+            vec_env,
+            test_envs,
+            test_set,
+            student_seed,
+            parts.adapter,
+            device,
+            list(of_sb3.values()),
+        )
+    if videos is not None:
+        of_run["videos"] = Videos(videos, lambda: student.policy)
+    return _run(parts, student, curriculum, settings, directory, of_run)
+
+
+def _run(
+    parts: Parts,
+    student: SB3Student | SimulatedLearner,
+    curriculum: Curriculum,
+    settings: RunSettings,
+    directory: RunDirectory | str | Path,
+    callbacks: Mapping[str, RunCallback],
+) -> Run:
+    more: dict[str, RunCallback] = {"pictures": Pictures()} if settings.pictures else {}
+    # Last, since its state is that of all the others.
+    more["checkpointer"] = Checkpointer(settings.checkpoint)
+    return Run(student, curriculum, settings, directory, {**callbacks, **more}, parts.config, parts.names)
+
+
+def _curriculum(
+    parts: Parts, info: EnvInfo, teacher_seed: np.random.SeedSequence, episode_seed: np.random.SeedSequence
+) -> Curriculum:
+    with parts.blaming("teacher"):
+        return Curriculum(parts.teacher(space=info.task_space, seed=teacher_seed), info, episode_seed)
+
+
+def _require_kinds(parts: Parts, is_simulated: bool) -> None:
+    kind = parts.student.func
+    name = f"{kind.__module__}.{kind.__qualname__}"
+    with parts.blaming("student"):
+        if parts.env is None and not is_simulated:
+            raise ValueError(f"_target_={name} is no simulated student: it needs an env, by env=")
+        is_algorithm = isinstance(kind, type) and issubclass(kind, BaseAlgorithm)
+        if parts.env is not None and not is_algorithm:
+            raise ValueError(
+                f"_target_={name} is no algorithm of Stable-Baselines3 "
+                "(simulated students need env=simulated)"
+            )
+
+
+def _videos(parts: Parts, settings: RunSettings) -> StudentVideos | None:
+    if not settings.videos:
+        return None
+    assert parts.env is not None
+    draw_without_display()
+    with parts.blaming("env"):
+        drawn = require_drawing(parts.env(render_mode="rgb_array"), "rgb_array")
+        return StudentVideos(drawn, parts.adapter.action_repeat)
+
+
+def _checked_device(device: str) -> str:
+    kind = device.split(":")[0]
+    if kind not in ("auto", "cpu", "cuda"):
+        raise ValueError(f"device={device} must be auto, cpu, cuda or cuda:N")
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise ValueError(f"device={device} needs a GPU and torch sees none: use device=cpu or auto")
+    return device
+
+
+def _described(made: partial[Any] | None) -> dict[str, Any] | None:
+    """A component as a configuration names it."""
+    if made is None:
+        return {"_target_": None}
+    kind = made.func
+    policy = {"policy": made.args[0]} if made.args else {}
+    return {"_target_": f"{kind.__module__}.{kind.__qualname__}", **policy, **made.keywords}
+
+
+def _plain(settings: RunSettings) -> dict[str, Any]:
+    return {
+        key: vars(value) if hasattr(value, "__dataclass_fields__") else value
+        for key, value in vars(settings).items()
+    }

@@ -1,0 +1,54 @@
+"""Callbacks that draw: the figure of a run, and on request what its teacher proposed, and videos."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from .run_callback import RunCallback
+from .tensorboard import TensorBoard
+
+if TYPE_CHECKING:
+    from ..evaluation.evaluate import Policy
+    from ..evaluation.evaluation import Evaluation
+    from .run import Run
+    from .student_videos import StudentVideos
+
+
+class Figure(RunCallback):
+    """Draws `curriculum.png` when a run ends: learning curve, tasks over time, tasks mastered."""
+
+    def on_end(self, run: Run) -> None:
+        from .figures import draw_curriculum  # matplotlib, which a start-up does without
+
+        draw_curriculum(run.directory)
+
+
+class Pictures(RunCallback):
+    """Draws `teacher.png` and `teacher.gif` when a run ends: what the teacher proposed and why."""
+
+    def on_end(self, run: Run) -> None:
+        from .curriculum_pictures import draw_pictures  # matplotlib, which a start-up does without
+
+        draw_pictures(run.directory)
+
+
+class Videos(RunCallback):
+    """Records videos of the student at each evaluation, for TensorBoard.
+
+    Args:
+        videos: Plays and records.
+        policy: Returns the student's policy.
+    """
+
+    def __init__(self, videos: StudentVideos, policy: Callable[[], Policy]) -> None:
+        self._videos = videos
+        self._policy = policy
+
+    def on_evaluation(self, run: Run, evaluation: Evaluation) -> None:
+        for callback in run.callbacks.values():
+            if isinstance(callback, TensorBoard):
+                callback.add_videos(evaluation.step, self._videos.record(self._policy()))
+
+    def on_training_end(self, run: Run) -> None:
+        self._videos.close()

@@ -1,0 +1,118 @@
+"""How a run is done: budget, seeds, tests and checkpoints."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any
+
+
+@dataclass
+class EvaluationSettings:
+    """When and on what a student is tested.
+
+    Attributes:
+        every_steps: Training steps between evaluations.
+        n_tasks: Number of test tasks, drawn uniformly from the task space.
+        seed: Seed of the test tasks and their episodes. Keep it equal in all runs that are compared.
+    """
+
+    every_steps: int = 500_000
+    n_tasks: int = 50
+    seed: int = 0
+
+
+@dataclass
+class CheckpointSettings:
+    """When the state of a run is saved; whichever comes first.
+
+    Attributes:
+        every_steps: Training steps between checkpoints; None to go by the clock alone.
+        every_minutes: Minutes between checkpoints; None to go by steps alone. Both None saves no state.
+    """
+
+    every_steps: int | None = None
+    every_minutes: float | None = 5.0
+
+
+@dataclass
+class RunSettings:
+    """Everything about a run but its env, teacher, student and callbacks.
+
+    Attributes:
+        total_steps: Environment steps of training.
+        n_envs: Environments stepped together.
+        n_workers: Processes that step the envs, 0 for the run's own; threads where one compiled call steps
+            them all. Results do not depend on it.
+        seed: Seeds everything the run draws.
+        device: Where the student's networks live: auto, cpu, cuda or cuda:N.
+        threads: CPU threads for the student's networks.
+        pictures: Whether to draw what the teacher proposed and why when the run ends.
+        videos: Whether to record videos of the student at each evaluation, for TensorBoard.
+        evaluation: When and on what the student is tested.
+        checkpoint: When the run's state is saved.
+    """
+
+    total_steps: int = 2_000_000
+    n_envs: int = 32
+    n_workers: int = 2
+    seed: int = 0
+    device: str = "auto"
+    threads: int = 1
+    pictures: bool = False
+    videos: bool = False
+    evaluation: EvaluationSettings = field(default_factory=EvaluationSettings)
+    checkpoint: CheckpointSettings = field(default_factory=CheckpointSettings)
+
+    def __post_init__(self) -> None:
+        """Refuse values that no run can use.
+
+        Raises:
+            ValueError: Naming key, value and what is allowed.
+        """
+        for key, least in _AT_LEAST.items():
+            value: Any = self
+            for part in key.split("."):
+                value = getattr(value, part)
+            # In a configuration that is still composed, mandatory values are strings.
+            if isinstance(value, int) and value < least:
+                raise ValueError(f"{key}={value} must be at least {least}")
+        for part in fields(self.checkpoint):
+            value = getattr(self.checkpoint, part.name)
+            if value is not None and not value > 0:
+                raise ValueError(f"checkpoint.{part.name}={value} must be above 0, or null")
+
+
+_AT_LEAST = {
+    "total_steps": 1,
+    "n_envs": 1,
+    "n_workers": 0,
+    "seed": 0,
+    "threads": 1,
+    "evaluation.every_steps": 1,
+    "evaluation.n_tasks": 1,
+    "evaluation.seed": 0,
+}
+
+
+def settings_from(kind: type[Any], values: dict[str, Any], prefix: str = "") -> Any:
+    """Make a settings dataclass of nested dicts.
+
+    Args:
+        kind: The dataclass.
+        values: Its fields by name, nested dataclasses as dicts.
+        prefix: What the keys are called in messages.
+
+    Raises:
+        ValueError: If a key is unknown or a value cannot be used.
+    """
+    known = {part.name: part for part in fields(kind)}
+    for key in values:
+        if key not in known:
+            raise ValueError(f"{prefix}{key} is unknown: the keys are {', '.join(prefix + k for k in known)}")
+    nested = {key: part.default_factory for key, part in known.items() if is_dataclass(part.default_factory)}
+    return kind(
+        **{
+            key: settings_from(nested[key], value, f"{prefix}{key}.") if key in nested else value
+            for key, value in values.items()
+        }
+    )

@@ -1,0 +1,121 @@
+"""What TensorBoard shows of a run while it trains."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..evaluation.metrics import area_under_curve
+from ..teachers.recent_episodes import RecentEpisodes
+from .hparams import hparam_names, hparams_of, run_name
+from .run_callback import RunCallback
+from .tensorboard_log import TensorBoardLog
+
+if TYPE_CHECKING:
+    from ..evaluation.evaluation import Evaluation
+    from .run import Run
+
+
+class TensorBoard(RunCallback):
+    """Writes curves, pictures and the table of hyperparameters into an event file of the run's directory."""
+
+    def __init__(self) -> None:
+        self._log: TensorBoardLog | None = None
+        self._recent: RecentEpisodes | None = None
+        self._state: Mapping[str, Any] = {}
+        self._pictured = 0
+        self._steps: list[int] = []
+        self._percents: list[float] = []
+        self._run: Run | None = None
+
+    def on_start(self, run: Run) -> None:
+        self._run = run
+        if run.is_resumed:
+            run.directory.truncate_event_files(self._state.get("files", {}))
+        self._log = TensorBoardLog(run.directory.path)
+        name = run_name(run.config, run.directory.path)
+        self._log.add_hparams(name, hparams_of(run.config, run.names), hparam_names())
+        run.logger.output_formats.append(self._log)
+        self._recent = RecentEpisodes(run.curriculum)
+        if self._state:
+            self._recent.load_state_dict(self._state["recent"])
+
+    def on_evaluation(self, run: Run, evaluation: Evaluation) -> None:
+        step, percent = evaluation.step, evaluation.mastered_percent
+        self._steps.append(step)
+        self._percents.append(percent)
+        curves = {
+            "area_under_curve": area_under_curve(self._steps, self._percents),
+            "mastered_percent": percent,
+            "return_mean": evaluation.return_mean,
+        }
+        if evaluation.results:
+            curves["length_mean"] = float(np.mean([row.length for row in evaluation.results]))
+        for name, value in curves.items():
+            run.logger.record(f"evaluation/{name}", value)
+        self._picture(run, evaluation)
+        run.logger.dump(step)
+
+    def _picture(self, run: Run, evaluation: Evaluation) -> None:
+        from .task_pictures import (  # drawing, when there is something
+            draw_competence,
+            draw_mastery,
+            draw_proposals,
+        )
+
+        assert self._log is not None
+        assert self._recent is not None
+        space, step = run.curriculum.space, evaluation.step
+        tasks, is_random = self._recent.tasks(self._pictured)
+        self._pictured = self._recent.heard
+        if len(tasks):
+            focus = run.curriculum.teacher.focus()
+            picture = task_pictures.draw_proposals(space, step, tasks, is_random, focus)
+            self._log.add_picture("curriculum/proposals", picture, step)
+        title = f"{evaluation.mastered_percent:.0f}% mastered after {step:,} steps"
+        if evaluation.results:
+            played = np.stack([row.task for row in evaluation.results])
+            mastered = np.array([row.mastered for row in evaluation.results])
+            self._log.add_picture("evaluation/mastery", task_pictures.draw_mastery(space, title, played, mastered), step)
+        elif evaluation.competence is not None:
+            picture = task_pictures.draw_competence(space.columns, title, evaluation.competence)
+            self._log.add_picture("evaluation/mastery", picture, step)
+
+    def add_videos(self, step: int, videos: Mapping[str, bytes]) -> None:
+        """Show videos of the student.
+
+        Args:
+            step: Training steps so far.
+            videos: Contents of GIF files by the name of what is played.
+        """
+        assert self._log is not None
+        for name, gif in videos.items():
+            self._log.add_video(f"evaluation/video_{name}", gif, step)
+
+    def on_checkpoint(self, run: Run) -> None:
+        assert self._log is not None
+        self._log.writer.flush()
+
+    def on_training_end(self, run: Run) -> None:
+        assert self._log is not None
+        if run.steps >= run.settings.total_steps:
+            self._log.add_end()
+        run.logger.close()
+
+    def state_dict(self) -> dict[str, Any]:
+        assert self._run is not None
+        assert self._recent is not None
+        return {
+            "files": self._run.directory.event_file_lengths(),
+            "recent": self._recent.state_dict(),
+            "pictured": self._pictured,
+            "steps": list(self._steps),
+            "percents": list(self._percents),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self._state = state
+        self._pictured = state["pictured"]
+        self._steps, self._percents = list(state["steps"]), list(state["percents"])

@@ -1,0 +1,186 @@
+"""A Stable-Baselines3 algorithm as the student of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gymnasium.vector import VectorEnv
+from numpy.random import SeedSequence
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.logger import Logger
+from stable_baselines3.common.vec_env import VecEnv, VecNormalize
+
+from ..evaluation.evaluate import Policy, evaluate
+from ..evaluation.evaluation import Evaluation
+from ..evaluation.metrics import mastered_percent, return_mean
+from ..evaluation.task_sets import TaskSet
+from ..teachers.recent_episodes import RecentEpisodes
+from .curriculum_callback import CurriculumCallback
+from .curriculum_vec_env import CurriculumVecEnv
+from .forgetting import Forgetting
+from .speed_callback import SpeedCallback
+from .student import LearningEvents
+from .training_state import TrainingState
+
+MODEL, NORMALIZATION = "model.zip", "vec_normalize.pkl"
+"""Files of a saved student."""
+
+
+@dataclass(frozen=True)
+class SB3Adapter:
+    """What is done around an algorithm; none of it is an argument of the algorithm.
+
+    Attributes:
+        action_repeat: For how many steps of the env each action is held.
+        vec_normalize: Arguments of `VecNormalize`, None to leave observations and rewards as they are.
+        forget_every: Training steps after which the student starts anew, again and again; None for never.
+    """
+
+    action_repeat: int = 1
+    vec_normalize: Mapping[str, Any] | None = None
+    forget_every: int | None = None
+
+
+class SB3Student:
+    """Lets a Stable-Baselines3 algorithm learn from a curriculum, and tests it on a set of tasks.
+
+    Args:
+        make_algorithm: Takes `env`, `seed` and `device` as keywords.
+        vec_env: Where it trains.
+        test_envs: Where it is tested: a vector env without autoreset.
+        test_set: What it is tested on.
+        seed: Seeds the algorithm.
+        adapter: What is done around the algorithm.
+        device: Where the networks live, as Stable-Baselines3 takes it.
+        callbacks: Callbacks of Stable-Baselines3. Their state is not part of checkpoints.
+
+    Attributes:
+        model: The algorithm.
+    """
+
+    def __init__(
+        self,
+        make_algorithm: Callable[..., BaseAlgorithm],
+        vec_env: CurriculumVecEnv,
+        test_envs: VectorEnv[Any, Any, Any],
+        test_set: TaskSet,
+        seed: SeedSequence,
+        adapter: SB3Adapter,
+        device: str = "auto",
+        callbacks: Sequence[BaseCallback] = (),
+    ) -> None:
+        seed_of_algorithm = int(seed.generate_state(1)[0])
+        wrapped: VecEnv = vec_env
+        if adapter.vec_normalize is not None:
+            wrapped = VecNormalize(vec_env, **adapter.vec_normalize)
+        self.model = make_algorithm(env=wrapped, seed=seed_of_algorithm, device=device)
+        self._vec_env = vec_env
+        self._test_envs, self._test_set = test_envs, test_set
+        self._callbacks = list(callbacks)
+        self._recent = RecentEpisodes(vec_env.curriculum)
+        self._curves = CurriculumCallback(vec_env.curriculum, self._recent)
+        self._forgetting: Forgetting | None = None
+        if adapter.forget_every is not None:
+            self._forgetting = Forgetting(adapter.forget_every, seed_of_algorithm)
+        self._stored: Mapping[str, Any] | None = None
+
+    @property
+    def steps(self) -> int:
+        return self._vec_env.steps
+
+    @property
+    def policy(self) -> Policy:
+        """The deterministic policy as it is now, from raw observations."""
+        return policy_of(self.model)
+
+    def learn(self, total_steps: int, events: LearningEvents, logger: Logger) -> None:
+        self.model.set_logger(logger)
+        callbacks: list[BaseCallback] = [self._curves]
+        if self._forgetting is not None:
+            callbacks.append(self._forgetting)
+        stored = None if self._stored is None else self._stored["model"]
+        callbacks += [
+            _Events(events, stored),
+            SpeedCallback(lambda: events.evaluation_seconds),
+            *self._callbacks,
+        ]
+        left = total_steps - self.model.num_timesteps
+        self.model.learn(left, callback=callbacks, reset_num_timesteps=self._stored is None)
+
+    def evaluate(self) -> Evaluation:
+        results = evaluate(self.policy, self._test_envs, self._test_set.tasks, self._test_set.seeds)
+        return Evaluation(self.steps, mastered_percent(results), return_mean(results), results)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            "model": TrainingState(self.model).state_dict(),
+            "envs": self._vec_env.state_dict(),
+            "recent": self._recent.state_dict(),
+            "curves": self._curves.state_dict(),
+            "forgetting": None if self._forgetting is None else self._forgetting.state_dict(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self._stored = state
+        TrainingState(self.model).load_state_dict(state["model"])
+        self._vec_env.load_state_dict(state["envs"])
+        self._recent.load_state_dict(state["recent"])
+        self._curves.load_state_dict(state["curves"])
+        if self._forgetting is not None:
+            self._forgetting.load_state_dict(state["forgetting"])
+
+    def save(self, folder: Path) -> None:
+        self.model.save(folder / MODEL)
+        normalizer = self.model.get_vec_normalize_env()
+        if normalizer is not None:
+            normalizer.save(str(folder / NORMALIZATION))
+
+    def close(self) -> None:
+        self._vec_env.close()
+        self._test_envs.close()
+
+
+def policy_of(model: BaseAlgorithm) -> Policy:
+    """The model's deterministic policy on raw observations, normalised as in its training."""
+    normalizer = model.get_vec_normalize_env()
+
+    def act(observations: Any) -> Any:
+        if normalizer is not None:
+            observations = normalizer.normalize_obs(observations)
+        return model.predict(observations, deterministic=True)[0]
+
+    return act
+
+
+class _Events(BaseCallback):
+    """Passes on what Stable-Baselines3 tells its callbacks.
+
+    Args:
+        events: What to call.
+        stored: The state to resume from, whose rest is loaded when the first rollout begins; None to start.
+    """
+
+    def __init__(self, events: LearningEvents, stored: Mapping[str, Any] | None) -> None:
+        super().__init__()
+        self._events = events
+        self._stored = stored
+
+    def _on_training_start(self) -> None:
+        self._events.on_training_start()
+
+    def _on_step(self) -> bool:
+        self._events.on_step()
+        return True
+
+    def _on_rollout_start(self) -> None:
+        if self._stored is not None:
+            TrainingState(self.model).load_at_rollout_start(self._stored)
+            self._stored = None
+        self._events.on_rollout_start()
+
+    def _on_training_end(self) -> None:
+        self._events.on_training_end()

@@ -1,0 +1,79 @@
+"""A simulated student as the student of a run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from stable_baselines3.common.logger import Logger
+
+from ...evaluation.evaluation import Evaluation
+from ...teachers.curriculum import Curriculum
+from ...teachers.episode import Episode
+from ...teachers.recent_episodes import RecentEpisodes
+from ..curriculum_callback import curriculum_curves
+from ..student import LearningEvents
+from .simulated_student import SimulatedStudent
+
+COMPETENCE = "competence.npy"
+"""The file of a saved student."""
+_POINTS = 100
+"""Of a curve, at least."""
+
+
+class SimulatedLearner:
+    """Lets a simulated student learn from a curriculum. One episode is one step.
+
+    Args:
+        student: Who learns.
+        curriculum: What it plays.
+    """
+
+    def __init__(self, student: SimulatedStudent, curriculum: Curriculum) -> None:
+        self._student = student
+        self._curriculum = curriculum
+        self._recent = RecentEpisodes(curriculum)
+
+    @property
+    def steps(self) -> int:
+        return self._curriculum.episodes
+
+    def learn(self, total_steps: int, events: LearningEvents, logger: Logger) -> None:
+        started, steps_before = time.monotonic(), self.steps
+        every = max(1, total_steps // _POINTS)
+
+        def on_episode(episode: Episode) -> None:
+            events.on_step()
+            if self.steps % every == 0:
+                curves = curriculum_curves(self._curriculum, self._recent)
+                speed = (self.steps - steps_before) / (time.monotonic() - started)
+                for name, value in {**curves, "speed/steps_per_second": speed}.items():
+                    logger.record(name, value)
+                logger.dump(self.steps)
+            events.on_rollout_start()
+
+        events.on_training_start()
+        self._student.learn(self._curriculum, total_steps, on_episode)
+        events.on_training_end()
+
+    def evaluate(self) -> Evaluation:
+        student = self._student
+        return Evaluation(
+            self.steps, student.mastered_percent, student.return_mean, competence=student.competence_map
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"student": self._student.state_dict(), "recent": self._recent.state_dict()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self._student.load_state_dict(state["student"])
+        self._recent.load_state_dict(state["recent"])
+
+    def save(self, folder: Path) -> None:
+        np.save(folder / COMPETENCE, self._student.competence_map)
+
+    def close(self) -> None:
+        pass
