@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,8 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 
 from ..envs.env_info import EnvInfo, env_info
-from ..envs.vector.action_repeat import slowed_down
-from ..envs.vector.async_vector_env import make_vector as make_vec
+from ..envs.vector.action_repeat import repeat_actions
+from ..envs.vector.make_vec import make_vec
 from ..evaluation.evaluate import evaluation_slots
 from ..evaluation.task_sets import uniform_tasks
 from ..students.curriculum_vec_env import CurriculumVecEnv
@@ -95,22 +95,13 @@ def make_run(
     """
     of_adapter = {part.name for part in fields(SB3Adapter)} & set(settings)
     adapter = SB3Adapter(**{name: settings.pop(name) for name in of_adapter})
-    components = {"env": env, "teacher": teacher, "student": student}
-    as_partials = {
-        name: made if isinstance(made, partial) or made is None else partial(made)
-        for name, made in components.items()
-    }
-    names = {
-        name: "none" if made is None else getattr(made.func, "__name__", "function")
-        for name, made in as_partials.items()
-    }
-    run_settings = settings_from(RunSettings, settings)
-    config = {name: _described(made) for name, made in as_partials.items()}
-    config["student"] = {**(config["student"] or {}), **vars(adapter)}
-    chosen = as_partials["teacher"], as_partials["student"]
-    assert chosen[0] is not None
-    assert chosen[1] is not None
-    parts = Parts(as_partials["env"], *chosen, adapter, names, {**config, **_plain(run_settings)})
+    run_settings: RunSettings = settings_from(RunSettings, settings)
+    made = {"env": env, "teacher": teacher, "student": student}
+    config: dict[str, Any] = {name: _described(component) for name, component in made.items()}
+    config["student"] |= asdict(adapter)
+    names = {name: str(node["_target_"]).rpartition(".")[2] for name, node in config.items()}
+    student = student if isinstance(student, partial) else partial(student)
+    parts = Parts(env, teacher, student, adapter, names, {**config, **asdict(run_settings)})
     named = {f"{type(callback).__name__}_{i}": callback for i, callback in enumerate(callbacks)}
     return assemble(
         parts, run_settings, directory, {**default_callbacks(), **named, "progress": ProgressDisplay()}
@@ -170,7 +161,7 @@ def assemble(
     with parts.blaming("env"):
         info = env_info(parts.env())
     with parts.blaming("student"):
-        make_env = partial(slowed_down, parts.env, parts.adapter.action_repeat)
+        make_env = partial(repeat_actions, parts.env, parts.adapter.action_repeat)
         make_env()
     videos = _videos(parts, settings)
     curriculum = _curriculum(parts, info, teacher_seed, episode_seed)
@@ -180,7 +171,7 @@ def assemble(
         vec_env = CurriculumVecEnv([make_env] * n_envs, curriculum, n_workers)
     tests = settings.evaluation
     test_set = uniform_tasks(info.task_space, tests.n_tasks, tests.seed)
-    test_envs = make_vec([make_env] * evaluation_slots(len(test_set)), n_workers)
+    test_envs = make_vec(make_env, evaluation_slots(len(test_set)), n_workers=n_workers)
     with parts.blaming("student"):
         require_room_for_replay(parts.student, vec_env.observation_space, vec_env.action_space)
         require_batch_in_buffer(parts.student, n_envs)
@@ -253,17 +244,11 @@ def _checked_device(device: str) -> str:
     return device
 
 
-def _described(made: partial[Any] | None) -> dict[str, Any] | None:
+def _described(component: Any) -> dict[str, Any]:
     """A component as a configuration names it."""
-    if made is None:
+    if component is None:
         return {"_target_": None}
-    kind = made.func
-    policy = {"policy": made.args[0]} if made.args else {}
-    return {"_target_": f"{kind.__module__}.{kind.__qualname__}", **policy, **made.keywords}
-
-
-def _plain(settings: RunSettings) -> dict[str, Any]:
-    return {
-        key: vars(value) if hasattr(value, "__dataclass_fields__") else value
-        for key, value in vars(settings).items()
-    }
+    if not isinstance(component, partial):
+        return {"_target_": f"{component.__module__}.{component.__qualname__}"}
+    policy = {"policy": component.args[0]} if component.args else {}
+    return {**_described(component.func), **policy, **component.keywords}

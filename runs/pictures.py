@@ -19,7 +19,7 @@ class Figure(RunCallback):
     """Draws `curriculum.png` when a run ends: learning curve, tasks over time, tasks mastered."""
 
     def on_end(self, run: Run) -> None:
-        from .figures import draw_curriculum  # matplotlib, which a start-up does without
+        from .run_pictures import draw_curriculum  # matplotlib, which a start-up does without
 
         draw_curriculum(run.directory)
 
@@ -28,9 +28,9 @@ class Pictures(RunCallback):
     """Draws `teacher.png` and `teacher.gif` when a run ends: what the teacher proposed and why."""
 
     def on_end(self, run: Run) -> None:
-        from .curriculum_pictures import draw_pictures  # matplotlib, which a start-up does without
+        from .run_pictures import draw_teacher  # matplotlib, which a start-up does without
 
-        draw_pictures(run.directory)
+        draw_teacher(run.directory)
 
 
 class Videos(RunCallback):

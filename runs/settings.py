@@ -76,10 +76,10 @@ class RunSettings:
             # In a configuration that is still composed, mandatory values are strings.
             if isinstance(value, int) and value < least:
                 raise ValueError(f"{key}={value} must be at least {least}")
-        for part in fields(self.checkpoint):
-            value = getattr(self.checkpoint, part.name)
+        for interval in fields(self.checkpoint):
+            value = getattr(self.checkpoint, interval.name)
             if value is not None and not value > 0:
-                raise ValueError(f"checkpoint.{part.name}={value} must be above 0, or null")
+                raise ValueError(f"checkpoint.{interval.name}={value} must be above 0, or null")
 
 
 _AT_LEAST = {
@@ -109,7 +109,9 @@ def settings_from(kind: type[Any], values: dict[str, Any], prefix: str = "") -> 
     for key in values:
         if key not in known:
             raise ValueError(f"{prefix}{key} is unknown: the keys are {', '.join(prefix + k for k in known)}")
-    nested = {key: part.default_factory for key, part in known.items() if is_dataclass(part.default_factory)}
+    nested: dict[str, Any] = {
+        key: part.default_factory for key, part in known.items() if is_dataclass(part.default_factory)
+    }
     return kind(
         **{
             key: settings_from(nested[key], value, f"{prefix}{key}.") if key in nested else value

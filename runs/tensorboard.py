@@ -59,11 +59,7 @@ class TensorBoard(RunCallback):
         run.logger.dump(step)
 
     def _picture(self, run: Run, evaluation: Evaluation) -> None:
-        from .task_pictures import (  # drawing, when there is something
-            draw_competence,
-            draw_mastery,
-            draw_proposals,
-        )
+        from . import task_pictures  # here for start-up time: it imports matplotlib
 
         assert self._log is not None
         assert self._recent is not None
@@ -78,7 +74,9 @@ class TensorBoard(RunCallback):
         if evaluation.results:
             played = np.stack([row.task for row in evaluation.results])
             mastered = np.array([row.mastered for row in evaluation.results])
-            self._log.add_picture("evaluation/mastery", task_pictures.draw_mastery(space, title, played, mastered), step)
+            self._log.add_picture(
+                "evaluation/mastery", task_pictures.draw_mastery(space, title, played, mastered), step
+            )
         elif evaluation.competence is not None:
             picture = task_pictures.draw_competence(space.columns, title, evaluation.competence)
             self._log.add_picture("evaluation/mastery", picture, step)

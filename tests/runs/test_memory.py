@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+import stable_baselines3
 from chiron.runs import memory
 from chiron.runs.memory import require_batch_in_buffer, require_room_for_replay, require_room_for_worlds
 from gymnasium import spaces
@@ -23,8 +24,8 @@ class Heavy(CountdownWorld):
         self.ballast = np.ones(10_000_000, dtype=np.uint8)
 
 
-def student(kind: str, **settings: Any) -> dict[str, Any]:
-    return {"_target_": f"stable_baselines3.{kind}", **settings}
+def student(name: str, **settings: Any) -> partial[Any]:
+    return partial(getattr(stable_baselines3, name), "MlpPolicy", **settings)
 
 
 def have(monkeypatch: pytest.MonkeyPatch, free: int | None) -> None:
@@ -82,10 +83,10 @@ def test_where_the_system_does_not_say_nothing_is_refused(monkeypatch: pytest.Mo
         (student("PPO", n_steps=16, batch_size=65), "at most the 64 transitions that n_steps=16 holds of 4"),
     ],
 )
-def test_a_minibatch_comes_out_of_its_buffer(node: dict[str, Any], message: str) -> None:
+def test_a_minibatch_comes_out_of_its_buffer(node: partial[Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         require_batch_in_buffer(node, 4)
-    require_batch_in_buffer({**node, "batch_size": 64}, 4)
+    require_batch_in_buffer(partial(node, batch_size=64), 4)
 
 
 def test_students_without_minibatches_are_left_alone() -> None:

@@ -143,6 +143,7 @@ def test_whatever_ends_a_run_callbacks_close_and_the_summary_says_why(tmp_path: 
     assert len(run.directory.read_episodes()) == summary["episodes"]
 
 
+@pytest.mark.filterwarnings("ignore:Training and eval env are not of the same type")
 def test_callbacks_of_stable_baselines_are_called(tmp_path: Path) -> None:
     saving = CheckpointCallback(8, str(tmp_path / "models"))
     testing = EvalCallback(CountdownWorld(), n_eval_episodes=1, eval_freq=16, verbose=0)
