@@ -46,8 +46,9 @@ class SimulatedLearner:
         every = max(1, total_steps // _POINTS)
 
         def on_episode(episode: Episode) -> None:
+            tested = events.evaluation_seconds
             events.on_step()
-            if self.steps % every == 0:
+            if self.steps % every == 0 or events.evaluation_seconds > tested:
                 curves = curriculum_curves(self._curriculum, self._recent)
                 speed = (self.steps - steps_before) / (time.monotonic() - started)
                 for name, value in {**curves, "speed/steps_per_second": speed}.items():

@@ -15,6 +15,7 @@ from chiron.students.simulated.toy_grid import ToyGrid
 from chiron.teachers import ALPGMM, Episode, Random
 from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import CheckpointCallback, EvalCallback
+from stable_baselines3.common.monitor import Monitor
 
 from tests.conftest import CountdownWorld
 
@@ -146,7 +147,7 @@ def test_whatever_ends_a_run_callbacks_close_and_the_summary_says_why(tmp_path: 
 @pytest.mark.filterwarnings("ignore:Training and eval env are not of the same type")
 def test_callbacks_of_stable_baselines_are_called(tmp_path: Path) -> None:
     saving = CheckpointCallback(8, str(tmp_path / "models"))
-    testing = EvalCallback(CountdownWorld(), n_eval_episodes=1, eval_freq=16, verbose=0)
+    testing = EvalCallback(Monitor(CountdownWorld()), n_eval_episodes=1, eval_freq=16, verbose=0)
     run = make_run(CountdownWorld, Random, SMALL_PPO, tmp_path / "run", [saving, testing], **SMALL)
     run.execute()
     assert len(list((tmp_path / "models").iterdir())) == 4
