@@ -25,8 +25,6 @@ PAGES = sorted(
     key=str,
 )
 PAGE = (HOME / "docs" / "add_an_env.md").read_text()
-FILES = re.findall(r"`([\w/]+\.(?:py|yaml))`[^`]*?:\n\n```\w+\n(.*?)```", PAGE, re.DOTALL)
-COMMANDS = [line for block in re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL) for line in block.splitlines()]
 SMALL = {
     "total_steps": "512",
     "n_envs": "2",
@@ -38,6 +36,12 @@ SMALL = {
     "student.batch_size": "256",
 }
 """What takes the place of a command's own numbers, so that it runs in seconds."""
+SHORTER = {
+    r"\b\d+(_000)+\b": "256",
+    r'PPO, "MlpPolicy"': r"\g<0>, n_steps=8",
+    r'"results/mine"': r"\g<0>, total_steps=256",
+}
+"""The same for Python code."""
 
 
 def run(line: str, folder: Path) -> Finished:
@@ -66,29 +70,42 @@ def run(line: str, folder: Path) -> Finished:
     return Finished(finished.returncode, finished.stdout, finished.stderr)
 
 
+def files_of(page: str) -> list[tuple[str, str]]:
+    """Name and text of the files that a page shows in full."""
+    return re.findall(r"`([\w/]+\.(?:py|yaml))`[^`]*?:\n\n```\w+\n(.*?)```", page, re.DOTALL)
+
+
+def commands_of(page: str) -> list[str]:
+    return [line for block in re.findall(r"```sh\n(.*?)```", page, re.DOTALL) for line in block.splitlines()]
+
+
+def write_files(page: str, folder: Path) -> None:
+    for name, text in files_of(page):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty folder with the files of the page."""
     folder = tmp_path_factory.mktemp("new_user")
-    for name, text in FILES:
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+    write_files(PAGE, folder)
     return folder
 
 
 def test_the_page_has_the_files_and_commands_it_promises() -> None:
-    assert [name for name, _ in FILES] == [
+    assert [name for name, _ in files_of(PAGE)] == [
         "my_conf/env/mountain_car.yaml",
         "against_the_wind.py",
         "my_conf/env/against_the_wind.yaml",
     ]
-    assert len(COMMANDS) == 9
+    assert len(commands_of(PAGE)) == 9
 
 
 @pytest.mark.trains
 def test_the_commands_work_one_after_another(folder: Path) -> None:
-    for line in COMMANDS:
+    for line in commands_of(PAGE):
         finished = run(line, folder)
         assert (finished.returncode, finished.stderr) == (0, ""), line
         if "chiron-check" in line:
@@ -119,7 +136,9 @@ def test_a_world_that_breaks_the_contract_is_told_so(folder: Path) -> None:
     assert broken.stderr.startswith("chiron-check: is_success must be in the info of the last step")
 
 
-@pytest.mark.parametrize("group", ["env", "teacher", "student", "launcher", "experiment", "debug"])
+@pytest.mark.parametrize(
+    "group", ["env", "teacher", "student", "callbacks", "launcher", "experiment", "debug"]
+)
 def test_the_page_on_configuration_names_choices_that_exist(group: str) -> None:
     """Not that it names all of them: `chiron-train --help` does."""
     (row,) = [line for line in CONFIGURATION.splitlines() if line.startswith(f"| `{group}` |")]
@@ -131,7 +150,7 @@ def test_the_page_on_configuration_has_the_defaults_of_a_run() -> None:
     rows = re.findall(r"^\| `([\w.]+)` \| `?([^|`]+)`? \|", CONFIGURATION, re.MULTILINE)
     stated = {key: yaml.safe_load(default.replace(",", "")) for key, default in rows}
     config = composed()
-    for group in ("env", "teacher", "student"):
+    for group in ("env", "teacher", "student", "callbacks"):
         del config[group]
     assert stated == dict(flattened(config))
 
@@ -172,21 +191,33 @@ def test_links_and_images_lead_somewhere(page: Path) -> None:
 
 
 @pytest.mark.trains
-@pytest.mark.parametrize("name", ["README.md", "docs/python_api.md", "docs/envs.md"])
+@pytest.mark.parametrize("name", ["README.md", "docs/python_api.md", "docs/envs.md", "docs/callbacks.md"])
 def test_the_python_code_of_a_page_works(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"```python\n(.*?)```", (HOME / name).read_text(), re.DOTALL)
     assert blocks
     variables: dict[str, Any] = {}
     for block in blocks:
-        exec(re.sub(r"\b\d+(_000)+\b", "256", block), variables)  # the numbers of a real training
+        for real, small in SHORTER.items():
+            block = re.sub(real, small, block)
+        exec(block, variables)
 
 
 @pytest.mark.trains
 def test_the_commands_of_comparing_work_one_after_another(tmp_path: Path) -> None:
     page = (HOME / "docs" / "comparing.md").read_text()
-    (block,) = re.findall(r"```sh\n(.*?)```", page, re.DOTALL)
-    for line in block.splitlines():
+    for line in commands_of(page):
         finished = run(line.replace("--episodes 10", "--episodes 2"), tmp_path)
         assert (finished.returncode, finished.stderr) == (0, ""), line
     assert "uniform_v1" in (tmp_path / "answer" / "report.html").read_text()
+
+
+@pytest.mark.trains
+def test_callbacks_of_ones_own_work_on_the_command_line(tmp_path: Path) -> None:
+    page = (HOME / "docs" / "callbacks.md").read_text()
+    write_files(page, tmp_path)
+    for line in commands_of(page):
+        finished = run(f"{line} study={len(list(tmp_path.glob('results/*')))}", tmp_path)
+        assert finished.returncode == 0, finished.stderr
+    (successes,) = tmp_path.glob("results/*/**/successes.txt")
+    assert successes.read_text() == "0 0\n512 0\n"
