@@ -191,6 +191,7 @@ def test_links_and_images_lead_somewhere(page: Path) -> None:
 
 
 @pytest.mark.trains
+@pytest.mark.filterwarnings("ignore:Training and eval env are not of the same type")  # EvalCallback's
 @pytest.mark.parametrize("name", ["README.md", "docs/python_api.md", "docs/envs.md", "docs/callbacks.md"])
 def test_the_python_code_of_a_page_works(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
@@ -213,6 +214,7 @@ def test_the_commands_of_comparing_work_one_after_another(tmp_path: Path) -> Non
 
 
 @pytest.mark.trains
+@pytest.mark.filterwarnings("ignore:Training and eval env are not of the same type")
 def test_callbacks_of_ones_own_work_on_the_command_line(tmp_path: Path) -> None:
     page = (HOME / "docs" / "callbacks.md").read_text()
     write_files(page, tmp_path)
