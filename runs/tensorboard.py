@@ -65,7 +65,7 @@ class TensorBoard(RunCallback):
         assert self._recent is not None
         space, step = run.curriculum.space, evaluation.step
         tasks, is_random = self._recent.tasks(self._pictured)
-        self._pictured = self._recent.heard
+        self._pictured = self._recent.total
         if len(tasks):
             focus = run.curriculum.teacher.focus()
             picture = task_pictures.draw_proposals(space, step, tasks, is_random, focus)

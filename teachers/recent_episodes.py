@@ -31,23 +31,23 @@ class RecentEpisodes:
         self._columns = curriculum.space.columns
         self._averaged = averaged
         self._rows = np.full((most, _TASK + curriculum.space.dim), np.nan)
-        self._heard = 0
+        self._total = 0
         curriculum.listeners.append(self.add)
 
     def add(self, episode: Episode) -> None:
         """Store an episode in place of the oldest."""
-        row = self._rows[self._heard % len(self._rows)]
+        row = self._rows[self._total % len(self._rows)]
         row[_RETURN] = episode.episode_return
         row[_LENGTH] = episode.length
         row[_SUCCESS] = np.nan if episode.success is None else episode.success
         row[_RANDOM] = episode.source == RANDOM
         row[_TASK:] = episode.task
-        self._heard += 1
+        self._total += 1
 
     @property
-    def heard(self) -> int:
+    def total(self) -> int:
         """How many episodes have been added."""
-        return self._heard
+        return self._total
 
     def tasks(self, since: int = 0) -> tuple[Task, NDArray[np.bool_]]:
         """The tasks of the stored episodes, oldest first.
@@ -58,12 +58,12 @@ class RecentEpisodes:
         Returns:
             The tasks, shape (n, d), and whether each was drawn from the whole task space, shape (n,).
         """
-        rows = self._latest(self._heard - since)
+        rows = self._latest(self._total - since)
         return rows[:, _TASK:].astype(np.float32), rows[:, _RANDOM] > 0
 
     def means(self) -> dict[str, float]:
         """Means over the latest episodes, by curve name; empty before the first episode."""
-        if not self._heard:
+        if not self._total:
             return {}
         rows = self._latest(self._averaged)
         mean = rows.mean(axis=0).tolist()
@@ -78,15 +78,15 @@ class RecentEpisodes:
         return means | {f"curriculum/mean_{column}": value for column, value in tasks}
 
     def _latest(self, n: int) -> NDArray[np.float64]:
-        n = max(0, min(n, self._heard, len(self._rows)))
-        return self._rows[np.arange(self._heard - n, self._heard) % len(self._rows)]
+        n = max(0, min(n, self._total, len(self._rows)))
+        return self._rows[np.arange(self._total - n, self._total) % len(self._rows)]
 
     def state_dict(self) -> dict[str, Any]:
         """Everything needed to resume exactly from here."""
-        return {"rows": self._latest(len(self._rows)), "heard": self._heard}
+        return {"rows": self._latest(len(self._rows)), "total": self._total}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Resume from a state that `state_dict` returned."""
         rows = np.asarray(state["rows"], np.float64)
-        self._heard = int(state["heard"])
-        self._rows[np.arange(self._heard - len(rows), self._heard) % len(self._rows)] = rows
+        self._total = int(state["total"])
+        self._rows[np.arange(self._total - len(rows), self._total) % len(self._rows)] = rows

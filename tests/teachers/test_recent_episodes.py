@@ -70,7 +70,7 @@ def test_tasks_come_oldest_first_and_the_oldest_are_forgotten(curriculum: Curric
     assert tasks[:, 0].tolist() == pytest.approx([0.03, 0.04, 0.05, 0.06])
     assert is_random.tolist() == [True, False, False, True]
     assert recent.tasks(since=5)[0][:, 0].tolist() == pytest.approx([0.06])
-    assert recent.tasks(since=recent.heard)[0].shape == (0, 2)
+    assert recent.tasks(since=recent.total)[0].shape == (0, 2)
 
 
 @pytest.mark.parametrize("before", [2, 5])
@@ -78,7 +78,7 @@ def test_goes_on_from_a_stored_state(curriculum: Curriculum, before: int) -> Non
     recent, resumed = RecentEpisodes(curriculum, most=4, averaged=3), None
     play(curriculum, before)
     stored = recent.state_dict()
-    stored = {"rows": stored["rows"], **json.loads(json.dumps({"heard": stored["heard"]}))}
+    stored = {"rows": stored["rows"], **json.loads(json.dumps({"total": stored["total"]}))}
     resumed = RecentEpisodes(curriculum, most=4, averaged=3)
     resumed.load_state_dict(stored)
     play(curriculum, 2)
