@@ -19,12 +19,12 @@ class WatchConfig:
     """What to watch, and where it goes.
 
     Attributes:
-        env: The world, by `_target_`; with `run`, that of the run.
+        env: The env, by `_target_`; with `run`, that of the run.
         run: Directory of the run whose student plays; None for none.
-        task: A vector, a dict by name, or "easy", "middle", "hard", "random"; None for the world's default.
+        task: A vector, a dict by name, or "easy", "middle", "hard", "random"; None for the env's default.
         actions: What is played without a student: random actions, or none.
         seed: Seeds the episode, random actions and a random task.
-        seconds: After how many seconds of the world the episode is cut off; None for its end.
+        seconds: After how many seconds of the env the episode is cut off; None for its end.
         lidar: Whether a walker's lidar rays are shown.
         sheet: Whether to draw a sheet of sample tracks instead of playing.
         out: The file to write; None opens a window.

@@ -12,10 +12,10 @@ from gymnasium.vector import VectorEnv
 from ..envs.task_space import Task
 
 _MOST_SLOTS = 128
-"""Worlds that are worth the memory they take."""
+"""Envs that are worth the memory they take."""
 
 Policy = Callable[[Any], Any]
-"""From a batch of observations to a batch of actions."""
+"""From one observation to one action, or from a batch of them to a batch."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class TaskResult:
 
 
 def evaluation_slots(n_tasks: int) -> int:
-    """In how many worlds a test set is played: all its tasks at once, up to a limit.
+    """In how many envs a test set is played: all its tasks at once, up to a limit.
 
     It depends on nothing else, since the size of a batch changes the rounding of a policy's actions.
     """
@@ -38,15 +38,15 @@ def evaluation_slots(n_tasks: int) -> int:
 
 
 def evaluate(
-    policy: Policy, worlds: VectorEnv[Any, Any, Any], tasks: Task, seeds: Sequence[int]
+    policy: Policy, envs: VectorEnv[Any, Any, Any], tasks: Task, seeds: Sequence[int]
 ) -> list[TaskResult]:
-    """Play one episode of each task, as many at once as there are worlds.
+    """Play one episode of each task, as many at once as there are envs.
 
-    The same policy, tasks and seeds give the same rows, if policy and worlds are deterministic.
+    The same policy, tasks and seeds give the same rows, if policy and envs are deterministic.
 
     Args:
         policy: Chooses actions.
-        worlds: Where to play: a vector env without autoreset whose slots rest once their episode is over,
+        envs: Where to play: a vector env without autoreset whose slots rest once their episode is over,
             as `envs.make_vec` makes it.
         tasks: Shape (m, d).
         seeds: One per task.
@@ -55,9 +55,9 @@ def evaluate(
         One row per task, in the order of `tasks`.
 
     Raises:
-        ValueError: If an episode ends without the world saying whether it was a success.
+        ValueError: If an episode ends without the env saying whether it was a success.
     """
-    slots = worlds.num_envs
+    slots = envs.num_envs
     # All slots have to be reset once: those in excess repeat tasks for which other slots are counted.
     playing = np.arange(slots) % len(tasks)
     waiting = iter(range(slots, len(tasks)))
@@ -68,18 +68,18 @@ def evaluate(
     starting = np.ones(slots, dtype=np.bool_)
     while len(results) < len(tasks):
         if starting.any():
-            observations, _ = worlds.reset(
+            observations, _ = envs.reset(
                 seed=[seeds[index] for index in playing.tolist()],  # type: ignore[arg-type]  # one per slot
                 options={"reset_mask": starting, "task": tasks[playing]},
             )
             returns[starting] = lengths[starting] = 0
             starting[:] = False
-        observations, rewards, terminated, truncated, infos = worlds.step(policy(observations))
+        observations, rewards, terminated, truncated, infos = envs.step(policy(observations))
         returns += rewards
         lengths += 1
         ended = (terminated | truncated) & counted
         if ended.any() and "is_success" not in infos:
-            raise ValueError("mastery cannot be judged: the world's last info holds no is_success")
+            raise ValueError("mastery cannot be judged: the env's last info holds no is_success")
         for slot in np.flatnonzero(ended).tolist():
             index = int(playing[slot])
             results[index] = TaskResult(

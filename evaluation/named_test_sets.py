@@ -52,7 +52,7 @@ def grid_table(dim: int) -> pd.DataFrame:
 
 
 def open_ended_table() -> pd.DataFrame:
-    """The recipe of `open_ended_v1.csv`: the six test worlds of `chiron.envs.walkers.open_ended_tracks`.
+    """The recipe of `open_ended_v1.csv`: the six test envs of `chiron.envs.walkers.open_ended_tracks`.
 
     Returns:
         `test_env` and `seed`, the seed of the first episode.
@@ -95,13 +95,13 @@ def shipped_task_set(name: str, space: TaskSpace) -> tuple[str, TaskSet]:
     if name == "grid":
         if space.dim not in GRIDS:
             raise ValueError(
-                f"grid has tasks of 1, 2 or 3 numbers, and this world's have {space.dim}: use uniform"
+                f"grid has tasks of 1, 2 or 3 numbers, and this env's have {space.dim}: use uniform"
             )
         name = GRIDS[space.dim]
     else:
         if space.dim > _UNIFORM_DIMENSIONS:
             raise ValueError(
-                f"uniform has tasks of up to {_UNIFORM_DIMENSIONS} numbers, and this world's have {space.dim}"
+                f"uniform has tasks of up to {_UNIFORM_DIMENSIONS} numbers, and this env's have {space.dim}"
             )
         name = UNIFORM
     table = shipped_table(name)
@@ -110,7 +110,7 @@ def shipped_task_set(name: str, space: TaskSpace) -> tuple[str, TaskSet]:
 
 
 def open_ended_task_set() -> TaskSet:
-    """The six test worlds, as tasks of `chiron.envs.walkers.open_ended_test_envs.OpenEndedTestEnvs`."""
+    """The six test envs, as tasks of `chiron.envs.walkers.open_ended_test_envs.OpenEndedTestEnvs`."""
     table = shipped_table(OPEN_ENDED)
     places = [[list(TEST_ENVS).index(name)] for name in table["test_env"]]
     return TaskSet(np.array(places, np.float32), table["seed"].tolist())

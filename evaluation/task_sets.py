@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -51,3 +53,31 @@ def graded_task(space: TaskSpace, hardness: ArrayLike) -> Task:
     easy_low = np.array([p.easy == "low" for p in space.parameters for _ in range(p.size)])
     shares = np.broadcast_to(np.asarray(hardness, np.float64), space.low.shape)
     return space.denormalize(np.where(easy_low, shares, 1 - shares))
+
+
+def named_task(space: TaskSpace, wanted: Any, seed: int) -> Task:
+    """The task that a person asks for.
+
+    Args:
+        space: Where the task lies.
+        wanted: One of `HARDNESS`, "random", a vector, or a dict from names to values.
+        seed: Seeds a random task.
+
+    Raises:
+        ValueError: If it is none of these, or not a task of the space.
+    """
+    if wanted == "random":
+        return space.sample(np.random.default_rng(seed))
+    if isinstance(wanted, str) and wanted in HARDNESS:
+        return graded_task(space, HARDNESS[wanted])
+    if isinstance(wanted, str):
+        words = ", ".join([*HARDNESS, "random"])
+        raise ValueError(f"task={wanted} must be one of {words}, a vector or {{name:value}} of {space.names}")
+    try:
+        if isinstance(wanted, Mapping):
+            wanted = {name: np.asarray(value, np.float32) for name, value in wanted.items()}
+        else:
+            wanted = np.atleast_1d(np.asarray(wanted, np.float32))
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"task: {error}") from error
+    return space.to_vector(wanted)

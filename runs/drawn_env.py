@@ -1,4 +1,4 @@
-"""Worlds that draw what happens in them."""
+"""Envs that draw what happens in them."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import gymnasium as gym
 from ..conf.build import build
 
 
-def drawn_world(node: Mapping[str, Any], render_mode: str = "rgb_array") -> gym.Env[Any, Any]:
-    """Build a world that draws.
+def make_drawn_env(node: Mapping[str, Any], render_mode: str = "rgb_array") -> gym.Env[Any, Any]:
+    """Build an env that draws.
 
     Args:
-        node: Of a configuration, with the world as `_target_`.
+        node: Of a configuration, with the env as `_target_`.
         render_mode: How it draws: "rgb_array" or "human".
 
     Raises:
@@ -25,31 +25,31 @@ def drawn_world(node: Mapping[str, Any], render_mode: str = "rgb_array") -> gym.
     return require_drawing(build(node)(render_mode=render_mode), render_mode)
 
 
-def require_drawing(world: gym.Env[Any, Any], render_mode: str) -> gym.Env[Any, Any]:
+def require_drawing(env: gym.Env[Any, Any], render_mode: str) -> gym.Env[Any, Any]:
     """Make sure that an env draws, and return it.
 
     Raises:
         ValueError: If it cannot draw so, or not on this machine.
     """
-    modes = world.metadata.get("render_modes", [])
+    modes = env.metadata.get("render_modes", [])
     if render_mode not in modes:
-        raise ValueError(f"render_mode={render_mode} is none of this world's: {', '.join(modes) or 'none'}")
+        raise ValueError(f"render_mode={render_mode} is none of this env's: {', '.join(modes) or 'none'}")
     if render_mode == "rgb_array":
-        _try_to_draw(world)
-    return world
+        _try_to_draw(env)
+    return env
 
 
-def _try_to_draw(world: gym.Env[Any, Any]) -> None:
+def _try_to_draw(env: gym.Env[Any, Any]) -> None:
     try:
-        world.reset(seed=0)
-        world.render()
+        env.reset(seed=0)
+        env.render()
     except Exception as error:
         hint = " (without a display, MuJoCo needs MUJOCO_GL=egl or osmesa)" if "mujoco" in sys.modules else ""
         raise ValueError(f"it cannot be drawn on this machine: {str(error).splitlines()[0]}{hint}") from error
 
 
 def draw_without_display() -> None:
-    """Let worlds draw where there is no display; to be called before one is built."""
+    """Let envs draw where there is no display; to be called before one is built."""
     if not has_display():
         os.environ.setdefault("MUJOCO_GL", "egl")  # its default asks for a display even to draw a video
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
 from itertools import islice
-from typing import Any, cast
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
 from gymnasium.wrappers import RenderCollection
 from PIL import Image
 
-from ..envs.task_space import Task
 from ..envs.vector.action_repeat import ActionRepeat
+from ..evaluation.episode import PlayedEpisode
 from ..evaluation.evaluate import Policy
 from ..evaluation.task_sets import HARDNESS, graded_task
 from .video import Frame, encode_gif
@@ -27,15 +27,15 @@ class StudentVideos:
     """Records videos of a student on an easy, a middle and a hard task.
 
     Args:
-        world: Where it plays, with `render_mode="rgb_array"`.
-        action_repeat: For how many steps of the world it holds an action.
+        env: Where it plays, with `render_mode="rgb_array"`.
+        action_repeat: For how many steps of the env it holds an action.
     """
 
-    def __init__(self, world: gym.Env[Any, Any], action_repeat: int) -> None:
-        self._frames_per_second = int(world.metadata.get("render_fps", 30))
-        # Inside the repetition of actions, so that each of the world's own steps is a frame.
-        self._world = ActionRepeat(RenderCollection(world), action_repeat)
-        self._space = world.get_wrapper_attr("task_space")
+    def __init__(self, env: gym.Env[Any, Any], action_repeat: int) -> None:
+        self._frames_per_second = int(env.metadata.get("render_fps", 30))
+        # Inside the repetition of actions, so that each of the env's own steps is a frame.
+        self._env = ActionRepeat(RenderCollection(env), action_repeat)
+        self._space = env.get_wrapper_attr("task_space")
 
     def record(self, policy: Policy) -> dict[str, bytes]:
         """Let a policy play the first seconds of an episode of each task.
@@ -47,28 +47,18 @@ class StudentVideos:
             The content of a GIF file, by the word for its task.
         """
         every = max(1, round(self._frames_per_second / _FRAMES_PER_SECOND))
+        # The first frame is that of the reset.
+        max_steps = math.ceil((_SECONDS * self._frames_per_second - 1) / self._env.times)
         videos = {}
         for word, hardness in HARDNESS.items():
-            played = self._play(policy, graded_task(self._space, hardness))
-            frames = (_small(frame) for frame in islice(played, 0, None, every))
+            episode = PlayedEpisode(self._env, policy, graded_task(self._space, hardness), _SEED, max_steps)
+            frames = (_small(frame) for frame in islice(episode.frames(), 0, None, every))
             videos[word] = encode_gif(frames, round(self._frames_per_second / every))
         return videos
 
-    def _play(self, policy: Policy, task: Task) -> Iterator[Frame]:
-        most, shown, over = _SECONDS * self._frames_per_second, 0, False
-        observation, _ = self._world.reset(seed=_SEED, options={"task": task})
-        while True:
-            for frame in cast("list[Frame]", self._world.render()):
-                yield frame
-                shown += 1
-            if over or shown >= most:
-                return
-            observation, _, terminated, truncated, _ = self._world.step(policy(observation))
-            over = terminated or truncated
-
     def close(self) -> None:
-        """Let go of the world."""
-        self._world.close()
+        """Close the env."""
+        self._env.close()
 
 
 def _small(frame: Frame) -> Frame:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -12,14 +11,12 @@ from hydra.utils import get_class
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
+from ..evaluation.evaluate import Policy
 from .run_directory import RunDirectory
-
-Act = Callable[[Any], Any]
-"""From one observation to one action, or from a batch of them to a batch."""
 
 
 class TrainedStudent:
-    """The student of a run, and what it needs to know about its world.
+    """The student of a run, and what it needs to know about its env.
 
     Args:
         directory: The run's directory.
@@ -28,8 +25,8 @@ class TrainedStudent:
         ValueError: If no run lies there, its student is simulated, or it has left no model yet.
 
     Attributes:
-        env: The configuration of the world it was trained in.
-        action_repeat: For how many steps of the world it holds an action.
+        env: The configuration of the env it was trained in.
+        action_repeat: For how many steps of the env it holds an action.
     """
 
     def __init__(self, directory: RunDirectory) -> None:
@@ -38,23 +35,23 @@ class TrainedStudent:
             raise ValueError(f"run={directory.path} is no run's directory: it holds no config.yaml")
         self.env: dict[str, Any] = config["env"]
         if self.env["_target_"] is None:
-            raise ValueError(f"run={directory.path} has a simulated student, which plays in no world")
+            raise ValueError(f"run={directory.path} has a simulated student, which plays in no env")
         if not directory.model.exists():
             raise ValueError(f"run={directory.path} has left no model.zip yet")
         self.action_repeat: int = config["student"].get("action_repeat", 1)
         self._algorithm: str = config["student"]["_target_"]
         self._directory = directory
 
-    def policy(self, world: gym.Env[Any, Any]) -> Act:
+    def policy(self, env: gym.Env[Any, Any]) -> Policy:
         """The deterministic policy, which normalises observations as in training.
 
         Args:
-            world: The world it is going to act in.
+            env: The env it is going to act in.
         """
         model = self._model
         if not self._directory.normalization.exists():
             return lambda observation: model.predict(observation, deterministic=True)[0]
-        normalizer = VecNormalize.load(str(self._directory.normalization), DummyVecEnv([lambda: world]))
+        normalizer = VecNormalize.load(str(self._directory.normalization), DummyVecEnv([lambda: env]))
 
         def act(observation: Any) -> Any:
             return model.predict(normalizer.normalize_obs(np.asarray(observation)), deterministic=True)[0]

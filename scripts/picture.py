@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
-from ..runs.run_directory import RunDirectory
-from ..runs.run_pictures import draw_teacher
-from .refusal import BAD_INPUT
+from .refusal import refuse
+
+COMMAND = "chiron-picture"
 
 
 def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(
-        prog="chiron-picture",
+        prog=COMMAND,
         description="A still and, for two-dimensional tasks, an animation of what the teacher of a run "
         "proposed and why.",
     )
@@ -23,11 +22,14 @@ def main() -> None:
         for folder in parser.parse_args().run:
             _draw(folder)
     except FileNotFoundError as error:
-        print(f"chiron-picture: {error}", file=sys.stderr)
-        sys.exit(BAD_INPUT)
+        refuse(error, COMMAND)
 
 
 def _draw(folder: Path) -> None:
+    # For start-up time: these import matplotlib and pandas, which --help does not need.
+    from ..runs.run_directory import RunDirectory
+    from ..runs.run_pictures import draw_teacher
+
     run = RunDirectory(folder)
     if not run.summary.exists():
         raise FileNotFoundError(

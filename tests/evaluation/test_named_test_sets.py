@@ -59,7 +59,7 @@ def test_grid_has_its_corners_and_equal_distances() -> None:
 @pytest.mark.parametrize(("name", "dim"), [("grid", 4), ("uniform", 21)])
 def test_too_many_dimensions_are_refused(name: str, dim: int) -> None:
     space = TaskSpace([TaskParameter("many", 0, 1, size=dim)])
-    with pytest.raises(ValueError, match=f"and this world's have {dim}"):
+    with pytest.raises(ValueError, match=f"and this env's have {dim}"):
         shipped_task_set(name, space)
 
 

@@ -117,7 +117,7 @@ def test_walkers_have_six_test_worlds(
 
 def test_bad_input(chiron_evaluate: Command, run: RunDirectory, capsys: pytest.CaptureFixture[str]) -> None:
     for arguments, sentence in (
-        ("--on grid", "grid has tasks of 1, 2 or 3 numbers, and this world's have 4: use uniform"),
+        ("--on grid", "grid has tasks of 1, 2 or 3 numbers, and this env's have 4: use uniform"),
         ("--on open_ended", "--on open_ended is for walkers, and this student plays"),
         ("--on fancy", "--on fancy must be one of uniform, grid, open_ended or a file that ends in .csv"),
         ("--on missing.csv", "missing.csv cannot be read as CSV"),
@@ -138,4 +138,4 @@ def test_only_runs_with_a_student_can_be_evaluated(
     grid = ["experiment=toy_grid", "total_steps=100", "evaluation.every_steps=100"]
     assert chiron_train(*grid, "teacher=random") == 0
     assert chiron_evaluate(str(only_run(tmp_path).path)) == BAD_INPUT
-    assert "has a simulated student, which plays in no world" in capsys.readouterr().err
+    assert "has a simulated student, which plays in no env" in capsys.readouterr().err

@@ -265,7 +265,7 @@ class TestBadInput:
             (["task={stump:1}", "out=a.gif"], "unknown task parameter 'stump'"),
             (["task={stump_height:tall}", "out=a.gif"], "task: could not convert string to float: 'tall'"),
             (["env=foo", "out=a.gif"], "env=foo must be one of "),
-            (["env=simulated", "out=a.gif"], "env=simulated is no world that can be watched"),
+            (["env=simulated", "out=a.gif"], "env=simulated is no env that can be watched"),
             (["env.body=worm", "out=a.gif"], "env=stump_tracks: body='worm' must be one of"),
             (["run=.", "out=a.gif"], "run=. is no run's directory: it holds no config.yaml"),
             (["run=.", "env.body=default", "out=a.gif"], "env.body=default and run= exclude each other"),

@@ -1,0 +1,118 @@
+"""The student of a run, evaluated on a named test set after training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import pandas as pd
+
+from ..conf.build import build
+from ..envs.task_space import TaskSpace
+from ..envs.vector.action_repeat import repeat_actions
+from ..envs.vector.make_vec import make_vec
+from ..envs.walkers.open_ended_test_envs import OpenEndedTestEnvs
+from ..envs.walkers.open_ended_tracks import TEST_ENVS
+from ..envs.walkers.walker_env import WalkerEnv
+from ..evaluation.evaluate import evaluate, evaluation_slots
+from ..evaluation.named_test_sets import (
+    OPEN_ENDED,
+    RECIPES,
+    open_ended_task_set,
+    read_task_set,
+    shipped_task_set,
+    with_episodes,
+)
+from ..evaluation.task_sets import TaskSet
+from .blaming import blaming
+from .run_directory import RunDirectory
+from .trained_student import TrainedStudent
+
+_SHIPPED = ("uniform", "grid", "open_ended")
+
+
+def evaluate_run(
+    directory: RunDirectory, test_set: str = "uniform", episodes: int = 1, n_workers: int = 0
+) -> tuple[str, pd.DataFrame]:
+    """Let the student of a run play a test set, and keep the episodes in the run's directory.
+
+    Args:
+        directory: Of a run that has left a model.
+        test_set: "uniform", "grid", "open_ended" or the path of a CSV file; see `docs/comparing.md`.
+        episodes: Seeded episodes of each task.
+        n_workers: Processes that step the envs; 0 for none.
+
+    Returns:
+        The versioned name of the test set, and one row per episode; `RunDirectory.read_test_set` reads them.
+
+    Raises:
+        ValueError: If there is no such run or test set, or the run's env does not go with the test set.
+    """
+    if episodes < 1:
+        raise ValueError(f"--episodes={episodes} must be at least 1")
+    if n_workers < 0:
+        raise ValueError(f"--workers={n_workers} must be at least 0")
+    student = TrainedStudent(directory)
+    with blaming(f"run={directory.path}"):
+        make_env = build(student.env)
+        env = make_env()
+    if test_set == "open_ended":
+        if not isinstance(env.unwrapped, WalkerEnv):
+            raise ValueError(f"--on open_ended is for walkers, and this student plays {env.unwrapped}")
+        make_env = partial(OpenEndedTestEnvs, body=env.unwrapped.body)
+        name, tasks = OPEN_ENDED, open_ended_task_set()
+    else:
+        name, tasks = _find_task_set(test_set, env.get_wrapper_attr("task_space"))
+    rows = _play(student, make_env, with_episodes(tasks, episodes), episodes, n_workers)
+    if test_set == "open_ended":
+        rows["test_env"] = rows["test_env"].map(lambda index: list(TEST_ENVS)[int(index)])
+    rows.insert(0, "step", student.steps)
+    path = directory.test_set_rows(name)
+    path.parent.mkdir(exist_ok=True)
+    rows.to_csv(path, index=False)
+    return name, rows
+
+
+def _find_task_set(wanted: str, space: TaskSpace) -> tuple[str, TaskSet]:
+    path = Path(wanted)
+    if wanted in _SHIPPED:
+        return shipped_task_set(wanted, space)
+    if path.suffix != ".csv":
+        raise ValueError(f"--on {wanted} must be one of {', '.join(_SHIPPED)} or a file that ends in .csv")
+    if path.stem in RECIPES:
+        raise ValueError(f"--on {wanted} has the name of one of Chiron's own test sets: rename the file")
+    return path.stem, read_task_set(path, space)
+
+
+def _play(
+    student: TrainedStudent,
+    make_env: Callable[[], gym.Env[Any, Any]],
+    tasks: TaskSet,
+    episodes: int,
+    n_workers: int,
+) -> pd.DataFrame:
+    """One row per episode; `tasks` has `episodes` of each task, one after another."""
+    slots = evaluation_slots(len(tasks))
+    make_repeating = partial(repeat_actions, make_env, student.action_repeat)
+    env = make_repeating()
+    columns = env.get_wrapper_attr("task_space").columns
+    envs = make_vec(make_repeating, slots, n_workers=min(n_workers, slots))
+    try:
+        results = evaluate(student.policy(env), envs, tasks.tasks, tasks.seeds)
+    finally:
+        envs.close()
+    return pd.DataFrame(
+        {
+            "task_index": row.task_index // episodes,
+            "episode": row.task_index % episodes,
+            **dict(zip(columns, row.task.tolist(), strict=True)),
+            "seed": seed,
+            "return": row.episode_return,
+            "length": row.length,
+            "mastered": row.mastered,
+        }
+        for row, seed in zip(results, tasks.seeds, strict=True)
+    )
