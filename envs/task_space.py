@@ -1,4 +1,4 @@
-"""The space of tasks a world can be reset into: named, bounded, documented parameters."""
+"""The space of tasks an env can be reset into: named, bounded, documented parameters."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ RESERVED_NAMES = frozenset(
 """Columns that stand beside the task's own in the logs of episodes and evaluations."""
 
 Setting = float | Sequence[Any] | None
-"""What a world's user gives for a parameter: (low, high) to let the task decide, or a fixed value (a number,
+"""What an env's user gives for a parameter: (low, high) to let the task decide, or a fixed value (a number,
 or one per element of a group); None leaves the parameter out."""
 
 
@@ -195,13 +195,13 @@ class TaskSpace:
             vector = self.default.copy()
             for name, value in task.items():
                 if name not in self._slices:
-                    raise ValueError(f"unknown task parameter {name!r}; this world has {self.names}")
+                    raise ValueError(f"unknown task parameter {name!r}; this env has {self.names}")
                 vector[self._slices[name]] = value
         else:
             vector = np.array(task, dtype=np.float32)
         if vector.shape != self.low.shape:
             raise ValueError(
-                f"a task of this world has shape {self.low.shape} {self.columns}, got {vector.shape}"
+                f"a task of this env has shape {self.low.shape} {self.columns}, got {vector.shape}"
             )
         if not self.contains(vector):
             for column, value, low, high in zip(self.columns, vector, self.low, self.high, strict=True):
@@ -212,7 +212,7 @@ class TaskSpace:
 
 @dataclass(frozen=True)
 class Quantity:
-    """What a world says of one of its parameters, whatever its range.
+    """What an env says of one of its parameters, whatever its range.
 
     Attributes:
         unit: SI unit, or "" for a pure number.
@@ -229,7 +229,7 @@ class Quantity:
 
 
 class TaskSettings:
-    """Which of a world's parameters the task decides, and the values of those it does not.
+    """Which of an env's parameters the task decides, and the values of those it does not.
 
     Args:
         settings: For each parameter a pair of bounds, a fixed value, or None, which leaves it out.

@@ -48,7 +48,7 @@ class GymnasiumEnv(gym.Wrapper[Any, Any, Any, Any]):
 
     Raises:
         ValueError: Naming env, parameter and reason, if the env cannot be made, a path in it does not exist,
-            or it refuses a parameter's lowest or highest value.
+            or it rejects a parameter's lowest or highest value.
 
     Attributes:
         task_space: The space of this env's tasks.
@@ -116,7 +116,7 @@ class GymnasiumEnv(gym.Wrapper[Any, Any, Any, Any]):
         """Start an episode in a task.
 
         Args:
-            seed: Seeds the env; None goes on with its previous generator.
+            seed: Seeds the env; None continues with its previous generator.
             options: `{"task": vector or dict}`, the default task where absent; the rest is the env's.
 
         Returns:

@@ -1,4 +1,4 @@
-"""A world that is acted upon more slowly than it moves."""
+"""Action repeat: each action is played for several steps."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import gymnasium as gym
 class ActionRepeat(gym.Wrapper[Any, Any, Any, Any]):
     """Plays each action several times in a row, as one step whose reward is the sum.
 
-    A step ends early where the episode does. Everything else is the world's own; its time limit goes on
-    counting the world's steps.
+    A step ends early where the episode does. Everything else is the env's own; its time limit counts the
+    env's steps.
 
     Args:
-        env: The world.
+        env: The env.
         times: How often each action is played.
 
     Raises:
@@ -39,10 +39,10 @@ class ActionRepeat(gym.Wrapper[Any, Any, Any, Any]):
         return observation, total, terminated, truncated, info
 
 
-def repeat_actions(make_world: Callable[[], gym.Env[Any, Any]], times: int) -> gym.Env[Any, Any]:
-    """Make a world in which each action is played `times` times; the world itself, if once.
+def repeat_actions(make_env: Callable[[], gym.Env[Any, Any]], times: int) -> gym.Env[Any, Any]:
+    """Make an env in which each action is played `times` times; the env itself, if once.
 
     Raises:
         ValueError: If an action would not be played at all.
     """
-    return make_world() if times == 1 else ActionRepeat(make_world(), times)
+    return make_env() if times == 1 else ActionRepeat(make_env(), times)

@@ -1,4 +1,4 @@
-"""Several worlds stepped by worker processes, which exchange arrays through shared memory."""
+"""Several envs stepped by worker processes, which exchange arrays through shared memory."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from .sync_vector_env import EnvFn
 _MAKE, _STEP, _RESET, _CALL, _SET = b"m", b"s", b"r", b"c", b"a"
 _DONE, _RESULT, _FAILED = b"d", b"o", b"f"
 _BARE = frozenset({_STEP, _DONE})
-"""Messages of a single byte; others go on with pickled content."""
+"""Messages of a single byte; others continue with pickled content."""
 _NO_SEED = -1
 _STARTUP_SECONDS = 120.0
 _AWAKE_SECONDS = 0.0005
@@ -37,14 +37,14 @@ _AWAKE_SECONDS = 0.0005
 
 
 class WorkerError(RuntimeError):
-    """A worker process died or hung, or one of its worlds raised an error."""
+    """A worker process died or hung, or one of its envs raised an error."""
 
 
 class AsyncTaskVectorEnv(VectorEnv[Any, Any, Any]):
-    """Worlds shared out to processes, each of which steps its share one after another.
+    """Envs shared out to processes, each of which steps its share one after another.
 
     Actions, observations, rewards, flags, tasks and seeds live in shared memory; one short message per
-    worker and direction makes a step. Only what a world puts into its info is pickled. Slots are never
+    worker and direction makes a step. Only what an env puts into its info is pickled. Slots are never
     reset on their own, and rest until then. The results are those of `SyncTaskVectorEnv`, bit for bit.
 
     Processes are spawned, so a script that uses workers needs the usual `if __name__ == "__main__":`. They
@@ -57,7 +57,7 @@ class AsyncTaskVectorEnv(VectorEnv[Any, Any, Any]):
 
     Raises:
         ValueError: If there are no environments or no workers.
-        WorkerError: If a worker cannot make its worlds.
+        WorkerError: If a worker cannot make its envs.
     """
 
     def __init__(self, env_fns: Sequence[EnvFn], n_workers: int, patience: float = 30.0) -> None:
@@ -142,17 +142,17 @@ class AsyncTaskVectorEnv(VectorEnv[Any, Any, Any]):
         )
 
     def call(self, name: str, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
-        """Call a method of every world, or read an attribute; one result per slot."""
+        """Call a method of every env, or read an attribute; one result per slot."""
         message = _CALL + pickle.dumps((name, args, kwargs))
         answers = self._ask(dict.fromkeys(range(len(self._pipes)), message))
         return tuple(value for answer in answers for value in pickle.loads(answer))
 
     def get_attr(self, name: str) -> tuple[Any, ...]:
-        """Read an attribute of every world."""
+        """Read an attribute of every env."""
         return self.call(name)
 
     def set_attr(self, name: str, values: Sequence[Any]) -> None:
-        """Set an attribute of every world, given one value per slot."""
+        """Set an attribute of every env, given one value per slot."""
         self._ask(
             {
                 worker: _SET + pickle.dumps((name, [values[slot] for slot in share]))
@@ -215,17 +215,17 @@ class AsyncTaskVectorEnv(VectorEnv[Any, Any, Any]):
 class _SharedBatch:
     """The arrays that workers and their maker share, one row per slot."""
 
-    def __init__(self, context: SpawnContext, n: int, world: gym.Env[Any, Any]) -> None:
+    def __init__(self, context: SpawnContext, n: int, env: gym.Env[Any, Any]) -> None:
         self._context = context
         self._blocks: dict[str, tuple[Any, tuple[int, ...], np.dtype[Any]]] = {}
-        space = world.observation_space
+        space = env.observation_space
         parts = dict(space.spaces) if isinstance(space, spaces.Dict) else {None: space}
         self._keys = list(parts)
         for key, part in parts.items():
             self._add(f"observation {key}", n, part.shape, part.dtype)
-        actions = world.action_space
+        actions = env.action_space
         self._add("actions", n, actions.shape, actions.dtype)
-        dim = world.get_wrapper_attr("task_space").dim if world.has_wrapper_attr("task_space") else 0
+        dim = env.get_wrapper_attr("task_space").dim if env.has_wrapper_attr("task_space") else 0
         self._add("tasks", n, (dim,), np.float32)
         self._add("seeds", n, (), np.int64)
         self._add("mask", n, (), np.bool_)
@@ -272,12 +272,12 @@ class _SharedBatch:
 
 
 class _Share:
-    """A worker's worlds, and what it does with them on request."""
+    """A worker's envs, and what it does with them on request."""
 
     def __init__(self, batch: _SharedBatch, slots: list[int]) -> None:
         self._batch = batch
         self._slots = slots
-        self._worlds: dict[int, gym.Env[Any, Any]] = {}
+        self._envs: dict[int, gym.Env[Any, Any]] = {}
         self._slot = slots[0]
         """The slot that is being served, for the report of an error."""
 
@@ -300,20 +300,20 @@ class _Share:
     def make(self, makers: list[EnvFn]) -> None:
         for slot, make_env in zip(self._slots, makers, strict=True):
             self._slot = slot
-            self._worlds[slot] = make_env()
+            self._envs[slot] = make_env()
 
     def _each(self) -> Iterator[tuple[int, gym.Env[Any, Any]]]:
-        for slot, world in self._worlds.items():
+        for slot, env in self._envs.items():
             self._slot = slot
-            yield slot, world
+            yield slot, env
 
     def step(self) -> dict[int, dict[str, Any]]:
         batch, infos = self._batch, {}
-        for slot, world in self._each():
+        for slot, env in self._each():
             if batch.terminated[slot] or batch.truncated[slot]:
                 batch.rewards[slot] = 0.0
                 continue
-            observation, reward, terminated, truncated, info = world.step(batch.actions[slot].copy())
+            observation, reward, terminated, truncated, info = env.step(batch.actions[slot].copy())
             batch.write_observation(slot, observation)
             batch.rewards[slot] = reward
             batch.terminated[slot] = terminated
@@ -324,29 +324,29 @@ class _Share:
 
     def reset(self, has_task: bool, options: dict[str, Any]) -> dict[int, dict[str, Any]]:
         batch, infos = self._batch, {}
-        for slot, world in self._each():
+        for slot, env in self._each():
             if not batch.mask[slot]:
                 continue
             task = {"task": batch.tasks[slot].copy()} if has_task else {}
             seed = None if batch.seeds[slot] == _NO_SEED else int(batch.seeds[slot])
-            observation, infos[slot] = world.reset(seed=seed, options=options | task)
+            observation, infos[slot] = env.reset(seed=seed, options=options | task)
             batch.write_observation(slot, observation)
         return infos
 
     def call(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
         results = []
-        for _, world in self._each():
-            found = world.get_wrapper_attr(name)
+        for _, env in self._each():
+            found = env.get_wrapper_attr(name)
             results.append(found(*args, **kwargs) if callable(found) else found)
         return results
 
     def set_attr(self, name: str, values: list[Any]) -> None:
-        for (_, world), value in zip(self._each(), values, strict=True):
-            world.set_wrapper_attr(name, value)
+        for (_, env), value in zip(self._each(), values, strict=True):
+            env.set_wrapper_attr(name, value)
 
     def close(self) -> None:
-        for world in self._worlds.values():
-            world.close()
+        for env in self._envs.values():
+            env.close()
 
 
 def _work(pipe: Connection, batch: _SharedBatch, slots: list[int], makers: bytes) -> None:

@@ -107,7 +107,7 @@ def _in_engine(env_fns: Sequence[EnvFn], n_threads: int) -> VectorEnv[Any, Any, 
         return None
     generators = [first._np_random]
     # A function that resets what it makes, as is usual where each env is to have a seed of its own, gives
-    # each slot a generator to go on with. One that does not need not be called again.
+    # each slot a generator to continue with. One that does not is not called again.
     if first._np_random is not None or any(env_fn is not env_fns[0] for env_fn in env_fns):
         for slot, env_fn in enumerate(env_fns[1:], 1):
             other, other_repeat = _walker_in(env_fn)

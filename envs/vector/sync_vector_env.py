@@ -1,4 +1,4 @@
-"""Several worlds stepped one after another in this process."""
+"""Several envs stepped one after another in this process."""
 
 from __future__ import annotations
 

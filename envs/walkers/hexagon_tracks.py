@@ -1,4 +1,4 @@
-"""Hexagon Tracks: the twelve-dimensional walker world of Portelas et al. (CoRL 2019)."""
+"""Hexagon Tracks: the twelve-dimensional walker env of Portelas et al. (CoRL 2019)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Walker worlds on whose tracks obstacles alternate with gaps."""
+"""Walkers on whose tracks obstacles alternate with gaps."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class ObstacleTracks(WalkerEnv):
 
     ## Description
     Of the kinds of obstacle that are given a setting, each obstacle on the track is one, drawn uniformly.
-    `StumpTracks`, `HexagonTracks` and `StumpSequence` are this world with one kind each. The start pad is
+    `StumpTracks`, `HexagonTracks` and `StumpSequence` are this env with one kind each. The start pad is
     one ground edge. Physics, bodies, actions, observations, rewards, starting state and end of an episode
     are as in `StumpTracks`.
 

@@ -1,4 +1,4 @@
-"""Open-Ended Tracks: the eight-dimensional walker world of unsupervised environment design."""
+"""Open-Ended Tracks: the eight-dimensional walker env of unsupervised environment design."""
 
 from __future__ import annotations
 
@@ -63,14 +63,14 @@ high, up or down, and four steps long; none if high < 0.2 |
     and its height y changes by roughness × v metres. A pit's walls are a step thick and begin 1 + U(low,
     high) steps apart.
 
-    ## Test Worlds
+    ## Test Envs
     `test_env` names one of six, which every episode then plays, whatever its task: BipedalWalker-v3 (a
     roughness of 1), BipedalWalkerHardcore-v3, and one kind of difficulty at a time: stairs (height 2,
     flights of 5), pit_gap (5), stump_height (2), roughness (5). They count as solved above a return of 230.
 
     ## Arguments
     The parameters of the task space: a pair of bounds makes one a dimension of the task, a number fixes
-    it. `body`: name of a walker or a `WalkerBody`. `test_env`: name of a test world or None.
+    it. `body`: name of a walker or a `WalkerBody`. `test_env`: name of a test env or None.
     `render_mode`: "human" or "rgb_array".
 
     ```python
@@ -84,7 +84,7 @@ high, up or down, and four steps long; none if high < 0.2 |
     BipedalWalkerHardcore-v3 is Gymnasium's own, ramp included.
 
     ## References
-    Wang et al. 2019 (POET); Parker-Holder et al. 2022 (ACCEL), whose ranges and test worlds these are.
+    Wang et al. 2019 (POET); Parker-Holder et al. 2022 (ACCEL), whose ranges and test envs these are.
     """
 
     quantities: ClassVar[Mapping[str, Quantity]] = {

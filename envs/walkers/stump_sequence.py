@@ -1,4 +1,4 @@
-"""Stump Sequence: the ten-dimensional walker world of the authors of Portelas et al. (CoRL 2019)."""
+"""Stump Sequence: the ten-dimensional walker env of the authors of Portelas et al. (CoRL 2019)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stump Tracks: the two-dimensional walker world of Portelas et al. (CoRL 2019)."""
+"""Stump Tracks: the two-dimensional walker env of Portelas et al. (CoRL 2019)."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class StumpTracks(ObstacleTracks):
     The parameters of the task space: a pair of bounds makes one a dimension of the task, a number fixes
     it, None (width and rotation) leaves all stumps 0.467 m wide and upright. `body`: "default", "short"
     (legs half as long), "quadruped", or a `WalkerBody`. `render_mode`: "human" or "rgb_array".
-    `engine`: what steps many of these worlds together, "batched", "cuda" or "box2d"; results are the same.
+    `engine`: what steps many of these envs together, "batched", "cuda" or "box2d"; results are the same.
 
     ```python
     env = gymnasium.make("chiron/StumpTracks-v0", body="default")

@@ -1,4 +1,4 @@
-"""The Gymnasium environment that all walker worlds share: reward, termination, and reset into a task."""
+"""The Gymnasium environment that all walkers share: reward, termination, and reset into a task."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _EPISODE_STATE = frozenset(
 
 
 class _TaskSpaceAttribute:
-    """`World.task_space()` is the space of the default world; `world.task_space` is a world's own."""
+    """`Env.task_space()` is the space of the env with default arguments; `env.task_space` is an env's own."""
 
     @overload
     def __get__(self, env: None, owner: type[WalkerEnv]) -> Callable[[], TaskSpace]: ...
@@ -50,7 +50,7 @@ class WalkerEnv(gym.Env[NDArray[np.float32], NDArray[np.float32]]):
             task, a fixed value, or None, which leaves it out.
         body: The walker, by name or as data.
         render_mode: None, "human" for a window that shows every step, or "rgb_array".
-        engine: What steps many of these worlds together: "batched" all in one compiled call
+        engine: What steps many of these envs together: "batched" all in one compiled call
             (`engine`), "cuda" the same on a GPU, "box2d" in a loop or in worker processes. It does not
             change what happens in them.
 
@@ -59,7 +59,7 @@ class WalkerEnv(gym.Env[NDArray[np.float32], NDArray[np.float32]]):
             the engine is unknown.
 
     Attributes:
-        task_space: The space of this world's tasks.
+        task_space: The space of this env's tasks.
         quantities: What each parameter is: its unit, its size, and at which end of its range tasks are easy.
         time_limit: Steps after which an episode is truncated.
         return_range: Lowest and highest episode return, for teachers that want returns in [0, 1].
@@ -144,7 +144,7 @@ class WalkerEnv(gym.Env[NDArray[np.float32], NDArray[np.float32]]):
         """Start an episode in a task.
 
         Args:
-            seed: Seeds the track and the initial force; None goes on with the previous generator.
+            seed: Seeds the track and the initial force; None continues with the previous generator.
             options: `{"task": vector or dict}`; the default task where absent.
 
         Returns:
@@ -230,7 +230,7 @@ class WalkerEnv(gym.Env[NDArray[np.float32], NDArray[np.float32]]):
             gymnasium.error.DependencyNotInstalled: If pygame is missing.
         """
         if self.render_mode is None:
-            gym.logger.warn('nothing to render: make this world with render_mode="human" or "rgb_array"')
+            gym.logger.warn('nothing to render: make this env with render_mode="human" or "rgb_array"')
             return None
         if self._simulation is None:
             raise RuntimeError("call reset() before render()")

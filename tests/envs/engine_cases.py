@@ -163,10 +163,10 @@ POLICIES: dict[str, MakePolicy] = {
 
 def train_policy(body: WalkerBody, steps: int) -> MakePolicy:
     """Let PPO learn to walk over low stumps, and return what makes policies of it."""
-    world = partial(StumpTracks, stump_height=(0.0, 0.5), obstacle_spacing=(3.0, 6.0), body=body)
-    info = env_info(world())
+    env = partial(StumpTracks, stump_height=(0.0, 0.5), obstacle_spacing=(3.0, 6.0), body=body)
+    info = env_info(env())
     curriculum = Curriculum(Random(info.task_space, seed=0), info, seed=0)
-    vector = VecNormalize(CurriculumVecEnv([world] * 16, curriculum), gamma=0.99)
+    vector = VecNormalize(CurriculumVecEnv([env] * 16, curriculum), gamma=0.99)
     model = FastPPO("MlpPolicy", vector, 4e-4, n_steps=256, batch_size=512, seed=0, device="cpu")
     model.learn(steps)
 
@@ -177,5 +177,5 @@ def train_policy(body: WalkerBody, steps: int) -> MakePolicy:
     return lambda joints: act
 
 
-def new_world(body: WalkerBody) -> StumpTracks:
+def new_env(body: WalkerBody) -> StumpTracks:
     return StumpTracks(body=body)

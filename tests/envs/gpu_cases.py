@@ -18,17 +18,17 @@ from chiron.envs.walkers.walker_env import WalkerEnv
 from tests.envs.engine_cases import POLICIES, TRACKS, WALKERS, flat_track
 
 NewWalkers = Callable[..., WalkerVectorEnv]
-"""The class of the walkers: called as `WalkerVectorEnv(world, num_envs, action_repeat=1)`."""
+"""The class of the walkers: called as `WalkerVectorEnv(env, num_envs, action_repeat=1)`."""
 
 
 def states_on_the_way(body: str) -> dict[str, Any]:
     """Walkers on all kinds of tracks, some standing, some falling, some on the ground."""
     rng = np.random.default_rng(0)
-    world = StumpTracks(body=WALKERS[body])
-    walkers = WalkerVectorEnv(world, len(TRACKS))
+    env = StumpTracks(body=WALKERS[body])
+    walkers = WalkerVectorEnv(env, len(TRACKS))
     tracks = [make_track(rng) for make_track in TRACKS.values()]
     observed = walkers.start(range(len(tracks)), tracks, rng.uniform(-5, 5, len(tracks)).tolist())
-    policies = [list(POLICIES.values())[i % 3](len(world.body.joints)) for i in range(len(tracks))]
+    policies = [list(POLICIES.values())[i % 3](len(env.body.joints)) for i in range(len(tracks))]
     for _ in range(70):
         actions = [policy(rng, sight) for policy, sight in zip(policies, observed, strict=True)]
         observed = walkers.step(np.stack(actions))[0]
@@ -56,13 +56,13 @@ def go_on_as_quadruped(new_walkers: NewWalkers, states: dict[str, Any]) -> list[
 
 
 def reset_into_tasks(new_walkers: NewWalkers, states: dict[str, Any]) -> list[Any]:
-    """Resets of all slots and of some, in several worlds."""
+    """Resets of all slots and of some, in several envs."""
     played: list[Any] = []
-    worlds: list[WalkerEnv] = [StumpTracks(), HexagonTracks(), StumpSequence(), OpenEndedTracks(body="short")]
-    for world in worlds:
+    envs: list[WalkerEnv] = [StumpTracks(), HexagonTracks(), StumpSequence(), OpenEndedTracks(body="short")]
+    for env in envs:
         rng = np.random.default_rng(2)
-        walkers = new_walkers(world, 2)
-        tasks = world.task_space.sample(rng, 2)
+        walkers = new_walkers(env, 2)
+        tasks = env.task_space.sample(rng, 2)
         played.append(walkers.reset(seed=3, options={"task": tasks}))
         played.append(walkers.reset(options={"task": tasks, "reset_mask": np.array([False, True])}))
         played.append(walkers.state_dict())
@@ -70,9 +70,9 @@ def reset_into_tasks(new_walkers: NewWalkers, states: dict[str, Any]) -> list[An
 
 
 def _near_the_end(state: dict[str, Any], time_limit: int) -> dict[str, Any]:
-    worlds = state["worlds"].copy()
-    worlds["steps"][1] = time_limit - 2
-    return {**state, "worlds": worlds}
+    envs = state["worlds"].copy()
+    envs["steps"][1] = time_limit - 2
+    return {**state, "worlds": envs}
 
 
 def repeat_actions(new_walkers: NewWalkers, states: dict[str, Any]) -> list[Any]:

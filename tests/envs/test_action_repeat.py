@@ -6,7 +6,7 @@ from chiron.envs import StumpTracks
 from chiron.envs.vector.action_repeat import ActionRepeat
 
 
-def test_a_step_is_as_many_steps_of_the_world() -> None:
+def test_a_step_is_as_many_steps_of_the_env() -> None:
     slow, fast = ActionRepeat(StumpTracks(), 3), StumpTracks()
     slow.reset(seed=0)
     fast.reset(seed=0)
@@ -20,13 +20,13 @@ def test_a_step_is_as_many_steps_of_the_world() -> None:
         assert ends == list(steps[-1][2:4])
 
 
-def test_a_step_ends_with_the_episode_and_the_time_limit_counts_the_worlds_steps() -> None:
+def test_a_step_ends_with_the_episode_and_the_time_limit_counts_the_envs_steps() -> None:
     class Brief(StumpTracks):
         time_limit = 10
 
-    world = ActionRepeat(Brief(), 4)
-    world.reset(seed=0)
-    ends = [world.step(np.zeros(4, dtype=np.float32)) for _ in range(3)]
+    env = ActionRepeat(Brief(), 4)
+    env.reset(seed=0)
+    ends = [env.step(np.zeros(4, dtype=np.float32)) for _ in range(3)]
     assert [truncated for *_, truncated, _ in ends] == [False, False, True]
     assert "is_success" in ends[-1][4]
 

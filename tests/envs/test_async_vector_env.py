@@ -20,7 +20,7 @@ from gymnasium import spaces
 from tests.conftest import CountdownWorld
 
 
-class TroubledWorld(CountdownWorld):
+class TroubledEnv(CountdownWorld):
     """Gets into the trouble that the first number of its task names, at its third step."""
 
     RAISE, DIE, HANG = 1.0, 2.0, 3.0
@@ -29,7 +29,7 @@ class TroubledWorld(CountdownWorld):
         trouble, self._steps = self._observation[0], getattr(self, "_steps", 0) + 1
         if self._steps == 3:
             if trouble == self.RAISE:
-                raise ArithmeticError("the world does not add up")
+                raise ArithmeticError("the env does not add up")
             if trouble == self.DIE:
                 os._exit(7)
             if trouble == self.HANG:
@@ -37,7 +37,7 @@ class TroubledWorld(CountdownWorld):
         return np.copy(self._observation), 0.0, False, False, {}
 
 
-class DictWorld(gym.Env[Any, Any]):
+class DictEnv(gym.Env[Any, Any]):
     """With a dict of observations, discrete actions and no task space."""
 
     metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012 (as Gymnasium declares it)
@@ -86,7 +86,7 @@ def test_workers_do_what_the_loop_does_bit_for_bit(n_workers: int) -> None:
         if over.sum() >= 2:
             tasks, seeds = space.sample(rng, 5), rng.integers(1000, size=5).tolist()
             options = {"reset_mask": over, "task": tasks}
-            first, second = (worlds.reset(seed=seeds, options=options) for worlds in (loop, workers))
+            first, second = (envs.reset(seed=seeds, options=options) for envs in (loop, workers))
             assert same(first[0], second[0])
             assert same(first[1], second[1])
         actions = rng.uniform(-1, 1, (5, 4)).astype(np.float32)
@@ -98,7 +98,7 @@ def test_workers_do_what_the_loop_does_bit_for_bit(n_workers: int) -> None:
 
 
 def test_dicts_of_observations_and_discrete_actions() -> None:
-    loop, workers = SyncTaskVectorEnv([DictWorld] * 3), AsyncTaskVectorEnv([DictWorld] * 3, 2)
+    loop, workers = SyncTaskVectorEnv([DictEnv] * 3), AsyncTaskVectorEnv([DictEnv] * 3, 2)
     assert same(loop.reset(seed=4)[0], workers.reset(seed=4)[0])
     for _ in range(5):
         for left, right in zip(
@@ -110,17 +110,17 @@ def test_dicts_of_observations_and_discrete_actions() -> None:
 
 @pytest.mark.parametrize("n_workers", [0, 2])
 def test_a_slot_whose_episode_is_over_rests_until_it_is_reset(n_workers: int) -> None:
-    worlds = make_vec(CountdownWorld, 2, n_workers=n_workers)
+    envs = make_vec(CountdownWorld, 2, n_workers=n_workers)
     tasks, idle = np.array([[1, 0.5], [4, 0.5]], dtype=np.float32), np.zeros((2, 1), dtype=np.float32)
-    worlds.reset(options={"task": tasks})
-    _, rewards, over, _, infos = worlds.step(idle)
+    envs.reset(options={"task": tasks})
+    _, rewards, over, _, infos = envs.step(idle)
     assert (rewards.tolist(), over.tolist(), "is_success" in infos) == ([0.5, 0.5], [True, False], True)
-    _, rewards, over, _, infos = worlds.step(idle)
+    _, rewards, over, _, infos = envs.step(idle)
     assert (rewards.tolist(), over.tolist(), "is_success" in infos) == ([0.0, 0.5], [True, False], False)
-    worlds.reset(options={"task": tasks, "reset_mask": over})
-    _, rewards, over, _, _ = worlds.step(idle)
+    envs.reset(options={"task": tasks, "reset_mask": over})
+    _, rewards, over, _, _ = envs.step(idle)
     assert (rewards.tolist(), over.tolist()) == ([0.5, 0.5], [True, False])
-    worlds.close()
+    envs.close()
 
 
 def test_attributes_and_methods_by_slot() -> None:
@@ -133,7 +133,7 @@ def test_attributes_and_methods_by_slot() -> None:
 
 
 def trouble(kind: float, patience: float = 30.0) -> str:
-    workers = AsyncTaskVectorEnv([TroubledWorld] * 4, 2, patience)
+    workers = AsyncTaskVectorEnv([TroubledEnv] * 4, 2, patience)
     tasks = np.array([[10, 0], [10, 0], [10, 0], [kind, 0.5]], dtype=np.float32)
     workers.reset(options={"task": tasks})
     for _ in range(2):
@@ -144,27 +144,27 @@ def trouble(kind: float, patience: float = 30.0) -> str:
     return str(error.value)
 
 
-def test_an_error_in_a_world_names_the_slot_and_comes_with_its_traceback() -> None:
-    message = trouble(TroubledWorld.RAISE)
+def test_an_error_in_an_env_names_the_slot_and_comes_with_its_traceback() -> None:
+    message = trouble(TroubledEnv.RAISE)
     assert "error in slot 3" in message
-    assert "ArithmeticError: the world does not add up" in message
+    assert "ArithmeticError: the env does not add up" in message
     assert "3: [1.0, 0.5]" in message
 
 
 def test_a_worker_that_dies_is_named_with_exit_code_slots_and_tasks() -> None:
-    message = trouble(TroubledWorld.DIE)
+    message = trouble(TroubledEnv.DIE)
     assert "worker 1" in message
     assert "{2: [10.0, 0.0], 3: [2.0, 0.5]}" in message
     assert message.endswith("died with exit code 7")
 
 
 def test_a_worker_that_hangs_is_named_and_ended() -> None:
-    message = trouble(TroubledWorld.HANG, patience=1.0)
+    message = trouble(TroubledEnv.HANG, patience=1.0)
     assert "3: [3.0, 0.5]" in message
     assert message.endswith("has not answered for 1 s")
 
 
-def test_a_world_that_cannot_be_made_is_reported() -> None:
+def test_an_env_that_cannot_be_made_is_reported() -> None:
     def fail_elsewhere() -> CountdownWorld:
         if multiprocessing.parent_process() is not None:
             raise LookupError("no such track")

@@ -76,8 +76,8 @@ def test_obstacles_are_box2ds_polygons() -> None:
 @pytest.mark.parametrize("name", list(WALKERS))
 def test_parts_weigh_what_box2ds_do(name: str) -> None:
     record = body_record(WALKERS[name], 2000)[0]
-    world = WalkerSimulation(WALKERS[name], flat_track(np.random.default_rng(0)), 0.0)
-    for ours, theirs in zip(record["parts"], world._parts, strict=False):
+    env = WalkerSimulation(WALKERS[name], flat_track(np.random.default_rng(0)), 0.0)
+    for ours, theirs in zip(record["parts"], env._parts, strict=False):
         assert ours["inv_mass"] == np.float32(1) / np.float32(theirs.mass)
         assert (ours["center_x"], ours["center_y"]) == tuple(theirs.localCenter)
         about_center = theirs.inertia - theirs.mass * theirs.localCenter.lengthSquared

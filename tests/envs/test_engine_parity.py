@@ -17,9 +17,9 @@ from tests.envs.engine_cases import POLICIES, TRACKS, WALKERS, MakePolicy, train
 _TRAINING_STEPS = 200_000
 
 
-def box2d_state(world: StumpTracks) -> NDArray[np.float64]:
-    assert world._simulation is not None
-    parts: list[Any] = world._simulation._parts
+def box2d_state(env: StumpTracks) -> NDArray[np.float64]:
+    assert env._simulation is not None
+    parts: list[Any] = env._simulation._parts
     return np.array(
         [[*part.position, part.angle, *part.linearVelocity, part.angularVelocity] for part in parts]
     )
@@ -40,7 +40,7 @@ def compare(
     """
     body = WALKERS[body_name]
     joints = len(body.joints)
-    # More than a block of lanes: there are worlds that are solved side by side, and one by one.
+    # More than a block of lanes: there are envs that are solved side by side, and one by one.
     cases = list(product(TRACKS, makers))
     slots_of = range(len(cases))
     batch = WalkerVectorEnv(StumpTracks(body=body), len(cases))

@@ -84,10 +84,10 @@ class TestContract:
         assert gym.make("chiron/StumpTracks-v0").spec.to_json()  # type: ignore[union-attr]
 
     def test_a_curriculum_drives_it_as_it_drives_the_loop(self) -> None:
-        def play(worlds: Any) -> list[tuple[Any, ...]]:
-            info, rng = env_info(worlds), np.random.default_rng(0)
+        def play(envs: Any) -> list[tuple[Any, ...]]:
+            info, rng = env_info(envs), np.random.default_rng(0)
             curriculum = Curriculum(Random(info.task_space, seed=0), info, seed=1)
-            vector = CurriculumVecEnv(worlds, curriculum)
+            vector = CurriculumVecEnv(envs, curriculum)
             steps: list[tuple[Any, ...]] = [(vector.reset(),)]
             for _ in range(150):
                 observations, rewards, dones, infos = vector.step(random_actions(rng, 3))
@@ -102,10 +102,10 @@ class TestContract:
             assert_same(given, expected)
 
     def test_repeats_actions_as_the_wrapper_does(self) -> None:
-        def slow_world() -> gym.Env[Any, Any]:
+        def slow_env() -> gym.Env[Any, Any]:
             return ActionRepeat(StumpTracks(engine="batched"), 4)
 
-        batch, loop = make_vec([slow_world] * 4, n_workers=2), SyncTaskVectorEnv([slow_world] * 4)
+        batch, loop = make_vec([slow_env] * 4, n_workers=2), SyncTaskVectorEnv([slow_env] * 4)
         assert isinstance(batch, WalkerVectorEnv)
         assert_same(batch.reset(seed=0), loop.reset(seed=0))
         rng = np.random.default_rng(1)

@@ -1,4 +1,4 @@
-"""Do the checks of a world find what is broken?"""
+"""Do the checks of an env find what is broken?"""
 
 from __future__ import annotations
 
@@ -57,12 +57,12 @@ class _CannotBeMastered(CountdownWorld):
     mastered_return = 200.0
 
 
-def test_a_sound_world_passes() -> None:
+def test_a_sound_env_passes() -> None:
     check_env(CountdownWorld)
 
 
 @pytest.mark.parametrize(
-    ("world", "objection"),
+    ("env", "objection"),
     [
         (_Remembers, "depends on what was played before"),
         (_TakesAnything, "not in the task space, yet reset takes it"),
@@ -73,6 +73,6 @@ def test_a_sound_world_passes() -> None:
         (_CannotBeMastered, "mastered_return=200.0 must lie in"),
     ],
 )
-def test_what_is_broken_is_found(world: type[CountdownWorld], objection: str) -> None:
+def test_what_is_broken_is_found(env: type[CountdownWorld], objection: str) -> None:
     with pytest.raises(BrokenContractError, match=objection):
-        check_env(world)
+        check_env(env)

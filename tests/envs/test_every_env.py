@@ -1,4 +1,4 @@
-"""What every world in `conf/env` must do."""
+"""What every env in `conf/env` must do."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from stable_baselines3 import PPO
 
 from tests.listing import build_world, composed, worlds
 
-WORLDS = worlds()
+ENVS = worlds()
 
 
-@pytest.mark.parametrize("name", WORLDS)
-class TestEveryWorld:
+@pytest.mark.parametrize("name", ENVS)
+class TestEveryEnv:
     @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
     def test_keeps_the_contract(self, name: str, check: Any) -> None:
         check(partial(build_world, name))
@@ -45,13 +45,13 @@ class TestEveryWorld:
             assert env_info(envs.unwrapped).task_space.columns == env.task_space.columns
 
     def test_seeds_make_different_episodes(self, name: str) -> None:
-        world = build_world(name)
-        actions = [world.action_space.sample() for _ in range(300)]
+        env = build_world(name)
+        actions = [env.action_space.sample() for _ in range(300)]
         seen = []
         for seed in (0, 1):
-            episode = [world.reset(seed=seed, options={"task": world.task_space.default})[0]]
+            episode = [env.reset(seed=seed, options={"task": env.task_space.default})[0]]
             for action in actions:
-                observation, _, terminated, truncated, _ = world.step(action)
+                observation, _, terminated, truncated, _ = env.step(action)
                 episode.append(observation)
                 if terminated or truncated:
                     break

@@ -18,10 +18,10 @@ from numba.cuda import dispatcher
 
 HOPPER = (9, 0)
 
-WORLDS, BODY, OBSTACLES, SEGMENTS = (
+ENVS, BODY, OBSTACLES, SEGMENTS = (
     from_dtype(dtype) for dtype in (layout.WORLD, layout.BODY, layout.OBSTACLE, layout.SEGMENT)
 )
-STATE = (WORLDS[::1], BODY[::1], OBSTACLES[:, ::1], SEGMENTS[:, ::1])
+STATE = (ENVS[::1], BODY[::1], OBSTACLES[:, ::1], SEGMENTS[:, ::1])
 FLAGS, ERRORS, NUMBERS = types.boolean[::1], types.int32[::1], types.float64[::1]
 SLOTS, ROWS = types.int64[::1], types.float32[:, ::1]
 CHOSEN = (SLOTS, types.boolean, FLAGS, FLAGS)

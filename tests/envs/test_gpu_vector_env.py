@@ -64,15 +64,15 @@ def test_a_gpu_computes_what_the_cpu_does(name: str, states: dict[str, Any]) -> 
 
 @needs_gpu
 def test_tensors_stay_where_the_engine_wrote_them() -> None:
-    worlds = make_walkers(StumpTracks(engine="cuda"), 64)
+    envs = make_walkers(StumpTracks(engine="cuda"), 64)
     twin = WalkerVectorEnv(StumpTracks(), 64)
-    assert_same(worlds.reset(seed=0), twin.reset(seed=0))
+    assert_same(envs.reset(seed=0), twin.reset(seed=0))
     for step in range(200):
         actions = torch.rand((64, 4), generator=torch.Generator().manual_seed(step)) * 2 - 1
-        given = worlds.step_on_device(actions.cuda())  # type: ignore[attr-defined]
+        given = envs.step_on_device(actions.cuda())  # type: ignore[attr-defined]
         expected = twin.step(actions.numpy())
         assert_same([part.cpu().numpy() for part in given[:4]], list(expected[:4]))
-        assert given[0].data_ptr() == worlds.tensors.observations.data_ptr()  # type: ignore[attr-defined]
+        assert given[0].data_ptr() == envs.tensors.observations.data_ptr()  # type: ignore[attr-defined]
 
 
 @pytest.mark.skipif(
@@ -90,6 +90,6 @@ def test_without_a_gpu_it_is_refused_in_a_sentence() -> None:
         gym.make_vec("chiron/StumpTracks-v0", 2, engine="cuda")
 
 
-def test_worlds_of_box2d_are_not_batched() -> None:
+def test_envs_of_box2d_are_not_batched() -> None:
     with pytest.raises(ValueError, match="engine='box2d' steps envs one by one"):
         gym.make_vec("chiron/StumpTracks-v0", 2, engine="box2d")

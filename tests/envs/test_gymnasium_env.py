@@ -24,15 +24,15 @@ CART_POLE: dict[str, Any] = {
 }
 
 
-def same_episode(world: gym.Env[Any, Any], task: Any, oracle: gym.Env[Any, Any], **reset: Any) -> None:
+def same_episode(env: gym.Env[Any, Any], task: Any, oracle: gym.Env[Any, Any], **reset: Any) -> None:
     """Both play the same episode, bit for bit, if the oracle was set into the task by hand."""
     oracle.action_space.seed(0)
-    seen, _ = world.reset(seed=3, options={"task": task})
+    seen, _ = env.reset(seed=3, options={"task": task})
     expected, _ = oracle.reset(seed=3, **reset)
     np.testing.assert_array_equal(seen, expected)
     for _ in range(300):
         action = oracle.action_space.sample()
-        seen, reward, *over, _ = world.step(action)
+        seen, reward, *over, _ = env.step(action)
         expected, expected_reward, *expected_over, _ = oracle.step(action)
         np.testing.assert_array_equal(seen, expected)
         assert (reward, over) == (float(expected_reward), expected_over)
@@ -40,9 +40,9 @@ def same_episode(world: gym.Env[Any, Any], task: Any, oracle: gym.Env[Any, Any],
             return
 
 
-def inner(world: GymnasiumEnv) -> Any:
+def inner(env: GymnasiumEnv) -> Any:
     """The env inside."""
-    return world.unwrapped
+    return env.unwrapped
 
 
 def stock(env_id: str, **arguments: Any) -> Any:
@@ -81,7 +81,7 @@ class TestAgainstEnvsSetByHand:
         same_episode(build_world("cart_pole"), task, oracle)
 
     def test_pendulum(self) -> None:
-        world = GymnasiumEnv(
+        env = GymnasiumEnv(
             "Pendulum-v1",
             {
                 "by_attribute": {"attribute": "unwrapped.g", "value": [1, 20]},
@@ -91,7 +91,7 @@ class TestAgainstEnvsSetByHand:
             -500,
         )
         task = {"by_attribute": 6.3, "start": 0.2}
-        same_episode(world, task, stock("Pendulum-v1", g=6.3), options={"x_init": 0.2})
+        same_episode(env, task, stock("Pendulum-v1", g=6.3), options={"x_init": 0.2})
         by_argument = GymnasiumEnv(
             "Pendulum-v1", {"g": {"argument": "g", "value": [1, 20]}}, [-2000, 0], -500
         )
@@ -114,17 +114,17 @@ class TestAgainstEnvsSetByHand:
     def test_lunar_lander(self) -> None:
         changed = {"gravity": -3.7, "wind_power": 12.0, "turbulence_power": 1.5}
         oracle = stock("LunarLander-v3", enable_wind=True, **changed)
-        world = build_world("lunar_lander")
-        same_episode(world, changed, oracle)
-        assert world.unwrapped.world.gravity[1] == pytest.approx(-3.7)
+        env = build_world("lunar_lander")
+        same_episode(env, changed, oracle)
+        assert env.unwrapped.world.gravity[1] == pytest.approx(-3.7)
 
     def test_bipedal_walker(self) -> None:
         oracle = stock("BipedalWalker-v3")
         oracle.unwrapped.world.gravity = (0, -6.5)
         oracle.unwrapped.fd_edge.friction = oracle.unwrapped.fd_polygon.friction = 0.3
-        world = build_world("bipedal_walker_physics")
-        same_episode(world, {"gravity": -6.5, "ground_friction": 0.3}, oracle)
-        assert world.unwrapped.terrain[0].fixtures[0].friction == pytest.approx(0.3)
+        env = build_world("bipedal_walker_physics")
+        same_episode(env, {"gravity": -6.5, "ground_friction": 0.3}, oracle)
+        assert env.unwrapped.terrain[0].fixtures[0].friction == pytest.approx(0.3)
 
     def test_hopper(self) -> None:
         from mujoco import mj_setConst
@@ -136,39 +136,39 @@ class TestAgainstEnvsSetByHand:
         model.geom_friction[:] *= 0.5
         model.opt.gravity[2] = -7.0
         mj_setConst(model, oracle.unwrapped.data)
-        world = build_world("hopper")
+        env = build_world("hopper")
         # Factors do not pile up.
-        world.reset(options={"task": {"mass_factor": 2.0, "friction_factor": 1.75}})
-        same_episode(world, {"mass_factor": 1.5, "friction_factor": 0.5, "gravity": -7.0}, oracle)
+        env.reset(options={"task": {"mass_factor": 2.0, "friction_factor": 1.75}})
+        same_episode(env, {"mass_factor": 1.5, "friction_factor": 0.5, "gravity": -7.0}, oracle)
         for name in ("body_mass", "body_invweight0", "geom_friction"):
-            np.testing.assert_array_equal(getattr(world.unwrapped.model, name), getattr(model, name))
+            np.testing.assert_array_equal(getattr(env.unwrapped.model, name), getattr(model, name))
 
 
 class TestTasks:
     @pytest.mark.parametrize("reuse", [False, True])
     def test_what_one_task_changes_is_back_in_the_next(self, reuse: bool) -> None:
-        world = GymnasiumEnv(**CART_POLE, reuse=reuse)
-        world.reset(options={"task": {"pole_mass": 1.5}})
-        assert inner(world).masspole == 1.5
-        assert inner(world).total_mass == 2.5
-        world.reset()
-        assert inner(world).masspole == 0.1
-        assert inner(world).total_mass == 1.1
+        env = GymnasiumEnv(**CART_POLE, reuse=reuse)
+        env.reset(options={"task": {"pole_mass": 1.5}})
+        assert inner(env).masspole == 1.5
+        assert inner(env).total_mass == 2.5
+        env.reset()
+        assert inner(env).masspole == 0.1
+        assert inner(env).total_mass == 1.1
 
     def test_numbers_are_those_that_were_written(self) -> None:
-        world = GymnasiumEnv(**CART_POLE)
-        task = world.reset(options={"task": {"pole_mass": 0.3}})[1]["task"]
-        assert inner(world).masspole == 0.3
+        env = GymnasiumEnv(**CART_POLE)
+        task = env.reset(options={"task": {"pole_mass": 0.3}})[1]["task"]
+        assert inner(env).masspole == 0.3
         assert task.dtype == np.float32
 
     def test_fixed_values_are_set_and_are_no_dimension(self) -> None:
-        world = build_world("cart_pole")
-        assert "cart_mass" not in world.task_space.names
+        env = build_world("cart_pole")
+        assert "cart_mass" not in env.task_space.names
         parameters = composed("env=cart_pole", "env.parameters.cart_mass.value=3")["env"]["parameters"]
-        world = GymnasiumEnv(**CART_POLE | {"parameters": parameters})
-        world.reset()
-        assert inner(world).masscart == 3
-        assert inner(world).total_mass == 3.1
+        env = GymnasiumEnv(**CART_POLE | {"parameters": parameters})
+        env.reset()
+        assert inner(env).masscart == 3
+        assert inner(env).total_mass == 3.1
 
     def test_space_has_bounds_default_unit_and_easy_end(self) -> None:
         half_length = build_world("cart_pole").task_space.parameters[1]
@@ -181,20 +181,20 @@ class TestTasks:
 
     def test_classes_are_left_alone(self) -> None:
         parameter = {"attribute": "unwrapped.AVAIL_TORQUE[2]", "value": [0.5, 2.0]}
-        world = GymnasiumEnv("Acrobot-v1", {"torque": parameter}, [-500, 0], -100)
-        world.reset(options={"task": {"torque": 2.0}})
-        assert inner(world).AVAIL_TORQUE == [-1.0, 0.0, 2.0]
+        env = GymnasiumEnv("Acrobot-v1", {"torque": parameter}, [-500, 0], -100)
+        env.reset(options={"task": {"torque": 2.0}})
+        assert inner(env).AVAIL_TORQUE == [-1.0, 0.0, 2.0]
         assert stock("Acrobot-v1").unwrapped.AVAIL_TORQUE == [-1.0, 0.0, 1.0]
 
     def test_other_options_reach_the_env(self) -> None:
-        world = GymnasiumEnv(**CART_POLE)
-        observation, _ = world.reset(options={"task": [0.5], "low": 0.01, "high": 0.02})
+        env = GymnasiumEnv(**CART_POLE)
+        observation, _ = env.reset(options={"task": [0.5], "low": 0.01, "high": 0.02})
         assert (observation > 0).all()
 
     def test_without_a_seed_the_generator_goes_on(self) -> None:
         def seeded_once() -> list[float]:
-            world = GymnasiumEnv(**CART_POLE)
-            return [float(world.reset(seed=seed)[0][0]) for seed in (0, None, None)]
+            env = GymnasiumEnv(**CART_POLE)
+            return [float(env.reset(seed=seed)[0][0]) for seed in (0, None, None)]
 
         first, second = seeded_once(), seeded_once()
         assert first == second
@@ -202,7 +202,7 @@ class TestTasks:
         oracle = stock("CartPole-v1")
         assert first == [float(oracle.reset(seed=seed)[0][0]) for seed in (0, None, None)]
 
-    def test_new_worlds_are_not_seeded(self) -> None:
+    def test_new_envs_are_not_seeded(self) -> None:
         starts = [float(GymnasiumEnv(**CART_POLE).reset()[0][0]) for _ in range(2)]
         assert starts[0] != starts[1]
 
@@ -210,21 +210,21 @@ class TestTasks:
 class TestEpisodes:
     @pytest.mark.parametrize(("threshold", "expected"), [(9.5, True), (10.0, False)])
     def test_success_is_a_return_above_what_counts_as_mastery(self, threshold: float, expected: bool) -> None:
-        world = GymnasiumEnv(**CART_POLE | {"arguments": {"max_episode_steps": 10}})
-        world.mastered_return = threshold
+        env = GymnasiumEnv(**CART_POLE | {"arguments": {"max_episode_steps": 10}})
+        env.mastered_return = threshold
         for _ in range(2):
-            world.reset(seed=0, options={"task": {"pole_mass": 0.1}})
-            steps = [world.step(i % 2) for i in range(10)]
+            env.reset(seed=0, options={"task": {"pole_mass": 0.1}})
+            steps = [env.step(i % 2) for i in range(10)]
             assert [truncated for _, _, _, truncated, _ in steps] == [False] * 9 + [True]
             assert not steps[-1][2]
             assert steps[-1][4]["is_success"] is expected
             assert not any("is_success" in info for *_, info in steps[:-1])
 
     def test_infos_of_the_env_pass_through(self) -> None:
-        world = build_world("hopper")
-        _, info = world.reset()
+        env = build_world("hopper")
+        _, info = env.reset()
         assert {"task", "x_position"} <= set(info)
-        assert "x_velocity" in world.step(world.action_space.sample())[4]
+        assert "x_velocity" in env.step(env.action_space.sample())[4]
 
 
 class Thermostat(gym.Env[Any, Any]):
@@ -273,23 +273,23 @@ TARGET = {"argument": "target", "value": [10.0, 30.0], "default": 20.0}
 class TestEnvsFromAnywhere:
     @pytest.mark.parametrize("env_id", [Thermostat, f"{__name__}.Thermostat"])
     def test_a_class_or_its_import_path(self, env_id: Any) -> None:
-        world = GymnasiumEnv(**thermostat(target=TARGET) | {"env_id": env_id})
-        assert world.reset(options={"task": [25.0]})[0] == [250.0]
+        env = GymnasiumEnv(**thermostat(target=TARGET) | {"env_id": env_id})
+        assert env.reset(options={"task": [25.0]})[0] == [250.0]
 
     def test_a_module_that_registers_it(self) -> None:
-        world = GymnasiumEnv(**CART_POLE | {"env_id": "gymnasium.envs:CartPole-v1"})
-        assert world.reset()[0].shape == (4,)
+        env = GymnasiumEnv(**CART_POLE | {"env_id": "gymnasium.envs:CartPole-v1"})
+        assert env.reset()[0].shape == (4,)
 
     def test_envs_are_made_when_needed_and_closed_when_not(self) -> None:
         before = Thermostat.open
-        world = GymnasiumEnv(**thermostat(target=TARGET), reuse=True)
+        env = GymnasiumEnv(**thermostat(target=TARGET), reuse=True)
         made = Thermostat.made
         for target in (11.0, 12.0, 12.0, 12.0, 13.0):
-            world.reset(options={"task": [target]})
-            assert inner(world).target == target
+            env.reset(options={"task": [target]})
+            assert inner(env).target == target
             assert Thermostat.open == before + 1
         assert Thermostat.made == made + 3
-        world.close()
+        env.close()
         assert Thermostat.open == before
 
     def test_bounds_are_tried_once_for_each_configuration(self) -> None:
@@ -314,12 +314,12 @@ class TestEnvsFromAnywhere:
     @pytest.mark.slow
     @pytest.mark.parametrize("name", ["lunar_lander", "bipedal_walker_physics", "hopper", "cart_pole"])
     def test_memory_stays_flat(self, name: str) -> None:
-        world = build_world(name)
+        env = build_world(name)
         rng = np.random.default_rng(0)
         resident = []
         for episodes in (500, 2000):
-            for task in world.task_space.sample(rng, episodes):
-                world.reset(options={"task": task})
+            for task in env.task_space.sample(rng, episodes):
+                env.reset(options={"task": task})
             gc.collect()
             resident.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
         # LunarLander leaves 1.7 KiB behind at each reset, with and without this wrapper.
@@ -327,10 +327,10 @@ class TestEnvsFromAnywhere:
 
 
 def test_the_env_has_no_say_in_what_success_is() -> None:
-    world = GymnasiumEnv(**thermostat(target=TARGET))
-    world.reset()
-    assert "is_success" not in world.step(np.array([-1.0]))[4]
-    assert world.step(np.array([1.0]))[4]["is_success"] is False
+    env = GymnasiumEnv(**thermostat(target=TARGET))
+    env.reset()
+    assert "is_success" not in env.step(np.array([-1.0]))[4]
+    assert env.step(np.array([1.0]))[4]["is_success"] is False
 
 
 PARAMETER = CART_POLE["parameters"]["pole_mass"]

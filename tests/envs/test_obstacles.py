@@ -68,10 +68,10 @@ class TestEveryKind:
             assert (corners[:, 1] > level + 1e-3).any()
 
     def test_can_be_walked_on(self, kind: Obstacle, roughness: float) -> None:
-        world = WalkerSimulation(BODIES["default"], track(kind, roughness=roughness), 0.0)
+        env = WalkerSimulation(BODIES["default"], track(kind, roughness=roughness), 0.0)
         for _ in range(50):
-            world.step([0.0] * 4)
-        assert np.isfinite(world.observe()).all()
+            env.step([0.0] * 4)
+        assert np.isfinite(env.observe()).all()
 
 
 class TestStump:

@@ -25,9 +25,9 @@ def course(*kinds: FeatureKind, roughness: float = 0.0, seed: int = 0) -> Track:
 
 
 def task_track(seed: int = 0, **task: float) -> Track:
-    world = OpenEndedTracks()
-    vector = world.task_space.to_vector(task)
-    return world.make_track(np.random.default_rng(seed), **world.settings.values_in(vector))
+    env = OpenEndedTracks()
+    vector = env.task_space.to_vector(task)
+    return env.make_track(np.random.default_rng(seed), **env.settings.values_in(vector))
 
 
 def in_steps(track: Track) -> NDArray[np.float64]:
@@ -182,22 +182,22 @@ class TestTasks:
         assert not np.array_equal(same.ground, other.ground)
 
     def test_every_corner_of_the_space_can_be_built(self) -> None:
-        world = OpenEndedTracks()
-        space = world.task_space
+        env = OpenEndedTracks()
+        space = env.task_space
         for seed in range(256):
             corner = np.array([(seed >> k) & 1 for k in range(8)])
-            world.reset(seed=seed, options={"task": space.denormalize(corner)})
-            observation = world.step(np.zeros(4, np.float32))[0]
+            env.reset(seed=seed, options={"task": space.denormalize(corner)})
+            observation = env.step(np.zeros(4, np.float32))[0]
             assert np.isfinite(observation).all()
 
 
-class TestTestWorlds:
+class TestTestEnvs:
     @pytest.mark.parametrize("name", TEST_ENVS)
     def test_every_episode_plays_it_whatever_the_task(self, name: str) -> None:
-        world = OpenEndedTracks(test_env=name)
-        space = world.task_space
-        hard, _ = world.reset(seed=3, options={"task": space.high})
-        easy, _ = world.reset(seed=3, options={"task": space.low})
+        env = OpenEndedTracks(test_env=name)
+        space = env.task_space
+        hard, _ = env.reset(seed=3, options={"task": space.high})
+        easy, _ = env.reset(seed=3, options={"task": space.low})
         assert hard.tolist() == easy.tolist()
 
     def test_they_are_what_their_names_say(self) -> None:

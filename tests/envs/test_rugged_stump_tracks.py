@@ -7,9 +7,9 @@ from chiron.envs.walkers.rugged_stump_tracks import RuggedStumpTracks
 
 
 def track_parameters(
-    world: RuggedStumpTracks, tasks: np.ndarray[tuple[int, int], np.dtype[np.float32]]
+    env: RuggedStumpTracks, tasks: np.ndarray[tuple[int, int], np.dtype[np.float32]]
 ) -> list[list[float]]:
-    """What each task becomes before a track is made of it, read off the world's base class."""
+    """What each task becomes before a track is made of it, read off the env's base class."""
     seen: list[list[float]] = []
     plain = StumpTracks.make_track
 
@@ -20,15 +20,15 @@ def track_parameters(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(StumpTracks, "make_track", record)
         for task in tasks:
-            world.reset(seed=0, options={"task": task})
+            env.reset(seed=0, options={"task": task})
     return seen
 
 
 def test_intervals_change_places_and_keep_their_order_inside() -> None:
-    world = RuggedStumpTracks(shuffle_seed=3)
-    low, high = world.task_space.low, world.task_space.high
+    env = RuggedStumpTracks(shuffle_seed=3)
+    low, high = env.task_space.low, env.task_space.high
     steps = np.linspace(0.005, 0.995, 100)[:, None]
-    unit = (np.array(track_parameters(world, (low + steps * (high - low)).astype(np.float32))) - low) / (
+    unit = (np.array(track_parameters(env, (low + steps * (high - low)).astype(np.float32))) - low) / (
         high - low
     )
     for column in unit.T:

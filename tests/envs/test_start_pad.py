@@ -18,7 +18,7 @@ from chiron.envs.walkers.track import GROUND_LEVEL, STEP, Track
 from chiron.envs.walkers.walker_env import WalkerEnv
 from gymnasium.envs.box2d.bipedal_walker import BipedalWalkerHeuristics
 
-OBSTACLE_WORLDS: dict[str, Callable[[], WalkerEnv]] = {
+OBSTACLE_ENVS: dict[str, Callable[[], WalkerEnv]] = {
     "stumps": StumpTracks,
     "rough stumps": lambda: StumpTracks(roughness=(0.0, 2.0)),
     "turned stumps": lambda: StumpTracks(stump_width=(0.0, 4.0), stump_rotation=(0.0, 6.28)),
@@ -31,15 +31,15 @@ SEEDS = range(3)
 NEARLY_FLAT = {"stump_height": 0.05, "obstacle_spacing": 3.0}
 
 
-def tracks(world: WalkerEnv, n: int = 10) -> list[Track]:
+def tracks(env: WalkerEnv, n: int = 10) -> list[Track]:
     rng = np.random.default_rng(0)
-    tasks = world.task_space.sample(rng, n)
-    return [world.make_track(rng, **world.settings.values_in(task)) for task in tasks]
+    tasks = env.task_space.sample(rng, n)
+    return [env.make_track(rng, **env.settings.values_in(task)) for task in tasks]
 
 
-@pytest.mark.parametrize("name", list(OBSTACLE_WORLDS))
+@pytest.mark.parametrize("name", list(OBSTACLE_ENVS))
 def test_tracks_of_obstacles_begin_with_a_single_edge(name: str) -> None:
-    for track in tracks(OBSTACLE_WORLDS[name]()):
+    for track in tracks(OBSTACLE_ENVS[name]()):
         np.testing.assert_allclose(track.ground[:2], [(0, GROUND_LEVEL), (9.3333, GROUND_LEVEL)], atol=1e-4)
 
 
@@ -61,21 +61,21 @@ class Episode:
 
 
 def one_at_a_time(seed: int) -> Episode:
-    world, gait = StumpTracks(), BipedalWalkerHeuristics()
-    observation, _ = world.reset(seed=seed, options={"task": NEARLY_FLAT})
+    env, gait = StumpTracks(), BipedalWalkerHeuristics()
+    observation, _ = env.reset(seed=seed, options={"task": NEARLY_FLAT})
     total, steps, terminated, truncated = 0.0, 0, False, False
     while not (terminated or truncated):
         action = gait.step_heuristic(observation)  # type: ignore[no-untyped-call]
-        observation, reward, terminated, truncated, _ = world.step(np.asarray(action, np.float32))
+        observation, reward, terminated, truncated, _ = env.step(np.asarray(action, np.float32))
         total, steps = total + reward, steps + 1
-    assert world._simulation is not None
-    return Episode(total, steps, truncated, world._simulation._parts[0].position.x)
+    assert env._simulation is not None
+    return Episode(total, steps, truncated, env._simulation._parts[0].position.x)
 
 
 def all_at_once() -> list[Episode]:
-    worlds = make_walkers(StumpTracks(), len(SEEDS))
+    envs = make_walkers(StumpTracks(), len(SEEDS))
     gaits = [BipedalWalkerHeuristics() for _ in SEEDS]
-    observations, _ = worlds.reset(seed=list(SEEDS), options={"task": NEARLY_FLAT})
+    observations, _ = envs.reset(seed=list(SEEDS), options={"task": NEARLY_FLAT})
     totals, steps = np.zeros(len(SEEDS)), np.zeros(len(SEEDS), np.int64)
     over = truncated = np.zeros(len(SEEDS), np.bool_)
     while not over.all():
@@ -84,10 +84,10 @@ def all_at_once() -> list[Episode]:
             for gait, observation in zip(gaits, observations, strict=True)
         ]
         steps += ~over
-        observations, rewards, terminated, truncated, _ = worlds.step(np.array(actions, np.float32))
+        observations, rewards, terminated, truncated, _ = envs.step(np.array(actions, np.float32))
         totals += rewards
         over = terminated | truncated
-    hulls = worlds.state_dict()["worlds"]["parts"]["p_x"][:, 0]
+    hulls = envs.state_dict()["worlds"]["parts"]["p_x"][:, 0]
     columns = (totals.tolist(), steps.tolist(), truncated.tolist(), hulls.tolist())
     return [Episode(*row) for row in zip(*columns, strict=True)]
 

@@ -10,10 +10,10 @@ from chiron.envs.walkers.stump_tracks import StumpTracks
 from chiron.envs.walkers.track import GROUND_LEVEL, Track
 
 
-class TestWorld:
+class TestEnv:
     def test_is_registered(self) -> None:
-        world = gym.make("chiron/StumpTracks-v0", body="default")
-        world.reset(seed=0, options={"task": {"stump_height": 0.5, "obstacle_spacing": 4.0}})
+        env = gym.make("chiron/StumpTracks-v0", body="default")
+        env.reset(seed=0, options={"task": {"stump_height": 0.5, "obstacle_spacing": 4.0}})
 
     def test_paper_bounds(self) -> None:
         space = StumpTracks.task_space()
@@ -21,11 +21,11 @@ class TestWorld:
         assert (space.low.tolist(), space.high.tolist()) == ([0, 0], [3, 6])
 
     def test_a_number_fixes_a_parameter(self) -> None:
-        world = StumpTracks(stump_height=0.5, obstacle_spacing=(1, 2))
-        assert world.task_space.columns == ["obstacle_spacing"]
-        _, info = world.reset(seed=0, options={"task": [1.5]})
+        env = StumpTracks(stump_height=0.5, obstacle_spacing=(1, 2))
+        assert env.task_space.columns == ["obstacle_spacing"]
+        _, info = env.reset(seed=0, options={"task": [1.5]})
         assert info["task"].tolist() == [1.5]
-        values = world.settings.values_in(info["task"])
+        values = env.settings.values_in(info["task"])
         assert values == {"stump_height": 0.5, "obstacle_spacing": 1.5, "roughness": 0.0}
 
     @pytest.mark.parametrize(
@@ -47,16 +47,14 @@ class TestWorld:
             StumpTracks(**settings)  # type: ignore[arg-type]
 
     def test_any_parameters_can_be_the_task(self) -> None:
-        world = StumpTracks(
-            stump_height=0.5, obstacle_spacing=4.0, stump_rotation=(0, 6.28), roughness=(0, 2)
-        )
-        assert world.task_space.columns == ["stump_rotation", "roughness"]
+        env = StumpTracks(stump_height=0.5, obstacle_spacing=4.0, stump_rotation=(0, 6.28), roughness=(0, 2))
+        assert env.task_space.columns == ["stump_rotation", "roughness"]
         seen = {}
         for rotation, roughness in ((0.0, 0.0), (1.0, 0.0), (0.0, 2.0)):
-            world.reset(seed=0, options={"task": [rotation, roughness]})
-            track = world.make_track(
+            env.reset(seed=0, options={"task": [rotation, roughness]})
+            track = env.make_track(
                 np.random.default_rng(0),
-                **world.settings.values_in(np.array([rotation, roughness], np.float32)),
+                **env.settings.values_in(np.array([rotation, roughness], np.float32)),
             )
             upright = all(len(np.unique(corners[:, 0])) == 2 for corners in track.obstacles)
             seen[rotation, roughness] = (upright, bool(np.ptp(track.ground[:, 1]) > 0))
@@ -73,10 +71,10 @@ class TestWorld:
             Flattened().reset(seed=0)
 
     def test_falling_costs_100_and_ends_the_episode(self) -> None:
-        world = StumpTracks()
-        world.reset(seed=0)
+        env = StumpTracks()
+        env.reset(seed=0)
         for _ in range(2000):
-            _, reward, terminated, truncated, _ = world.step(np.array([1, 1, 1, 1], dtype=np.float32))
+            _, reward, terminated, truncated, _ = env.step(np.array([1, 1, 1, 1], dtype=np.float32))
             if terminated:
                 break
         assert (reward, terminated, truncated) == (-100.0, True, False)
@@ -85,42 +83,42 @@ class TestWorld:
         class Brief(StumpTracks):
             time_limit = 50
 
-        world = Brief()
-        world.reset(seed=0)
-        ends = [world.step(np.zeros(4, dtype=np.float32))[2:4] for _ in range(50)]
+        env = Brief()
+        env.reset(seed=0)
+        ends = [env.step(np.zeros(4, dtype=np.float32))[2:4] for _ in range(50)]
         assert ends == [(False, False)] * 49 + [(False, True)]
         assert StumpTracks.time_limit == 2000
 
     def test_lidar_reports_the_nearest_of_two_walls(self) -> None:
-        world = StumpTracks()
+        env = StumpTracks()
         ground = np.array([[0, GROUND_LEVEL], [100, GROUND_LEVEL]], dtype=np.float32)
 
         def foremost_ray(*walls: float) -> float:
             corners = [np.array([[x, 3], [x + 0.2, 3], [x + 0.2, 9], [x, 9]], np.float32) for x in walls]
-            return float(world.start(Track(ground, tuple(corners)), 0.0)[23])
+            return float(env.start(Track(ground, tuple(corners)), 0.0)[23])
 
         near, far = foremost_ray(6.5), foremost_ray(7.5)
         assert (far - near) * 160 / 30 * np.sin(1.35) == pytest.approx(1.0, abs=1e-4)
         assert foremost_ray(7.5, 6.5) == foremost_ray(6.5, 7.5) == near
 
     def test_memory_stays_flat_over_resets(self) -> None:
-        world = StumpTracks()
+        env = StumpTracks()
 
         def reset_often(times: int) -> None:
             for seed in range(times):
-                world.reset(seed=seed, options={"task": [1.0, 0.5]})
+                env.reset(seed=seed, options={"task": [1.0, 0.5]})
 
         reset_often(300)
         before = resident_kilobytes()
         reset_often(1500)
         assert resident_kilobytes() - before < 700  # a leaked fixture a reset would be 1500 times 285 bytes
 
-    def test_memory_stays_flat_over_worlds_made_and_closed(self) -> None:
+    def test_memory_stays_flat_over_envs_made_and_closed(self) -> None:
         def make_and_close(times: int) -> None:
             for seed in range(times):
-                world = gym.make("chiron/StumpTracks-v0")
-                world.reset(seed=seed)
-                world.close()
+                env = gym.make("chiron/StumpTracks-v0")
+                env.reset(seed=seed)
+                env.close()
 
         make_and_close(100)
         before = resident_kilobytes()

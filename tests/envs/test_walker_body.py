@@ -47,9 +47,9 @@ class TestNamedBodies:
         assert body.motor_torque == torque
         assert body.torque_penalty == pytest.approx(penalty)
         assert body.spawn_height * 30 == pytest.approx(2 * height)
-        world = StumpTracks(body=name)
-        observation, _ = world.reset(seed=0)
-        assert (len(world.action_space.sample()), len(observation)) == sizes
+        env = StumpTracks(body=name)
+        observation, _ = env.reset(seed=0)
+        assert (len(env.action_space.sample()), len(observation)) == sizes
 
     def test_the_quadrupeds_legs_are_where_its_hips_are(self) -> None:
         hips = [joint.parent_anchor[0] * 30 for joint in QUADRUPED.joints[::2]]
@@ -58,34 +58,34 @@ class TestNamedBodies:
     @pytest.mark.parametrize("name", sorted(BODIES))
     def test_every_foot_feels_the_ground(self, name: str) -> None:
         # Legs held stiff and straight, whatever pushes the hull: it comes down on all its feet.
-        world = StumpTracks(stump_height=0.0, obstacle_spacing=(5.9, 6.0), body=name)
-        assert isinstance(world.observation_space, Box)
-        feet = [k for k, high in enumerate(world.observation_space.high[:-10]) if high == 1.0]
+        env = StumpTracks(stump_height=0.0, obstacle_spacing=(5.9, 6.0), body=name)
+        assert isinstance(env.observation_space, Box)
+        feet = [k for k, high in enumerate(env.observation_space.high[:-10]) if high == 1.0]
         assert len(feet) == len(BODIES[name].joints) // 2
         touched = np.zeros(len(feet))
-        observation, _ = world.reset(seed=0)
+        observation, _ = env.reset(seed=0)
         for _ in range(60):
             touched = np.maximum(touched, observation[feet])
-            observation, _, terminated, _, _ = world.step(np.ones(len(BODIES[name].joints), np.float32))
+            observation, _, terminated, _, _ = env.step(np.ones(len(BODIES[name].joints), np.float32))
             if terminated:
                 break
         assert touched.tolist() == [1.0] * len(feet)
 
     @pytest.mark.parametrize("name", sorted(BODIES))
     def test_effort_costs_its_penalty(self, name: str) -> None:
-        world = StumpTracks(body=name)
-        world.reset(seed=0)
+        env = StumpTracks(body=name)
+        env.reset(seed=0)
         action = np.full(len(BODIES[name].joints), 0.5, np.float32)
-        before = _potential(world)
-        _, reward, _, _, _ = world.step(action)
-        gain = _potential(world) - before
+        before = _potential(env)
+        _, reward, _, _, _ = env.step(action)
+        gain = _potential(env) - before
         expected = gain - BODIES[name].torque_penalty * 0.5 * len(action)
         assert reward == pytest.approx(expected, abs=1e-6)
 
 
-def _potential(world: WalkerEnv) -> float:
-    assert world._simulation is not None
-    x, angle = world._simulation.pose()
+def _potential(env: WalkerEnv) -> float:
+    assert env._simulation is not None
+    x, angle = env._simulation.pose()
     return 130 * x / 30 - 5 * abs(angle)
 
 
@@ -103,12 +103,12 @@ class TestFourthBody:
     }
 
     def test_is_a_node_of_a_configuration(self) -> None:
-        world = build({"_target_": "chiron.envs.walkers.stump_tracks.StumpTracks", "body": self.NODE})()
-        assert world.action_space.shape == (12,)
-        world.reset(seed=0)
+        env = build({"_target_": "chiron.envs.walkers.stump_tracks.StumpTracks", "body": self.NODE})()
+        assert env.action_space.shape == (12,)
+        env.reset(seed=0)
         for _ in range(20):
-            observation = world.step(np.ones(12))[0]
-        assert world.observation_space.contains(observation)
+            observation = env.step(np.ones(12))[0]
+        assert env.observation_space.contains(observation)
 
     def test_is_an_instance_of_a_dataclass(self) -> None:
         body = legged_body(**{key: value for key, value in self.NODE.items() if key != "_target_"})  # type: ignore[arg-type]

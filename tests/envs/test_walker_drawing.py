@@ -1,4 +1,4 @@
-"""What a rendered frame shows, and that looking at a world changes nothing in it."""
+"""What a rendered frame shows, and that looking at an env changes nothing in it."""
 
 from __future__ import annotations
 
@@ -63,8 +63,8 @@ def draw(track: Track, poses: ArrayLike, **options: Any) -> WalkerDrawing:
     return drawing
 
 
-def frame_of(world: StumpTracks) -> NDArray[np.uint8]:
-    frame = world.render()
+def frame_of(env: StumpTracks) -> NDArray[np.uint8]:
+    frame = env.render()
     assert frame is not None
     return frame
 
@@ -134,19 +134,19 @@ class TestFrame:
             assert difference > 100
 
     def test_lidar_rays_end_where_the_lidar_says(self) -> None:
-        world = StumpTracks(render_mode="rgb_array")
-        world.reset(seed=0, options={"task": [2.0, 1.0]})
+        env = StumpTracks(render_mode="rgb_array")
+        env.reset(seed=0, options={"task": [2.0, 1.0]})
         for _ in range(5):
-            observation, *_ = world.step(np.zeros(4, np.float32))
-        assert world._simulation is not None
-        hull = world._simulation.part_poses()[0, :2]
+            observation, *_ = env.step(np.zeros(4, np.float32))
+        assert env._simulation is not None
+        hull = env._simulation.part_poses()[0, :2]
         angles = 1.5 * np.arange(10) / 10
         directions = np.stack([np.sin(angles), -np.cos(angles)], axis=1)
         expected = hull + LIDAR_RANGE * observation[-10:, None] * directions
-        ends = world._simulation.lidar_ends()
+        ends = env._simulation.lidar_ends()
         np.testing.assert_allclose(ends, expected, atol=1e-5)
 
-        track = Track(world.track.ground, ())
+        track = Track(env.track.ground, ())
         drawing = draw(track, standing(*hull), lidar_ends=ends)
         without = draw(track, standing(*hull))
         for end in ends:
@@ -154,11 +154,11 @@ class TestFrame:
             assert np.abs(color_at(without, end) - LIDAR).sum() > 30
 
     def test_lidar_is_drawn_on_request(self) -> None:
-        world = StumpTracks(render_mode="rgb_array")
-        world.reset(seed=0)
-        plain = frame_of(world)
-        world.draw_lidar = True
-        assert not np.array_equal(plain, frame_of(world))
+        env = StumpTracks(render_mode="rgb_array")
+        env.reset(seed=0)
+        plain = frame_of(env)
+        env.draw_lidar = True
+        assert not np.array_equal(plain, frame_of(env))
 
 
 class TestCamera:
@@ -221,19 +221,19 @@ class TestRendering:
     def test_passes_gymnasiums_checks_in_every_render_mode(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
         for render_mode in (None, "rgb_array"):
-            world = gymnasium.make("chiron/StumpTracks-v0", render_mode=render_mode)
+            env = gymnasium.make("chiron/StumpTracks-v0", render_mode=render_mode)
             with warnings.catch_warnings():
                 warnings.simplefilter("error")
-                check_env(world.unwrapped)
-            world.close()
+                check_env(env.unwrapped)
+            env.close()
 
     def test_gives_a_new_frame_after_each_step(self) -> None:
-        world = StumpTracks(render_mode="rgb_array")
-        world.reset(seed=0)
-        frames = [frame_of(world)]
+        env = StumpTracks(render_mode="rgb_array")
+        env.reset(seed=0)
+        frames = [frame_of(env)]
         for _ in range(5):
-            world.step(np.ones(4, np.float32))
-            frames.append(frame_of(world))
+            env.step(np.ones(4, np.float32))
+            frames.append(frame_of(env))
         for before, after in pairwise(frames):
             assert before.shape == after.shape == (HEIGHT, WIDTH, 3)
             assert before.dtype == np.uint8
@@ -245,47 +245,47 @@ class TestRendering:
         monkeypatch.setattr("pygame.time.Clock", _Hurry)
         seen: list[list[Any]] = []
         for mode in (None, render_mode):
-            world = StumpTracks(render_mode=mode)
-            world.draw_lidar = True
+            env = StumpTracks(render_mode=mode)
+            env.draw_lidar = True
             actions = np.random.default_rng(0)
-            episode: list[Any] = [world.reset(seed=3, options={"task": [0.5, 2.0]})[0].tolist()]
+            episode: list[Any] = [env.reset(seed=3, options={"task": [0.5, 2.0]})[0].tolist()]
             for _ in range(40):
-                observation, reward, *_ = world.step(actions.uniform(-1, 1, 4).astype(np.float32))
+                observation, reward, *_ = env.step(actions.uniform(-1, 1, 4).astype(np.float32))
                 episode.append((observation.tolist(), reward))
                 if mode is not None:
-                    world.render()
-            world.close()
+                    env.render()
+            env.close()
             seen.append(episode)
         assert seen[0] == seen[1]
 
     def test_window_shows_every_step_and_can_be_closed(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
         monkeypatch.setattr("pygame.time.Clock", _Hurry)
-        world = StumpTracks(render_mode="human")
-        world.reset(seed=0)
+        env = StumpTracks(render_mode="human")
+        env.reset(seed=0)
         before = window_content()
         assert before.shape == (WIDTH, HEIGHT, 3)
-        world.step(np.ones(4, np.float32))
+        env.step(np.ones(4, np.float32))
         assert not np.array_equal(before, window_content())
-        assert world.render() is None
-        world.close()
+        assert env.render() is None
+        env.close()
         assert not pygame.display.get_init()
-        world.close()
-        world.render()
+        env.close()
+        env.render()
         assert pygame.display.get_init()
-        world.close()
+        env.close()
 
-    def test_frames_come_at_the_speed_of_the_world(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_frames_come_at_the_speed_of_the_env(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
         monkeypatch.setattr("pygame.time.Clock", _Hurry)
         _Hurry.asked.clear()
-        world = StumpTracks(render_mode="human")
-        world.reset(seed=0)
-        world.step(np.ones(4, np.float32))
-        world.close()
+        env = StumpTracks(render_mode="human")
+        env.reset(seed=0)
+        env.step(np.ones(4, np.float32))
+        env.close()
         assert _Hurry.asked == [50, 50]
 
-    def test_a_world_that_is_not_rendered_loads_nothing_for_it(self) -> None:
+    def test_an_env_that_is_not_rendered_loads_nothing_for_it(self) -> None:
         program = (
             "import sys, envs; w = envs.StumpTracks(); w.reset(seed=0); w.step(w.action_space.sample());"
             "sys.exit('pygame' in sys.modules)"
@@ -294,10 +294,10 @@ class TestRendering:
         assert subprocess.run([sys.executable, "-c", program], cwd=home, check=False).returncode == 0
 
     def test_without_a_render_mode_says_so(self) -> None:
-        world = StumpTracks()
-        world.reset(seed=0)
-        with pytest.warns(UserWarning, match="make this world with render_mode="):
-            assert world.render() is None
+        env = StumpTracks()
+        env.reset(seed=0)
+        with pytest.warns(UserWarning, match="make this env with render_mode="):
+            assert env.render() is None
 
     def test_needs_a_reset_first(self) -> None:
         with pytest.raises(RuntimeError, match=r"call reset\(\) before render"):
@@ -309,20 +309,20 @@ class TestRendering:
 
     def test_missing_pygame_is_named_in_one_sentence(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(sys.modules, "pygame", None)
-        world = StumpTracks(render_mode="rgb_array")
-        world.reset(seed=0)
+        env = StumpTracks(render_mode="rgb_array")
+        env.reset(seed=0)
         with pytest.raises(DependencyNotInstalled, match="pip install"):
-            world.render()
+            env.render()
 
     @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads memory use from /proc")
     def test_memory_stays_flat(self) -> None:
         def use(times: int) -> None:
             for seed in range(times):
-                world = StumpTracks(render_mode="rgb_array")
-                world.reset(seed=seed)
+                env = StumpTracks(render_mode="rgb_array")
+                env.reset(seed=seed)
                 for _ in range(5):
-                    world.render()
-                world.close()
+                    env.render()
+                env.close()
 
         def resident() -> int:
             return int(Path("/proc/self/statm").read_text().split()[1]) * 4096

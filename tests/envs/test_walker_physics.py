@@ -1,4 +1,4 @@
-"""The physics of the walker worlds against Gymnasium's own BipedalWalker-v3."""
+"""The physics of the walker envs against Gymnasium's own BipedalWalker-v3."""
 
 from __future__ import annotations
 

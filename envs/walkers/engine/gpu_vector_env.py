@@ -148,7 +148,7 @@ class GpuWalkerVectorEnv(WalkerVectorEnv):
             self._upload()
 
     def _fetch(self) -> None:
-        """Bring the worlds' copy on this side up to date."""
+        """Bring the copy on this side up to date."""
         for name in _MOVING:
             self._device[name].copy_to_host(getattr(self, f"_{name}"))
 

@@ -308,7 +308,7 @@ def solve(solver: Record, body: Record, worlds: Record, slots: Record, position_
 def solve_positions_further(
     solver: Record, body: Record, worlds: Record, slots: Record, position_iterations: int
 ) -> bool:
-    """Go on with the position iterations of worlds that were solved up to there.
+    """Continue the position iterations of worlds that were solved up to there.
 
     Most worlds need four, but with random actions one in six needs all 60: gathered from many blocks, these
     keep each other company, instead of one in every block making all others wait.

@@ -37,7 +37,7 @@ _PROBLEMS = {
 _FIRST_STEP = 0
 """How many times an action is played in the step that a reset makes."""
 _PIECES_PER_THREAD = 2
-"""At least, so that whoever has the harder worlds leaves others to others."""
+"""At least, so that a thread with hard slots leaves the rest to the others."""
 _SMALLEST_PIECE = 2 * layout.LANES
 """Sharing fewer takes as long as it saves, and a block alone has fewer stragglers to gather."""
 
@@ -90,11 +90,11 @@ class Walker(Protocol):
 
 
 class EngineError(RuntimeError):
-    """A world cannot be computed: its track or its state is not what the engine's arrays can hold."""
+    """A slot cannot be computed: its track or its state is not what the engine's arrays can hold."""
 
 
 class WalkerVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArray[Any]]):
-    """The worlds of `SyncTaskVectorEnv`, bit for bit, at a fraction of the cost.
+    """The walkers of `SyncTaskVectorEnv`, bit for bit, at a fraction of the cost.
 
     Slots are never reset on their own: whoever steps them resets those whose episode ended. Until then such a
     slot rests: it is not stepped, keeps its observation and flags, and earns nothing. The first use
@@ -157,7 +157,7 @@ class WalkerVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArra
 
     @property
     def task_space(self) -> TaskSpace:
-        """The space of the worlds' tasks."""
+        """The space of the slots' tasks."""
         return self.env.task_space
 
     @property
@@ -180,7 +180,7 @@ class WalkerVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArra
 
         Args:
             seed: None, an int for slot 0 (slot i gets seed + i), or a list of one per slot. A slot whose seed
-                is None goes on with its previous generator.
+                is None continues with its previous generator.
             options: `task`: one task for all, a vector of shape (d,) or a dict, or one row per slot, float32
                 of shape (n, d); the default task where absent. `reset_mask`: bool of shape (n,), which slots
                 to reset; all of them if absent.
@@ -389,7 +389,7 @@ class WalkerVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArra
         task = self.task_space.to_dict(self._tasks[slot])
         count = int(self._worlds["steps"][slot])
         raise EngineError(
-            f"the world of slot {slot} {problem}, at step {count} of its episode in task {task}"
+            f"the walker of slot {slot} {problem}, at step {count} of its episode in task {task}"
         )
 
     def close_extras(self, **kwargs: Any) -> None:
@@ -417,7 +417,7 @@ class WalkerVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArra
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go back to a state that `state_dict` gave, in worlds of the same kind and as many slots.
+        """Go back to a state that `state_dict` gave, in a vector env of the same kind and as many slots.
 
         Raises:
             ValueError: If the state has another layout or another number of slots.
@@ -425,7 +425,7 @@ class WalkerVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArra
         worlds = state["worlds"]
         if worlds.dtype != layout.WORLD or worlds.shape != (self.num_envs,):
             raise ValueError(
-                f"the state has {len(worlds)} slots of layout {worlds.dtype.itemsize}, these worlds "
+                f"the state has {len(worlds)} slots of layout {worlds.dtype.itemsize}, this vector env "
                 f"{self.num_envs} of {layout.WORLD.itemsize}"
             )
         self._worlds = worlds.copy()
