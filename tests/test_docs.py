@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pkgutil
 import re
 import shlex
 import subprocess
@@ -188,6 +189,15 @@ def test_links_and_images_lead_somewhere(page: Path) -> None:
         target = page.parent / path if path else page
         assert target.exists(), link
         assert not anchor or anchor in anchors_of(target), link
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(HOME)))
+def test_names_and_files_of_this_project_exist(page: Path) -> None:
+    text = page.read_text()
+    for name in re.findall(r"`(chiron(?:\.\w+)+)", text):
+        assert pkgutil.resolve_name(name) is not None
+    for path in re.findall(r"`(tests/[\w./]+\.(?:py|sh))", text):
+        assert (HOME / path).is_file(), path
 
 
 @pytest.mark.trains
