@@ -14,7 +14,7 @@ import pytest
 from chiron.envs.task_space import TaskParameter, TaskSpace
 from gymnasium import spaces
 
-MARKERS_OF_SLOWER_TESTS = ("browser", "slow", "slurm", "trains")
+MARKERS_OF_SLOWER_TESTS = ("browser", "medium", "slow", "slurm")
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -56,14 +56,16 @@ class TestEveryComponent:
         assert (CONF / group / f"{name}.yaml").read_text().startswith("# ")
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("env", worlds())
 @pytest.mark.parametrize("teacher", names_in("teacher"))
-def test_every_teacher_teaches_in_every_world(env: str, teacher: str) -> None:
+def test_every_teacher_teaches_in_every_env(env: str, teacher: str) -> None:
     space = build_world(env).task_space
     built = build_teacher(teacher, space=space, seed=np.random.SeedSequence(0))
     assert space.contains(built.sample().task)
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("student", [name for name in names_in("student") if name != "toy_grid"])
 def test_every_student_can_be_built(student: str, tmp_path: Path) -> None:
     names = {"env": "stump_tracks", "teacher": "random", "student": student}

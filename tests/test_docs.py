@@ -104,7 +104,7 @@ def test_the_page_has_the_files_and_commands_it_promises() -> None:
     assert len(commands_of(PAGE)) == 9
 
 
-@pytest.mark.trains
+@pytest.mark.medium
 def test_the_commands_work_one_after_another(folder: Path) -> None:
     for line in commands_of(PAGE):
         finished = run(line, folder)
@@ -115,7 +115,7 @@ def test_the_commands_work_one_after_another(folder: Path) -> None:
             assert "finished" in finished.stdout
 
 
-@pytest.mark.trains
+@pytest.mark.medium
 def test_a_mistake_is_refused_in_one_sentence(folder: Path) -> None:
     mistake = "env.parameters.pull.attribute=unwrapped.gravitas"
     for command in ("chiron-check", "chiron-train"):
@@ -127,7 +127,7 @@ def test_a_mistake_is_refused_in_one_sentence(folder: Path) -> None:
         )
 
 
-@pytest.mark.trains
+@pytest.mark.medium
 def test_a_world_that_breaks_the_contract_is_told_so(folder: Path) -> None:
     sound = (folder / "against_the_wind.py").read_text()
     (folder / "forgetful.py").write_text(sound.replace('{"is_success": arrived} if', "{} if"))
@@ -200,7 +200,7 @@ def test_names_and_files_of_this_project_exist(page: Path) -> None:
         assert (HOME / path).is_file(), path
 
 
-@pytest.mark.trains
+@pytest.mark.medium
 @pytest.mark.filterwarnings("ignore:Training and eval env are not of the same type")  # EvalCallback's
 @pytest.mark.parametrize("name", ["README.md", "docs/python_api.md", "docs/envs.md", "docs/callbacks.md"])
 def test_the_python_code_of_a_page_works(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -214,7 +214,7 @@ def test_the_python_code_of_a_page_works(name: str, tmp_path: Path, monkeypatch:
         exec(block, variables)
 
 
-@pytest.mark.trains
+@pytest.mark.medium
 def test_the_commands_of_comparing_work_one_after_another(tmp_path: Path) -> None:
     page = (HOME / "docs" / "comparing.md").read_text()
     for line in commands_of(page):
@@ -223,7 +223,7 @@ def test_the_commands_of_comparing_work_one_after_another(tmp_path: Path) -> Non
     assert "uniform_v1" in (tmp_path / "answer" / "report.html").read_text()
 
 
-@pytest.mark.trains
+@pytest.mark.medium
 @pytest.mark.filterwarnings("ignore:Training and eval env are not of the same type")
 def test_callbacks_of_ones_own_work_on_the_command_line(tmp_path: Path) -> None:
     page = (HOME / "docs" / "callbacks.md").read_text()

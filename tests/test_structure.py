@@ -177,7 +177,7 @@ def test_functions_are_short_and_have_few_parameters(path: Path) -> None:
         assert is_component or count <= MOST_PARAMETERS, function.name
 
 
-@pytest.mark.trains
+@pytest.mark.medium
 def test_public_names_are_documented() -> None:
     documented, undocumented = 0, []
     for name, member in public_names():
@@ -241,13 +241,13 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.trains
+@pytest.mark.medium
 def test_works_from_this_checkout(project: Path) -> None:
     paths = [str(project), os.environ.get("PYTHONPATH", "")]
     run_python("import chiron.scripts.train, chiron; chiron.CurriculumVecEnv", project, *paths)
 
 
-@pytest.mark.trains
+@pytest.mark.medium
 def test_works_from_a_wheel(source: Path, project: Path) -> None:
     build("sdist", source, source / "dist")
     (archive,) = (source / "dist").glob("*.tar.gz")
@@ -278,7 +278,7 @@ def test_works_from_a_wheel(source: Path, project: Path) -> None:
     assert "stump_tracks" in text
 
 
-@pytest.mark.trains
+@pytest.mark.medium
 def test_an_editable_installation_finds_new_files(source: Path, project: Path) -> None:
     build("editable", source, project / "dist")
     (wheel,) = (project / "dist").glob("*.whl")

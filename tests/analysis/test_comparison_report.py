@@ -16,6 +16,8 @@ from PIL import Image
 
 from tests.analysis.studies import write_run
 
+pytestmark = pytest.mark.medium
+
 PARTS = {
     "notes",
     "headline", "what-was-run", "results", "over-time", "learning_curves", "significance", "mastery_maps",

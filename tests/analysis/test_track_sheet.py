@@ -17,6 +17,8 @@ from PIL import Image
 
 from tests.listing import build_world, worlds
 
+pytestmark = pytest.mark.medium
+
 
 class Steps(WalkerEnv):
     """One step up of a height, after as many metres as a group of parameters adds up to."""

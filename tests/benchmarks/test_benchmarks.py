@@ -27,6 +27,7 @@ from benchmarks.timing import Timing, time_in_turns
 from tests.listing import names_in
 
 
+@pytest.mark.medium
 def test_every_teacher_is_measured_and_written_down(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -48,7 +49,8 @@ def test_every_teacher_is_measured_and_written_down(
     assert set(rows["alp_gmm"]["shares"]) == {"propose", "fit", "nearest task"}
 
 
-def test_worlds_are_measured_beside_gymnasiums(
+@pytest.mark.medium
+def test_envs_are_measured_beside_gymnasiums(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(bench_envs, "_STEPS", 20)
@@ -63,6 +65,7 @@ def test_worlds_are_measured_beside_gymnasiums(
     assert "HexagonTracks" in capsys.readouterr().out
 
 
+@pytest.mark.medium
 def test_students_are_measured_beside_stock_and_a_peer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -95,6 +98,7 @@ def test_the_operations_of_an_update_are_those_that_torch_counts() -> None:
     assert bench_students.update_flops() == counter.get_total_flops() - unused
 
 
+@pytest.mark.medium
 def test_a_comparison_is_measured_in_a_process_of_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -112,6 +116,7 @@ def test_a_comparison_is_measured_in_a_process_of_its_own(
 forking = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 
 
+@pytest.mark.medium
 @forking
 def test_vector_envs_are_measured_beside_stable_baselines3s(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -138,6 +143,7 @@ def small(monkeypatch: pytest.MonkeyPatch, *overrides: str) -> None:
     monkeypatch.setattr(bench_run, "composed", lambda *given: compose.composed(*given, *overrides))
 
 
+@pytest.mark.medium
 @forking
 def test_the_main_job_is_measured_beside_stock_pieces(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -158,6 +164,7 @@ def test_the_main_job_is_measured_beside_stock_pieces(
     assert "CPU time of a decision" in capsys.readouterr().out
 
 
+@pytest.mark.medium
 def test_what_a_gpu_is_measured_at_runs_on_a_cpu_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -258,6 +265,7 @@ def test_what_cannot_be_measured_is_refused(
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.medium
 def test_jobs_beside_each_other_are_measured_beside_jobs_in_turn(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -19,6 +19,8 @@ from gymnasium import spaces
 
 from tests.conftest import CountdownWorld
 
+pytestmark = pytest.mark.medium
+
 
 class TroubledEnv(CountdownWorld):
     """Gets into the trouble that the first number of its task names, at its third step."""

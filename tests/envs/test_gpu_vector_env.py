@@ -19,6 +19,8 @@ from chiron.envs.walkers.stump_tracks import StumpTracks
 
 from tests.envs.gpu_cases import SCENARIOS, assert_same, states_on_the_way
 
+pytestmark = pytest.mark.medium
+
 ROOT = Path(__file__).parents[2]
 
 needs_gpu = pytest.mark.skipif(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -8,11 +9,42 @@ from typing import Any
 import pytest
 from chiron.runs.run_directory import RunDirectory
 from chiron.scripts import compare, evaluate, picture, train, watch
+from filelock import FileLock
+from matplotlib.figure import Figure
+
+from tests.commands import run_here
+
+SharedRun = Callable[..., RunDirectory]
+
+
+@pytest.fixture(scope="session")
+def shared_run(tmp_path_factory: pytest.TempPathFactory) -> SharedRun:
+    """Trains what tests only read, once for all of them: `shared_run(name, *arguments of chiron-train)`."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent  # which all workers have in common
+
+    def train_once(name: str, *arguments: str) -> RunDirectory:
+        place = folder / "shared_runs" / name
+        place.mkdir(parents=True, exist_ok=True)
+        with FileLock(place.with_suffix(".lock")):
+            if not any(place.rglob("summary.json")):
+                finished = run_here(place, "chiron-train", *arguments)
+                assert finished.returncode == 0, finished.stderr
+        return only_run(place)
+
+    return train_once
 
 
 @pytest.fixture
-def chiron_train(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
-    """`chiron-train` in this process and an empty folder; returns the exit code."""
+def blank_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures are made and saved, but not drawn, which takes half of the time of a small run."""
+    monkeypatch.setattr(Figure, "draw", lambda self, renderer: None)
+
+
+@pytest.fixture
+def chiron_train(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, blank_figures: None) -> Any:
+    """`chiron-train` in this process and an empty folder, with blank figures; returns the exit code."""
     return _command("chiron-train", train.main, monkeypatch, tmp_path)
 
 

@@ -11,6 +11,8 @@ from scipy import stats
 from tests.analysis.studies import write_run
 from tests.runs.events import Events
 
+pytestmark = pytest.mark.medium
+
 Command = Callable[..., int]
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,9 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
 from tests.listing import build_world
-from tests.scripts.conftest import only_run
+from tests.scripts.conftest import SharedRun, only_run
+
+pytestmark = pytest.mark.medium
 
 Command = Callable[..., int]
 
@@ -26,9 +29,10 @@ SMALL = [
 
 
 @pytest.fixture
-def run(chiron_train: Any, tmp_path: Path) -> RunDirectory:
-    assert chiron_train(*SMALL, "env=cart_pole") == 0
-    return only_run(tmp_path)
+def run(shared_run: SharedRun, tmp_path: Path) -> RunDirectory:
+    """A copy of a run of its own for each test."""
+    shared = shared_run("cart_pole", *SMALL, "env=cart_pole")
+    return RunDirectory(Path(shutil.copytree(shared.path, tmp_path / "results" / "seed0")))
 
 
 def replayed(run: RunDirectory, world: gym.Env[Any, Any], task: list[float], seed: int) -> tuple[float, int]:

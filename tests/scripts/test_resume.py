@@ -20,6 +20,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from benchmarks.kills import RUNS, differences, kill_often, unreadable_files
 from tests.scripts.conftest import only_run
 
+pytestmark = pytest.mark.medium
+
 SHORT = [
     "env=cart_pole",
     "n_envs=4",
@@ -155,7 +157,8 @@ def scalars(run: RunDirectory) -> dict[str, list[tuple[int, float]]]:
 
 @pytest.mark.parametrize("student", RUNS)
 def test_killed_runs_come_to_the_same_end(student: str, tmp_path: Path) -> None:
-    count = kill_often(RUNS[student], kills=5, rng=np.random.default_rng(), folder=tmp_path)
+    short = [*RUNS[student], "total_steps=2_000"]
+    count = kill_often(short, kills=5, rng=np.random.default_rng(), folder=tmp_path)
     assert count.kills == 5
     assert count.finished > 0
     assert count.differing == []

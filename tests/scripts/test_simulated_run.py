@@ -12,17 +12,17 @@ from chiron.teachers.focus import FocusGaussian
 from PIL import Image
 
 from tests.runs.events import Events
-from tests.scripts.conftest import only_run
+from tests.scripts.conftest import SharedRun, only_run
 
 GRID = ["experiment=toy_grid", "total_steps=1_200", "evaluation.every_steps=400"]
 
 
-@pytest.fixture
-def run(chiron_train: Any, tmp_path: Path) -> RunDirectory:
-    assert chiron_train(*GRID, "teacher=alp_gmm", "pictures=true") == 0
-    return only_run(tmp_path)
+@pytest.fixture(scope="module")
+def run(shared_run: SharedRun) -> RunDirectory:
+    return shared_run("toy_grid", *GRID, "teacher=alp_gmm", "pictures=true")
 
 
+@pytest.mark.medium
 class TestToyGrid:
     def test_leaves_the_usual_directory(self, run: RunDirectory) -> None:
         evaluations = run.read_evaluations()
@@ -79,10 +79,9 @@ class TestToyGrid:
             logs.append(only_run(tmp_path / results).read_episodes())
         assert logs[0].equals(logs[1])
 
-    def test_more_dimensions_get_a_still_of_pairs(self, chiron_train: Any, tmp_path: Path) -> None:
+    def test_more_dimensions_get_a_still_of_pairs(self, shared_run: SharedRun) -> None:
         more = ["student.dims=3", "student.useless_dims=1", "student.cells=4", "pictures=true"]
-        assert chiron_train(*GRID, "teacher=random", *more) == 0
-        run = only_run(tmp_path)
+        run = shared_run("toy_grid_of_four_dimensions", *GRID, "teacher=random", *more)
         assert run.still.exists()
         assert not run.animation.exists()
         assert {"evaluation/mastery", "curriculum/proposals"} == Events(run.path).picture_tags

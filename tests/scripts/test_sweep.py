@@ -162,6 +162,7 @@ class TestDryRun:
         assert capsys.readouterr().out.endswith("1 job: 1 to start\n")
         assert list(tmp_path.iterdir()) == []
 
+    @pytest.mark.medium
     def test_tells_the_state_of_every_job(
         self,
         chiron_train: Any,
@@ -243,6 +244,7 @@ class TestPlaces:
         assert error.count("\n") == 1
 
 
+@pytest.mark.medium
 class TestJoblib:
     """In a process of its own: workers must be able to import all there is from scratch."""
 
@@ -312,6 +314,7 @@ def test_a_job_that_slurm_will_run_may_ask_for_a_gpu_that_is_not_here(
     assert chiron_train(*jobs, "launcher=joblib") == BAD_INPUT
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("name", [name for name in names_in("experiment") if "/" in name or "study" in name])
 def test_every_job_of_an_experiment_can_be_built(
     chiron_train: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str

@@ -25,7 +25,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
 from tests.listing import names_in
 from tests.runs.events import Events
-from tests.scripts.conftest import only_run
+from tests.scripts.conftest import SharedRun, only_run
 
 SMALL = [
     "total_steps=2_048",
@@ -42,18 +42,12 @@ def command(*arguments: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
+def finished(shared_run: SharedRun) -> RunDirectory:
     """A small finished run of the defaults."""
-    folder = tmp_path_factory.mktemp("finished")
-    subprocess.run(
-        command(*SMALL, "student.n_steps=128", "seed=0"),
-        cwd=folder,
-        check=True,
-        stdout=subprocess.DEVNULL,
-    )
-    return only_run(folder)
+    return shared_run("stump_tracks", *SMALL, "student.n_steps=128", "seed=0")
 
 
+@pytest.mark.medium
 class TestWhatARunLeaves:
     def test_directory_says_what_ran(self, finished: RunDirectory) -> None:
         *_, results, study, env, teacher, student, overrides, seed = finished.path.parts
@@ -186,6 +180,7 @@ class TestWhatARunLeaves:
         assert finished.figure.read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.medium
 class TestVideos:
     def test_videos_of_three_tasks_and_the_same_run(self, chiron_train: Any, tmp_path: Path) -> None:
         runs = {}
@@ -209,6 +204,7 @@ class TestVideos:
         assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.medium
 class TestRunningAgain:
     def test_same_seed_same_log_other_seed_another(self, chiron_train: Any, tmp_path: Path) -> None:
         def episodes(results: str, seed: int) -> pd.DataFrame:
@@ -269,6 +265,7 @@ class TestRunningAgain:
         assert sorted(summary["teacher"] for summary in summaries) == ["alp_gmm"] * 2 + ["random"] * 2
 
 
+@pytest.mark.medium
 class TestOtherStudents:
     @pytest.mark.parametrize(
         "overrides",
@@ -366,6 +363,7 @@ class TestBadInput:
         assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.medium
 class TestWhatGoesWrong:
     def test_ctrl_c_leaves_a_readable_run(self, tmp_path: Path) -> None:
         with subprocess.Popen(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -24,25 +22,18 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
 from tests.conftest import CountdownWorld
-from tests.scripts.conftest import only_run
+from tests.scripts.conftest import SharedRun, only_run
+
+pytestmark = pytest.mark.medium
 
 TASK = {"stump_height": 0.5, "obstacle_spacing": 4.0}
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
+def trained(shared_run: SharedRun) -> RunDirectory:
     """A small finished run of the defaults, which repeat actions and normalise observations."""
-    folder = tmp_path_factory.mktemp("trained")
-    arguments = [
-        "debug=smoke",
-        "total_steps=512",
-        "n_workers=0",
-        "evaluation.n_tasks=1",
-        "student.n_steps=128",
-    ]
-    command = [sys.executable, "-m", "chiron.scripts.train", *arguments, f"results={folder}"]
-    subprocess.run(command, cwd=Path(__file__).parents[2], check=True, stdout=subprocess.DEVNULL)
-    return only_run(folder)
+    small = ("total_steps=512", "n_workers=0", "evaluation.n_tasks=1", "student.n_steps=128")
+    return shared_run("short_stump_tracks", "debug=smoke", *small)
 
 
 @pytest.fixture

@@ -55,6 +55,7 @@ def learn(
     return memory
 
 
+@pytest.mark.medium
 def test_on_policy_students_log_their_curriculum_at_every_rollout() -> None:
     curriculum = a_curriculum()
     callback = CurriculumCallback(curriculum, RecentEpisodes(curriculum))

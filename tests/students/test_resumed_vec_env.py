@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 
 from tests.conftest import CountdownWorld
 
+pytestmark = pytest.mark.medium
+
 SLOTS = 5
 
 

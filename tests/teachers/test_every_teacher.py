@@ -141,6 +141,7 @@ class TestTolerance:
             teacher.observe(played(Proposal(few[i % tasks], "again"), float(rng.random())))
         assert_sound(teacher, np.array(proposed))
 
+    @pytest.mark.medium
     @every_teacher
     def test_twenty_thousand_results(self, name: str) -> None:
         teacher = build_teacher(name, space=cube(2), seed=0)
