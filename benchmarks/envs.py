@@ -1,4 +1,4 @@
-"""What worlds cost: steps and resets, beside Gymnasium's own walker."""
+"""What envs cost: steps and resets, beside Gymnasium's own walker."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from rich.table import Table
 from benchmarks.timing import Timing, time_in_turns
 
 _PEER = "BipedalWalker-v3"
-_WORLDS: dict[str, dict[str, Any]] = {
+_ENVS: dict[str, dict[str, Any]] = {
     "StumpTracks": {"body": "default"},
     "StumpTracks, short": {"body": "short"},
     "StumpTracks, quadruped": {"body": "quadruped"},
@@ -43,21 +43,21 @@ def _walkers(num_envs: int, n_threads: int = 1, **arguments: Any) -> WalkerVecto
 
 
 def benchmark(console: Console, options: argparse.Namespace) -> dict[str, Any]:
-    """Time all walker worlds, one by one and batched, and Gymnasium's; print the tables; return the figures.
+    """Time all walker envs, one by one and batched, and Gymnasium's; print the tables; return the figures.
 
     Args:
         console: Where to print.
-        options: `rounds`, how many turns each world gets.
+        options: `rounds`, how many turns each env gets.
     """
-    worlds = {_PEER: gym.make("BipedalWalker-v3").unwrapped}
-    for name, arguments in _WORLDS.items():
-        worlds[name] = gym.make(f"chiron/{name.partition(',')[0]}-v0", **arguments).unwrapped
+    envs = {_PEER: gym.make("BipedalWalker-v3").unwrapped}
+    for name, arguments in _ENVS.items():
+        envs[name] = gym.make(f"chiron/{name.partition(',')[0]}-v0", **arguments).unwrapped
     batches = {name: _walkers(**arguments) for name, arguments in _BATCHES.items()}
-    console.print("Timing worlds…")
-    players = {name: _player(world) for name, world in worlds.items()}
+    console.print("Timing envs…")
+    players = {name: _player(env) for name, env in envs.items()}
     players |= {name: _batch_player(batch) for name, batch in batches.items()}
     steps = time_in_turns(players, options.rounds, process_time)
-    resetters = {name: _resetter(world) for name, world in worlds.items()}
+    resetters = {name: _resetter(env) for name, env in envs.items()}
     resetters |= {name: _batch_resetter(batch) for name, batch in batches.items()}
     resets = time_in_turns(resetters, options.rounds, process_time)
     threads = {f"{n} threads": _batch_player(_walkers(256, n_threads=n)) for n in (1, 2)}
@@ -65,7 +65,7 @@ def benchmark(console: Console, options: argparse.Namespace) -> dict[str, Any]:
     crowded = StumpTracks(obstacle_spacing=(0, 1e-6))
     densest = time_in_turns({"densest": _resetter(crowded)}, options.rounds, process_time)["densest"]
     shares = _shares(StumpTracks())
-    console.print(_world_table(steps, resets))
+    console.print(_env_table(steps, resets))
     spent = ", ".join(f"{part} {share:.0%}" for part, share in shares.items())
     console.print(f"A reset at obstacle_spacing 0 takes {1e3 * densest.median:.2f} ms.", highlight=False)
     console.print(f"Where a step of StumpTracks spends its time: {spent}.", highlight=False)
@@ -77,9 +77,9 @@ def benchmark(console: Console, options: argparse.Namespace) -> dict[str, Any]:
         "densest_reset_ms": 1e3 * densest.median,
         "step_shares": shares,
         "two_threads": gain.median,
-        "worlds": [
+        "envs": [
             {
-                "world": name,
+                "env": name,
                 "microseconds": 1e6 * steps[name].median,
                 "reset_ms": 1e3 * resets[name].median,
                 "times_gymnasium": steps[name].times_faster_than(peer).median,
@@ -89,18 +89,18 @@ def benchmark(console: Console, options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def _player(world: gym.Env[Any, Any]) -> Callable[[], int]:
+def _player(env: gym.Env[Any, Any]) -> Callable[[], int]:
     """Plays random actions in random tasks, in episodes of at most 100 steps, resets included."""
     rng = np.random.default_rng(0)
 
     def play() -> int:
-        actions = rng.uniform(-1, 1, (_STEPS, *(world.action_space.shape or ()))).astype(np.float32)
+        actions = rng.uniform(-1, 1, (_STEPS, *(env.action_space.shape or ()))).astype(np.float32)
         left = 0
         for action in actions:
             if left == 0:
-                _reset(world, rng)
+                _reset(env, rng)
                 left = _EPISODE_STEPS
-            _, _, terminated, _, _ = world.step(action)
+            _, _, terminated, _, _ = env.step(action)
             left = 0 if terminated else left - 1
         return _STEPS
 
@@ -145,24 +145,24 @@ def _reset_batch(batch: WalkerVectorEnv, rng: np.random.Generator, mask: NDArray
     batch.reset(seed=seeds, options={"reset_mask": mask, "task": tasks})
 
 
-def _resetter(world: gym.Env[Any, Any]) -> Callable[[], int]:
+def _resetter(env: gym.Env[Any, Any]) -> Callable[[], int]:
     rng = np.random.default_rng(0)
 
     def reset_often() -> int:
         for _ in range(_RESETS):
-            _reset(world, rng)
+            _reset(env, rng)
         return _RESETS
 
     return reset_often
 
 
-def _reset(world: gym.Env[Any, Any], rng: np.random.Generator) -> None:
+def _reset(env: gym.Env[Any, Any], rng: np.random.Generator) -> None:
     seed = int(rng.integers(2**31))
-    space = getattr(world, "task_space", None)
-    world.reset(seed=seed, options=None if space is None else {"task": space.sample(rng)})
+    space = getattr(env, "task_space", None)
+    env.reset(seed=seed, options=None if space is None else {"task": space.sample(rng)})
 
 
-def _shares(world: StumpTracks) -> dict[str, float]:
+def _shares(env: StumpTracks) -> dict[str, float]:
     """Share of the time of a step in Box2D's own, in the lidar and in what is left, which is Python."""
     spent = {"Box2D's physics": 0.0, "the lidar": 0.0}
 
@@ -180,13 +180,13 @@ def _shares(world: StumpTracks) -> dict[str, float]:
     rng = np.random.default_rng(0)
     total = 0.0
     for _ in range(_RESETS):
-        _reset(world, rng)
-        inner: Any = world._simulation
+        _reset(env, rng)
+        inner: Any = env._simulation
         watch(inner._world, "Step", "Box2D's physics")
         watch(inner._lidar, "scan", "the lidar")
         for action in rng.uniform(-1, 1, (_EPISODE_STEPS, 4)).astype(np.float32):
             start = perf_counter()
-            _, _, terminated, _, _ = world.step(action)
+            _, _, terminated, _, _ = env.step(action)
             total += perf_counter() - start
             if terminated:
                 break
@@ -196,10 +196,10 @@ def _shares(world: StumpTracks) -> dict[str, float]:
     }
 
 
-def _world_table(steps: dict[str, Timing], resets: dict[str, Timing]) -> Table:
+def _env_table(steps: dict[str, Timing], resets: dict[str, Timing]) -> Table:
     table = Table(title=f"CPU time, random actions, episodes of {_EPISODE_STEPS} steps with their resets")
-    for heading in ("world", "a step", "steps/s", "× Gymnasium", "a reset"):
-        table.add_column(heading, justify="left" if heading == "world" else "right", no_wrap=True)
+    for heading in ("env", "a step", "steps/s", "× Gymnasium", "a reset"):
+        table.add_column(heading, justify="left" if heading == "env" else "right", no_wrap=True)
     for name, timing in steps.items():
         table.add_row(
             name,

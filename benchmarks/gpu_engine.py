@@ -70,15 +70,15 @@ def measure(slots: int = 16_384, steps: int = 200, parity_steps: int = 100, seed
     Raises:
         ValueError: If there is no GPU.
     """
-    world = StumpTracks()
-    walkers = GpuWalkerVectorEnv(world, slots)
+    env = StumpTracks()
+    walkers = GpuWalkerVectorEnv(env, slots)
     rng = np.random.default_rng(seed)
-    same_steps = _same_steps(GpuWalkerVectorEnv(world, 64), WalkerVectorEnv(world, 64), parity_steps, rng)
+    same_steps = _same_steps(GpuWalkerVectorEnv(env, 64), WalkerVectorEnv(env, 64), parity_steps, rng)
 
     generator = torch.Generator("cuda").manual_seed(seed)
 
     def reset(mask: NDArray[np.bool_], seed: int | None = None) -> None:
-        tasks = world.task_space.sample(rng, slots)
+        tasks = env.task_space.sample(rng, slots)
         walkers.reset(seed=seed, options={"task": tasks, "reset_mask": mask})
 
     def seconds_of(count: int, resetting: bool) -> float:

@@ -84,7 +84,7 @@ def draw_phases(path: Path, profiles: Mapping[str, Mapping[str, float]]) -> None
                 axes.bar_label(bars, [f"{width:.0f}"], label_type="center")
             lefts[name] += width
     axes.invert_yaxis()
-    axes.set_xlabel("microseconds of one decision (two frames of the world)")
+    axes.set_xlabel("microseconds of one decision (two frames of the env)")
     axes.spines[["top", "right"]].set_visible(False)
     figure.legend(loc="outside upper center", ncols=len(PHASES), frameon=False, fontsize="small")
     figure.savefig(path, dpi=120)

@@ -26,8 +26,8 @@ from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.vec_env import VecNormalize
 
 from benchmarks.phases import EVALUATION, PHASES, Phases, draw_phases
+from benchmarks.timed_envs import STOCK, stock_vec_env
 from benchmarks.timing import Timing
-from benchmarks.worlds import STOCK, stock_vec_env
 
 _CHIRON = "Chiron"
 _NAMES = {"env": "stump_tracks", "teacher": "alp_gmm", "student": "ppo"}
@@ -164,20 +164,20 @@ def _run_stock(kind: str, steps: int, phases: Phases, detailed: bool) -> int:
     settings["policy_kwargs"] = {**policy, "optimizer_kwargs": optimizer}
     normalization, repeat = settings.pop("vec_normalize"), settings.pop("action_repeat")
     with (
-        closing(stock_vec_env(kind, config["n_envs"], repeat)) as worlds,
-        closing(stock_vec_env(kind, _EVALUATION_SLOTS, repeat)) as test_worlds,
+        closing(stock_vec_env(kind, config["n_envs"], repeat)) as envs,
+        closing(stock_vec_env(kind, _EVALUATION_SLOTS, repeat)) as test_envs,
     ):
-        vec_env = VecNormalize(worlds, **normalization)
-        test_vec_env = VecNormalize(test_worlds, training=False, norm_reward=False)
+        vec_env = VecNormalize(envs, **normalization)
+        test_vec_env = VecNormalize(test_envs, training=False, norm_reward=False)
         test_vec_env.obs_rms = vec_env.obs_rms
         model: PPO = build(settings)(env=vec_env, seed=config["seed"], device="cpu")
         _watch_model(model, phases, detailed)
         if detailed:
-            dummy: Any = worlds
+            dummy: Any = envs
             phases.watch(dummy, "step_wait", _BOOKKEEPING)
-            for world in dummy.envs:
-                phases.watch(world, "step", "physics")
-                phases.watch(world, "reset", "physics")
+            for env in dummy.envs:
+                phases.watch(env, "step", "physics")
+                phases.watch(env, "reset", "physics")
         evaluate = phases.watched(EVALUATION, evaluate_policy)
         n_tasks = config["evaluation"]["n_tasks"]
         evaluate(model, test_vec_env, n_tasks, warn=False)

@@ -22,7 +22,7 @@ _SWEEP = (
     *("evaluation.every_steps=1_000_000", "evaluation.n_tasks=2"),
 )
 _STEPS = {"batched": 131_072, "box2d": 32_768}
-"""Of one job, by what steps its worlds; long enough for what starting costs to be little."""
+"""Of one job, by what steps its envs; long enough for what starting costs to be little."""
 _SERIAL, _JOBLIB = "one after another", "joblib"
 _LAUNCHERS = {
     # Where the jobs take turns, each has all cores: as threads of the batched engine, or as worker processes.

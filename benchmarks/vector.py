@@ -1,4 +1,4 @@
-"""What stepping many worlds costs: workers beside Stable-Baselines3's, a curriculum beside none."""
+"""What stepping many envs costs: workers beside Stable-Baselines3's, a curriculum beside none."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from rich.table import Table
 from stable_baselines3.common.vec_env import VecEnv
 
 from benchmarks.teachers import Stopwatch
+from benchmarks.timed_envs import STOCK, batched_stump_tracks, stock_vec_env, stump_tracks
 from benchmarks.timing import Timing, time_in_turns
-from benchmarks.worlds import STOCK, batched_stump_tracks, stock_vec_env, stump_tracks
 
 _WALKERS, _POLES = 16, 8
 _WALKER_STEPS, _POLE_STEPS = 150, 500
-"""Steps of all worlds in one turn."""
+"""Steps of all envs in one turn."""
 _WORKERS = 2
 _OURS = {
     "CurriculumVecEnv, in process": (stump_tracks, 0),
@@ -60,9 +60,9 @@ def _walker_rows(rounds: int) -> list[dict[str, Any]]:
     actions = np.random.default_rng(0).uniform(-1, 1, (_WALKER_STEPS, _WALKERS, 4)).astype(np.float32)
     with ExitStack() as at_the_end:
         vec_envs: dict[str, VecEnv] = {kind: stock_vec_env(kind, _WALKERS) for kind in STOCK}
-        for name, (make_world, n_workers) in _OURS.items():
+        for name, (make_env, n_workers) in _OURS.items():
             curriculum = Curriculum(Random(info.task_space, seed=0), info, seed=0)
-            vec_envs[name] = CurriculumVecEnv([make_world] * _WALKERS, curriculum, n_workers)
+            vec_envs[name] = CurriculumVecEnv([make_env] * _WALKERS, curriculum, n_workers)
         for vec_env in vec_envs.values():
             at_the_end.enter_context(closing(vec_env))
         timings = time_in_turns({name: _player(env, actions) for name, env in vec_envs.items()}, rounds)
@@ -129,21 +129,21 @@ def _pole_rows(n_workers: int, rounds: int) -> list[dict[str, Any]]:
     return rows
 
 
-def _taskless_player(worlds: Any, actions: NDArray[Any], is_seeded: bool) -> Callable[[], int]:
+def _taskless_player(envs: Any, actions: NDArray[Any], is_seeded: bool) -> Callable[[], int]:
     """Plays a vector env as it is, in one and the same task."""
     rng = np.random.default_rng(0)
     tasks = np.tile(_pole().task_space.default, (_POLES, 1))
-    worlds.reset(seed=0, options={"task": tasks})
+    envs.reset(seed=0, options={"task": tasks})
 
     def play() -> int:
         for action in actions:
-            _, _, terminated, truncated, _ = worlds.step(action)
+            _, _, terminated, truncated, _ = envs.step(action)
             over = terminated | truncated
             if over.any():
                 seeds: list[int | None] = [None] * _POLES
                 for slot in np.flatnonzero(over).tolist() if is_seeded else ():
                     seeds[slot] = int(rng.integers(2**31))
-                worlds.reset(seed=seeds, options={"reset_mask": over, "task": tasks})
+                envs.reset(seed=seeds, options={"reset_mask": over, "task": tasks})
         return len(actions) * len(actions[0])
 
     return play
@@ -194,10 +194,8 @@ def _walker_table(rows: list[dict[str, Any]]) -> Table:
 
 def _pole_table(rows: list[dict[str, Any]]) -> Table:
     table = Table(title=f"{_POLES} CartPoles: what a curriculum adds to a step in one fixed task")
-    for heading in ("worlds", "teacher", "a step", "added", "besides teacher"):
-        table.add_column(
-            heading, justify="left" if heading in ("worlds", "teacher") else "right", no_wrap=True
-        )
+    for heading in ("envs", "teacher", "a step", "added", "besides teacher"):
+        table.add_column(heading, justify="left" if heading in ("envs", "teacher") else "right", no_wrap=True)
     for row in rows:
         place = f"{row['n_workers']} workers" if row["n_workers"] else "in process"
         cells = [place, row["teacher"], f"{row['microseconds']:.1f} µs"]

@@ -75,9 +75,6 @@ class WalkerSimulation:
 
     Raises:
         ValueError: If an obstacle is no convex polygon.
-
-    Attributes:
-        hull_touched: Whether the hull has touched anything yet.
     """
 
     def __init__(self, body: WalkerBody, track: Track, initial_force: float) -> None:
@@ -136,6 +133,7 @@ class WalkerSimulation:
 
     @property
     def hull_touched(self) -> bool:
+        """Whether the hull has touched anything yet."""
         return self._contacts.hull_touched
 
     def step(self, action: Sequence[float]) -> float:

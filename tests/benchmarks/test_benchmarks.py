@@ -57,7 +57,7 @@ def test_envs_are_measured_beside_gymnasiums(
     monkeypatch.setattr(bench_envs, "_RESETS", 2)
     bench.main(["envs", "--rounds", "2", "--out", str(tmp_path / "new folder")])
     written = json.loads((tmp_path / "new folder" / "bench_envs.json").read_text())
-    rows = {row["world"]: row for row in written["worlds"]}
+    rows = {row["env"]: row for row in written["envs"]}
     assert rows["BipedalWalker-v3"]["times_gymnasium"] == 1
     assert all(row["microseconds"] > 0 and row["reset_ms"] > 0 for row in rows.values())
     assert sum(written["step_shares"].values()) == pytest.approx(1)

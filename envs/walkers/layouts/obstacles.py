@@ -58,6 +58,7 @@ class Stump(Obstacle):
 
     @property
     def shortest(self) -> float:  # type: ignore[override]  # an attribute that is computed
+        """Least length of track that a specimen takes, metres."""
         return STEP if self.width is None else _SMALLEST_SIZE * STEP
 
     def draw(self, rng: np.random.Generator, n: int) -> Numbers:

@@ -1,4 +1,4 @@
-"""The worlds that vector envs and whole runs are timed with."""
+"""The envs that vector envs and whole runs are timed with."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ STOCK: dict[str, Callable[..., VecEnv]] = {
 
 
 class UniformTasks(gym.Wrapper[Any, Any, Any, Any]):
-    """A world that draws its own tasks, uniformly: what there is without a teacher.
+    """An env that draws its own tasks, uniformly: what there is without a teacher.
 
     Args:
-        world: A world with a `task_space`.
+        env: An env with a `task_space`.
         seed: Seeds the draws.
     """
 
-    def __init__(self, world: gym.Env[Any, Any], seed: int) -> None:
-        super().__init__(world)
-        self._space = world.get_wrapper_attr("task_space")
+    def __init__(self, env: gym.Env[Any, Any], seed: int) -> None:
+        super().__init__(env)
+        self._space = env.get_wrapper_attr("task_space")
         self._rng = np.random.default_rng(seed)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, Any]:
@@ -38,12 +38,12 @@ class UniformTasks(gym.Wrapper[Any, Any, Any, Any]):
 
 
 def stump_tracks() -> StumpTracks:
-    """A world of Box2D's, to be stepped one at a time."""
+    """An env of Box2D's, to be stepped one at a time."""
     return StumpTracks(engine="box2d")
 
 
 def batched_stump_tracks() -> StumpTracks:
-    """A world of which many are stepped in one compiled call."""
+    """An env of which many are stepped in one compiled call."""
     return StumpTracks(engine="batched")
 
 
@@ -56,7 +56,7 @@ def stock_vec_env(kind: str, slots: int, action_repeat: int = 1) -> VecEnv:
 
     Args:
         kind: Which, by a key of `STOCK`.
-        slots: How many worlds; of `SubprocVecEnv` as many processes.
+        slots: How many envs; of `SubprocVecEnv` as many processes.
         action_repeat: How often each action is played.
     """
     return STOCK[kind]([partial(_uniform_stump_tracks, slot, action_repeat) for slot in range(slots)])
