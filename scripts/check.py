@@ -1,4 +1,4 @@
-"""chiron-check: whether a world keeps the contract that teachers, students and evaluations rely on."""
+"""chiron-check: whether an env keeps the contract that teachers, students and evaluations rely on."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .refusal import refuse
 COMMAND = "chiron-check"
 
 BROKEN = 1
-"""Exit code for a world that does not keep the contract."""
+"""Exit code for an env that does not keep the contract."""
 
 
 def main() -> None:
@@ -40,28 +40,28 @@ def _check(config: DictConfig) -> None:
     try:
         node = OmegaConf.to_container(config.env, resolve=True)
         if not isinstance(node, dict) or node.get("_target_") is None:
-            raise ValueError("env=simulated is no world: choose another env")
+            raise ValueError("env=simulated is no Gymnasium env: choose another env")
         chosen = f"env={HydraConfig.get().runtime.choices['env']}"
         with blaming(chosen):
-            make_world: EnvFn = build({str(key): value for key, value in node.items()})
-            make_world()
+            make_env: EnvFn = build({str(key): value for key, value in node.items()})
+            make_env()
     except (ValueError, OmegaConfBaseException) as error:
         refuse(error, COMMAND)
     try:
-        check_env(make_world)
-        is_a_stable_baselines_env(make_world)
+        check_env(make_env)
+        is_a_stable_baselines_env(make_env)
     except BrokenContractError as error:
         print(f"{COMMAND}: {error}", file=sys.stderr)
         sys.exit(BROKEN)
-    print(f"{chosen} keeps the contract of a world: {len(CHECKS) + 1} checks passed")
+    print(f"{chosen} keeps the contract of an env: {len(CHECKS) + 1} checks passed")
 
 
-def is_a_stable_baselines_env(make_world: EnvFn) -> None:
+def is_a_stable_baselines_env(make_env: EnvFn) -> None:
     """Stable-Baselines3's own checker must have nothing against it."""
     with warnings.catch_warnings():
         ignore_advice()
         try:
-            sb3_check_env(make_world())
+            sb3_check_env(make_env())
         except (AssertionError, Warning) as error:
             raise BrokenContractError(f"Stable-Baselines3's checker objects: {error}") from error
 

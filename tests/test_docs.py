@@ -110,7 +110,7 @@ def test_the_commands_work_one_after_another(folder: Path) -> None:
         finished = run(line, folder)
         assert (finished.returncode, finished.stderr) == (0, ""), line
         if "chiron-check" in line:
-            assert "keeps the contract of a world" in finished.stdout
+            assert "keeps the contract of an env" in finished.stdout
         if "chiron-train" in line:
             assert "finished" in finished.stdout
 
