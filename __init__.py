@@ -6,6 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .envs.vector.make_vec import make_vec as make_vec
     from .runs.make_run import make_run as make_run
     from .runs.run import Run as Run
     from .runs.run_callback import RunCallback as RunCallback
@@ -18,6 +19,7 @@ _PLACES = {
     "Run": ".runs.run",
     "RunCallback": ".runs.run_callback",
     "make_run": ".runs.make_run",
+    "make_vec": ".envs.vector.make_vec",
 }
 """Where each public name is defined; nothing is imported before it is asked for."""
 

@@ -117,8 +117,7 @@ def _in_engine(env_fns: Sequence[EnvFn], n_threads: int) -> VectorEnv[Any, Any, 
             generators.append(other._np_random)
     _log.info("%d envs are stepped by the compiled engine (engine=%s)", len(env_fns), first.engine)
     envs = make_walkers(first, len(env_fns), n_threads, repeat)
-    if first._np_random is not None:
-        envs.generators = generators
+    envs.generators[: len(generators)] = generators
     return envs
 
 
