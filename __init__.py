@@ -6,6 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .analysis.study import load_study as load_study
     from .envs.vector.make_vec import make_vec as make_vec
     from .runs.make_run import make_run as make_run
     from .runs.run import Run as Run
@@ -18,6 +19,7 @@ _PLACES = {
     "CurriculumVecEnv": ".students.curriculum_vec_env",
     "Run": ".runs.run",
     "RunCallback": ".runs.run_callback",
+    "load_study": ".analysis.study",
     "make_run": ".runs.make_run",
     "make_vec": ".envs.vector.make_vec",
 }

@@ -29,7 +29,7 @@ def compare_folders(
     """
     for folder in folders:
         if not folder.is_dir():
-            raise ValueError(f"{folder} is no folder")
+            raise ValueError(f"{folder} is not a folder")
     runs, notes = load_study(*folders)
     if not runs:
         raise ValueError("; ".join(notes))

@@ -1,4 +1,4 @@
-"""A comparison of conditions: what each reached, how sure that is, and who is better than whom."""
+"""A comparison of conditions: what each reached, how sure that is, and which differ significantly."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def _gaps(condition: Condition) -> list[str]:
 
 def _doubts(counted: Sequence[Condition]) -> list[str]:
     sentences = [
-        f"{condition.label} has one seed only: nothing can be said about its spread, and it is not tested"
+        f"{condition.label} has a single seed: its spread is unknown and it is not tested"
         for condition in counted
         if len(condition.counted) == 1
     ]

@@ -6,6 +6,7 @@ import math
 import textwrap
 from collections.abc import Callable, Sequence
 from itertools import cycle
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,6 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colorizer import ColorizingArtist
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from ..runs import plots
@@ -28,7 +28,7 @@ _DASHES = ("-", "--", ":", "-.")
 _PROFILE_POINTS = 201
 _MAPS_ACROSS = 5
 _TITLE_COLUMNS = 26
-"""Characters after which the title of a map goes on in a new line."""
+"""Characters after which the title of a map is wrapped."""
 _FAINT_DIFFERENCE = 10.0
 """A difference that the matrix gives its full colour only if it is the largest one, percentage points."""
 
@@ -39,8 +39,7 @@ class NothingToDrawError(ValueError):
 
 def draw_learning_curves(comparison: Comparison, rng: np.random.Generator) -> Figure:
     """Mean percentage mastered over training steps, with Student's 95% confidence band of the mean."""
-    figure = Figure(figsize=(9, 4.8), layout="constrained")
-    axes = figure.subplots()
+    figure, (axes,) = plots.panels(1, 1, 9, 4.8)
     for condition, (color, dashes) in _styled(comparison):
         rows = comparison.curves[comparison.curves["condition"] == condition.label]
         marker = "o" if len(rows) == 1 else None
@@ -65,18 +64,13 @@ def draw_mastery_maps(comparison: Comparison, rng: np.random.Generator) -> Figur
     drawn = [condition for condition in comparison.counted if _is_plane(condition)]
     if not drawn:
         raise NothingToDrawError("Maps need tasks with two parameters; these have fewer or more.")
-    across = min(_MAPS_ACROSS, len(drawn))
-    down = math.ceil(len(drawn) / across)
-    figure = Figure(figsize=(1 + 3.1 * across, 0.4 + 3.2 * down), layout="constrained")
-    panels = figure.subplots(down, across, squeeze=False).ravel()
-    for condition, axes in zip(drawn, panels, strict=False):
+    figure, panels = plots.panels(len(drawn), _MAPS_ACROSS, 3.3, 3.4)
+    for condition, axes in zip(drawn, panels, strict=True):
         shown = _draw_map(axes, condition)
         axes.set_title(textwrap.fill(condition.label, _TITLE_COLUMNS), fontsize=10)
-    for axes in panels[len(drawn) :]:
-        axes.set_axis_off()
     simulated = drawn[0].counted[0].is_simulated
     label = "mean competence" if simulated else "share of seeds that mastered the task"
-    figure.colorbar(shown, ax=panels.tolist(), label=label, fraction=0.05, aspect=30)
+    figure.colorbar(shown, ax=panels, label=label, fraction=0.05, aspect=30)
     return figure
 
 
@@ -92,8 +86,7 @@ def draw_significance(comparison: Comparison, rng: np.random.Generator) -> Figur
     where = {label: index for index, label in enumerate(labels)}
     differences = np.full((len(labels), len(labels)), np.nan)
     size = max(4.6, 1.6 + 0.85 * len(labels))
-    figure = Figure(figsize=(size + 1.6, size), layout="constrained")
-    axes = figure.subplots()
+    figure, (axes,) = plots.panels(1, 1, size + 1.6, size)
     for row in comparison.pairs.itertuples():
         i, j = where[str(row.condition)], where[str(row.other)]
         difference, p = float(row.difference), float(row.p_holm)  # type: ignore[arg-type]  # untyped rows
@@ -104,10 +97,8 @@ def draw_significance(comparison: Comparison, rng: np.random.Generator) -> Figur
             text = f"{round(sign * difference, 1) + 0.0:+.1f}\n{_p_text(p)}"
             axes.text(x, y, text, ha="center", va="center", fontsize=9, weight="bold" if is_sure else None)
             if is_sure:
-                frame = Rectangle(
-                    (x - 0.46, y - 0.46), 0.92, 0.92, fill=False, edgecolor="0.15", linewidth=1.3
-                )
-                axes.add_patch(frame)
+                frame = plots.rectangle((x - 0.46, y - 0.46), (x + 0.46, y + 0.46))
+                axes.plot(*frame.T, color=plots.INK, linewidth=1.3)
     largest = max(float(np.nanmax(np.abs(differences))), _FAINT_DIFFERENCE)
     shown = axes.imshow(differences, cmap="BrBG", vmin=-1.6 * largest, vmax=1.6 * largest)
     axes.set_xticks(range(len(labels)), labels, rotation=30, ha="right", rotation_mode="anchor")
@@ -136,8 +127,7 @@ def draw_profiles(comparison: Comparison, rng: np.random.Generator) -> Figure:
     low, high = float(everything.min()), float(everything.max())
     margin = 0.02 * (high - low) or 1.0
     levels = np.linspace(low - margin, high + margin, _PROFILE_POINTS)
-    figure = Figure(figsize=(9, 4.4), layout="constrained")
-    axes = figure.subplots()
+    figure, (axes,) = plots.panels(1, 1, 9, 4.4)
     for condition, (color, dashes) in _styled(comparison):
         reached = (results[condition.label][:, :, None] > levels).mean(axis=1)
         axes.plot(levels, 100 * reached.mean(axis=0), dashes, color=color, label=_legend(condition))
@@ -203,17 +193,8 @@ def _draw_map(axes: Axes, condition: Condition) -> ScalarMappable | ColorizingAr
     rows = pd.concat([run.last for run in runs if run.last is not None])
     tasks = rows.groupby("task_index")[[x, y, "mastered"]].mean()
     axes.set(xlabel=x, ylabel=y)
-    return axes.scatter(
-        tasks[x],
-        tasks[y],
-        c=tasks["mastered"],
-        cmap="viridis",
-        vmin=0,
-        vmax=1,
-        s=46,
-        edgecolors="0.3",
-        linewidths=0.5,
-    )
+    style: dict[str, Any] = {"s": 46, "edgecolors": plots.SOFT, "linewidths": 0.5}
+    return axes.scatter(tasks[x], tasks[y], c=tasks["mastered"], cmap="viridis", vmin=0, vmax=1, **style)
 
 
 def _results(condition: Condition) -> NDArray[np.float64]:

@@ -16,7 +16,7 @@ from ..conf.compose import composed
 from .study import COMPONENTS, StudyRun
 
 _NOT_SAID = ("seed", "results", "videos")
-"""The seed is said for all runs at once; where results lie, and videos, are no part of what ran."""
+"""The seed is said for all runs at once; where results lie, and videos, do not change a run."""
 
 
 def command_of(runs: Sequence[StudyRun]) -> str:

@@ -71,14 +71,14 @@ def load_study(*folders: Path | str) -> tuple[list[StudyRun], list[str]]:
     for folder in map(Path, folders):
         found = sorted({path.parent for name in _MARKS for path in folder.rglob(name)})
         if not found:
-            notes.append(f"{folder} is no run and holds none")
+            notes.append(f"{folder} is not a run and contains none")
         for path in found:
             if path.resolve() in runs:
                 continue
             try:
                 runs[path.resolve()] = read_run(path)
             except _NotARunError as error:
-                notes.append(f"{path} is no run: {error}")
+                notes.append(f"{path} is not a run: {error}")
     return list(runs.values()), notes
 
 

@@ -1,4 +1,4 @@
-"""A sheet of sample tracks: what the tasks of a walker world look like."""
+"""A sheet of sample tracks: what the tasks of a walker env look like."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from ..envs.walkers.walker_body import WalkerBody
 from ..envs.walkers.walker_drawing import FAR_LEG, GROUND, HULL, NEAR_LEG, SKY, far_and_near_parts, placed
 from ..envs.walkers.walker_env import WalkerEnv
 from ..evaluation.task_sets import graded_task
+from ..runs.plots import INK
 
 SHEET_SUFFIXES = (".png", ".pdf", ".svg")
 """Kinds of files a sheet can be."""
@@ -34,11 +35,10 @@ _DEEPEST, _HIGHEST = GROUND_LEVEL - 9, GROUND_LEVEL + 11
 """What lies beyond is cut off, metres."""
 _HIP, _KNEE = 0.45, -0.35
 """Angles of the drawn walker's joints, radians; the farther legs are set back as far."""
-_INK = "#182230"
 _WIDTH = 16.0
 """Width of the sheet, inches."""
 _LABEL_COLUMNS = 110
-"""Characters after which a long label goes on in a new line."""
+"""Characters after which a long label is wrapped."""
 
 
 @dataclass(frozen=True)
@@ -49,19 +49,19 @@ class _Sample:
     track: Track
 
 
-def draw_track_sheet(world: WalkerEnv, path: Path, seed: int = 0) -> None:
-    """Draw the beginnings of tracks from all over a world's task space, to scale, with the walker.
+def draw_track_sheet(env: WalkerEnv, path: Path, seed: int = 0) -> None:
+    """Draw the beginnings of tracks from all over an env's task space, to scale, with the walker.
 
     Tasks with two parameters make a grid, from easy to hard; those with one, a column. Of larger task
     spaces the sheet shows twelve random tasks, in the order of what their obstacles measure.
 
     Args:
-        world: Where the tracks come from; its current episode is lost.
+        env: Where the tracks come from; its current episode is lost.
         path: The picture to be written; its suffix decides the kind (PNG, PDF, SVG).
         seed: Seeds the random tasks, and the episode of each.
     """
-    rows, metres = _choose_samples(world, seed)
-    extents = [_extent([sample.track for sample in row], world.body, _LEFT + metres) for row in rows]
+    rows, metres = _choose_samples(env, seed)
+    extents = [_extent([sample.track for sample in row], env.body, _LEFT + metres) for row in rows]
     columns = len(rows[0])
     scale = _WIDTH / (columns * (metres + 1))
     heights = [high - low for low, high in extents]
@@ -71,24 +71,24 @@ def draw_track_sheet(world: WalkerEnv, path: Path, seed: int = 0) -> None:
     grid: NDArray[Any] = figure.subplots(len(rows), columns, squeeze=False, height_ratios=heights)
     for row, panels, (low, high) in zip(rows, grid, extents, strict=True):
         for sample, axes in zip(row, panels, strict=True):
-            _draw_track(axes, sample.track, world.body)
+            _draw_track(axes, sample.track, env.body)
             axes.set(xlim=(_LEFT, _LEFT + metres), ylim=(low, high), aspect="equal")
             axes.set_xticks(np.arange(5, metres - 1, 5))
-            axes.set_title(sample.label, fontsize=9, loc="left", color=_INK, pad=3)
+            axes.set_title(sample.label, fontsize=9, loc="left", color=INK, pad=3)
             axes.tick_params(labelbottom=row is rows[-1])
-    name = type(world).__name__
-    figure.suptitle(f"{name} · walker {world.body.name} · the first {metres:.0f} m of each track", color=_INK)
+    name = type(env).__name__
+    figure.suptitle(f"{name} · walker {env.body.name} · the first {metres:.0f} m of each track", color=INK)
     _add_scale(figure, list(grid.ravel()))
     figure.savefig(path, dpi=110)
 
 
-def _choose_samples(world: WalkerEnv, seed: int) -> tuple[list[list[_Sample]], float]:
+def _choose_samples(env: WalkerEnv, seed: int) -> tuple[list[list[_Sample]], float]:
     """Rows of samples, and how many metres of each to show."""
-    space = world.task_space
+    space = env.task_space
 
     def sample(task: Task) -> _Sample:
-        world.reset(seed=seed, options={"task": task})
-        return _Sample(_label(space, task), world.track)
+        env.reset(seed=seed, options={"task": task})
+        return _Sample(_label(space, task), env.track)
 
     if space.dim == 1:
         return [[sample(graded_task(space, hardness))] for hardness in np.linspace(0, 1, 6)], 48.0
@@ -96,7 +96,7 @@ def _choose_samples(world: WalkerEnv, seed: int) -> tuple[list[list[_Sample]], f
         down, across = np.linspace(0, 1, 5), np.linspace(0, 1, 3)
         return [[sample(graded_task(space, (a, b))) for b in across] for a in down], 24.0
     samples = [sample(task) for task in space.sample(np.random.default_rng(seed), 12)]
-    samples.sort(key=lambda sample: _measure(sample.track, world.body))
+    samples.sort(key=lambda sample: _measure(sample.track, env.body))
     return [samples[i : i + 2] for i in range(0, 12, 2)], 36.0
 
 
@@ -137,11 +137,11 @@ def _draw_track(axes: Axes, track: Track, body: WalkerBody) -> None:
     axes.set_facecolor(_rgb(SKY))
     colors = difficulty_color(obstacle_difficulty(track, body)) / 255
     axes.add_collection(
-        PolyCollection(list(track.obstacles), facecolors=colors, edgecolors=_INK, linewidths=0.5)
+        PolyCollection(list(track.obstacles), facecolors=colors, edgecolors=INK, linewidths=0.5)
     )
     x, y = track.ground.T
     axes.fill_between(x, y, min(float(y.min()), _DEEPEST) - 1, color=_rgb(GROUND), linewidth=0)
-    axes.plot(x, y, color=_INK, linewidth=0.9)
+    axes.plot(x, y, color=INK, linewidth=0.9)
     steepness = ground_difficulty(track, body)
     steep = np.flatnonzero(steepness)
     edges = np.stack([track.ground[:-1], track.ground[1:]], axis=1)[steep]
@@ -150,7 +150,7 @@ def _draw_track(axes: Axes, track: Track, body: WalkerBody) -> None:
     )
     _draw_walker(axes, body)
     axes.set_yticks([])
-    axes.tick_params(labelsize=7, length=2, colors=_INK)
+    axes.tick_params(labelsize=7, length=2, colors=INK)
     axes.xaxis.set_major_formatter("{x:.0f} m")
     for side in axes.spines.values():
         side.set_visible(False)
@@ -162,7 +162,7 @@ def _draw_walker(axes: Axes, body: WalkerBody) -> None:
     for parts, color in ((far, FAR_LEG), ([0], HULL), (near, NEAR_LEG)):
         shapes = [placed(body.parts[index].vertices, poses[index]) for index in parts]
         axes.add_collection(
-            PolyCollection(shapes, facecolors=[_rgb(color)], edgecolors=_INK, linewidths=0.5, zorder=3)
+            PolyCollection(shapes, facecolors=[_rgb(color)], edgecolors=INK, linewidths=0.5, zorder=3)
         )
 
 
@@ -194,7 +194,7 @@ def _add_scale(figure: Figure, panels: list[Axes]) -> None:
         pad=0.01,
         extend="max",
     )
-    bar.set_label("height of an obstacle, in heights of the walker's knees", fontsize=9, color=_INK)
+    bar.set_label("height of an obstacle, in heights of the walker's knees", fontsize=9, color=INK)
     bar.ax.tick_params(labelsize=8)
 
 

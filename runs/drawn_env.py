@@ -49,7 +49,7 @@ def _try_to_draw(env: gym.Env[Any, Any]) -> None:
 
 
 def draw_without_display() -> None:
-    """Let envs draw where there is no display; to be called before one is built."""
+    """Let envs draw where there is no display; call it before one is built."""
     if not has_display():
         os.environ.setdefault("MUJOCO_GL", "egl")  # its default asks for a display even to draw a video
 

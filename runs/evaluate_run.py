@@ -49,7 +49,7 @@ def evaluate_run(
         The versioned name of the test set, and one row per episode; `RunDirectory.read_test_set` reads them.
 
     Raises:
-        ValueError: If there is no such run or test set, or the run's env does not go with the test set.
+        ValueError: If there is no such run or test set, or the run's env does not fit the test set.
     """
     if episodes < 1:
         raise ValueError(f"--episodes={episodes} must be at least 1")

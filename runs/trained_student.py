@@ -32,12 +32,12 @@ class TrainedStudent:
     def __init__(self, directory: RunDirectory) -> None:
         config = directory.read_config()
         if config is None:
-            raise ValueError(f"run={directory.path} is no run's directory: it holds no config.yaml")
+            raise ValueError(f"run={directory.path} is not a run directory: it holds no config.yaml")
         self.env: dict[str, Any] = config["env"]
         if self.env["_target_"] is None:
-            raise ValueError(f"run={directory.path} has a simulated student, which plays in no env")
+            raise ValueError(f"run={directory.path} has a simulated student, which has no env")
         if not directory.model.exists():
-            raise ValueError(f"run={directory.path} has left no model.zip yet")
+            raise ValueError(f"run={directory.path} has no model.zip yet")
         self.action_repeat: int = config["student"].get("action_repeat", 1)
         self._algorithm: str = config["student"]["_target_"]
         self._directory = directory

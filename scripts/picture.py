@@ -33,7 +33,7 @@ def _draw(folder: Path) -> None:
     run = RunDirectory(folder)
     if not run.summary.exists():
         raise FileNotFoundError(
-            f"{folder} is no run's directory (chiron-compare compares the runs in a folder)"
+            f"{folder} is not a run directory (chiron-compare compares the runs in a folder)"
         )
     for name in draw_teacher(run):
         print(folder / name)

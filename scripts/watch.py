@@ -115,7 +115,7 @@ def _out(wanted: Mapping[str, Any]) -> Path | None:
         return None
     out = Path(wanted["out"])
     if not out.parent.is_dir() or not os.access(out.parent, os.W_OK):
-        raise ValueError(f"out={out}: {out.parent} is no folder that can be written to")
+        raise ValueError(f"out={out}: {out.parent} is not a writable folder")
     return out
 
 
@@ -126,7 +126,7 @@ def _student(wanted: Mapping[str, Any]) -> TrainedStudent | None:
 
     if wanted["run"] is None:
         if wanted["env"]["_target_"] is None:
-            raise ValueError("env=simulated is no env that can be watched")
+            raise ValueError("env=simulated has no env to watch")
         return None
     others = [text for text in HydraConfig.get().overrides.task if text.lstrip("+~").startswith("env")]
     if others:

@@ -211,9 +211,7 @@ class TestGaps:
         comparison = compared(folder)
         found = row(comparison, "riac")
         assert np.isnan([found["mastered_sd"], found["mastered_iqm_low"], found["p_holm"]]).all()
-        assert "riac has one seed only: nothing can be said about its spread, and it is not tested" in (
-            comparison.notes
-        )
+        assert "riac has a single seed: its spread is unknown and it is not tested" in (comparison.notes)
         write_run(folder, "riac", 1)
         assert (
             "Fewer than 5 seeds: riac; bootstrap intervals of so few are too narrow" in compared(folder).notes

@@ -150,7 +150,7 @@ def test_what_cannot_be_shown_is_said(tmp_path: Path) -> None:
         "riac has one seed only",
         "There is one condition only, so there is no pair to compare.",
         "Maps need tasks with two parameters; these have fewer or more.",
-        "This run has left no pictures.",
+        "This run has no pictures.",
     ):
         assert sentence in page.text
     assert not (out / "significance.png").exists()

@@ -107,9 +107,9 @@ def test_folders_that_are_no_runs_are_named(tmp_path: Path) -> None:
     runs, notes = load_study(tmp_path, tmp_path / "empty")
     assert len(runs) == 1
     assert [note.replace(str(tmp_path), "") for note in notes] == [
-        "/half is no run: it has no summary.json",
-        "/odd is no run: its files cannot be read (Expecting property name enclosed in double quotes: line 1 "
-        "column 2 (char 1))",
-        "/poor is no run: its summary.json lacks 'env'",
-        "/empty is no run and holds none",
+        "/half is not a run: it has no summary.json",
+        "/odd is not a run: its files cannot be read (Expecting property name enclosed in double quotes: "
+        "line 1 column 2 (char 1))",
+        "/poor is not a run: its summary.json lacks 'env'",
+        "/empty is not a run and contains none",
     ]

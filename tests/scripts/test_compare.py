@@ -79,11 +79,11 @@ def test_what_is_not_as_it_should_be_is_printed(
     (tmp_path / "nothing").mkdir()
     assert chiron_compare("study", "nothing") == 0
     output = capsys.readouterr().out
-    assert "- nothing is no run and holds none" in output
+    assert "- nothing is not a run and contains none" in output
     assert "- riac, seed 0, is not counted: failed after 200 of 400 steps" in output
     assert "0 of 1" in output
     page = (study / "comparison" / "report.html").read_text()
-    assert "nothing is no run and holds none" in page
+    assert "nothing is not a run and contains none" in page
 
 
 def test_an_intended_difference_is_allowed(
@@ -104,8 +104,8 @@ def test_an_intended_difference_is_allowed(
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["missing"], "missing is no folder"),
-        (["."], ". is no run and holds none"),
+        (["missing"], "missing is not a folder"),
+        (["."], ". is not a run and contains none"),
     ],
 )
 def test_nothing_to_compare_is_refused(

@@ -97,7 +97,7 @@ def test_all_runs_of_a_folder_but_those_that_left_nothing(
     runs[1].model.unlink()
     assert chiron_evaluate("results", "--workers", "0") == BAD_INPUT
     assert [run.test_sets() for run in runs] == [["uniform_v1"], [], ["uniform_v1"]]
-    assert "seed1 has left no model.zip yet" in capsys.readouterr().err
+    assert "seed1 has no model.zip yet" in capsys.readouterr().err
 
 
 def test_walkers_have_six_test_worlds(
@@ -138,8 +138,8 @@ def test_only_runs_with_a_student_can_be_evaluated(
     chiron_train: Any, chiron_evaluate: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert chiron_evaluate(".") == BAD_INPUT
-    assert "is no run's directory" in capsys.readouterr().err
+    assert "is not a run directory" in capsys.readouterr().err
     grid = ["experiment=toy_grid", "total_steps=100", "evaluation.every_steps=100"]
     assert chiron_train(*grid, "teacher=random") == 0
     assert chiron_evaluate(str(only_run(tmp_path).path)) == BAD_INPUT
-    assert "has a simulated student, which plays in no env" in capsys.readouterr().err
+    assert "has a simulated student, which has no env" in capsys.readouterr().err

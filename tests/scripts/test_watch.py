@@ -117,7 +117,7 @@ class TestARun:
     ) -> None:
         (tmp_path / "config.yaml").write_text(trained.config.read_text())
         assert chiron_watch(f"run={tmp_path}", "out=gait.gif") == BAD_INPUT
-        assert "has left no model.zip yet" in capsys.readouterr().err
+        assert "has no model.zip yet" in capsys.readouterr().err
 
 
 class TestAWorld:
@@ -243,7 +243,7 @@ class TestBadInput:
         ("arguments", "sentence"),
         [
             (["out=video.avi"], "video.avi must end in one of .gif, .mp4, .png"),
-            (["out=nowhere/video.gif"], "out=nowhere/video.gif: nowhere is no folder that can be written to"),
+            (["out=nowhere/video.gif"], "out=nowhere/video.gif: nowhere is not a writable folder"),
             ([], "there is no display to open a window on: give out="),
             (["speed=2"], "Could not override 'speed': the keys there are"),
             (["seed=-1", "out=a.gif"], "seed=-1 must be at least 0"),
@@ -256,9 +256,9 @@ class TestBadInput:
             (["task={stump:1}", "out=a.gif"], "unknown task parameter 'stump'"),
             (["task={stump_height:tall}", "out=a.gif"], "task: could not convert string to float: 'tall'"),
             (["env=foo", "out=a.gif"], "env=foo must be one of "),
-            (["env=simulated", "out=a.gif"], "env=simulated is no env that can be watched"),
+            (["env=simulated", "out=a.gif"], "env=simulated has no env to watch"),
             (["env.body=worm", "out=a.gif"], "env=stump_tracks: body='worm' must be one of"),
-            (["run=.", "out=a.gif"], "run=. is no run's directory: it holds no config.yaml"),
+            (["run=.", "out=a.gif"], "run=. is not a run directory: it holds no config.yaml"),
             (["run=.", "env.body=default", "out=a.gif"], "env.body=default and run= exclude each other"),
             (["sheet=true"], "sheet=true needs out= with a file that ends in one of .png, .pdf, .svg"),
             (["sheet=true", "out=a.gif"], "sheet=true needs out="),
