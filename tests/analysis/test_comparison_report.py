@@ -147,7 +147,7 @@ def test_what_cannot_be_shown_is_said(tmp_path: Path) -> None:
     page = write_page(tmp_path / "runs", out)
     assert "notes" in page.ids
     for sentence in (
-        "riac has one seed only",
+        "riac has a single seed",
         "There is one condition only, so there is no pair to compare.",
         "Maps need tasks with two parameters; these have fewer or more.",
         "This run has no pictures.",
