@@ -1,4 +1,4 @@
-"""What checkpoints cost at the settings of the ALP-GMM paper's SAC, and how soon a run goes on from one."""
+"""What checkpoints cost at the settings of the ALP-GMM paper's SAC, and how soon a run resumes from one."""
 
 from __future__ import annotations
 

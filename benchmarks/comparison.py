@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import yaml
-from chiron import scripts
 from chiron.conf.compose import composed
 from chiron.runs.run_directory import RunDirectory
 from rich.console import Console
@@ -79,12 +78,9 @@ def _write_run(run: RunDirectory, condition: int, seed: int, rng: np.random.Gene
 
 def _measure(folder: Path) -> tuple[float, float, int]:
     """Wall-clock seconds, CPU seconds and peak memory in bytes of a comparison."""
-    code = "from chiron.scripts.compare import main; main()"
-    home = str(Path(scripts.__path__[0]).parent)
     start = time.perf_counter()
     with subprocess.Popen(
-        [sys.executable, "-c", code, str(folder)],
-        env={**os.environ, "PYTHONPATH": home},
+        [sys.executable, "-m", "chiron.scripts.compare", str(folder)],
         stdout=subprocess.DEVNULL,
     ) as process:
         _, status, usage = os.wait4(process.pid, 0)

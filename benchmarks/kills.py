@@ -55,7 +55,7 @@ class KillCount:
 
     Attributes:
         kills: How often a process was killed.
-        before_checkpoint: Kills before the run had a checkpoint to go on from.
+        before_checkpoint: Kills before the run had a checkpoint to resume from.
         finished: Runs that came to their end between kills, each compared with the undisturbed one.
         differing: What differed in any of them, by name.
         unreadable: Files that could not be read after a kill.

@@ -66,7 +66,7 @@ def benchmark(console: Console, options: argparse.Namespace) -> dict[str, Any]:
 
 def _timed(overrides: tuple[str, ...]) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-c", "import chiron; chiron.train()", *_SWEEP, *overrides]
+        command = [sys.executable, "-m", "chiron.scripts.train", *_SWEEP, *overrides]
         # Two cores for everything, however many there are.
         pinned = ["taskset", "--cpu-list", f"0-{_CORES - 1}", *command]
         started = time.perf_counter()

@@ -47,8 +47,6 @@ CIRCULAR: set[str] = set()
 """Modules that still import each other."""
 WITHOUT_REASON: set[str] = set()
 """Modules with imports inside functions for which no reason is given yet."""
-UNDOCUMENTED = (".hull_touched", ".length", ".shortest", ".StatusKeeper.", ".ProgressDisplay.")
-"""Parts of the names that are still to be documented."""
 
 
 def module_name(path: Path) -> tuple[str, ...]:
@@ -86,6 +84,16 @@ def name_of(path: Path) -> str:
     return str(path.relative_to(HOME))
 
 
+def for_annotations(path: Path) -> set[ast.AST]:
+    """What stands under `if TYPE_CHECKING`."""
+    guarded = [
+        node
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+    ]
+    return {inner for node in guarded for inner in ast.walk(node)}
+
+
 def functions(path: Path) -> Iterator[ast.FunctionDef]:
     return (node for node in ast.walk(parsed(path)) if isinstance(node, ast.FunctionDef))
 
@@ -116,11 +124,11 @@ def test_packages_work_without_hydra(path: Path) -> None:
 
 
 def test_no_modules_import_each_other() -> None:
-    """Also not inside functions, nor for annotations alone."""
+    """Also not inside functions; annotations may name what imports the module."""
     graph = {}
     for path in modules(*PACKAGES):
         sources = set()
-        for node in ast.walk(parsed(path)):
+        for node in set(ast.walk(parsed(path))) - for_annotations(path):
             if isinstance(node, ast.ImportFrom) and node.level:
                 base = HOME / own_module(node, path).replace(".", "/")
                 for alias in node.names:
@@ -179,13 +187,18 @@ def test_functions_are_short_and_have_few_parameters(path: Path) -> None:
 
 @pytest.mark.medium
 def test_public_names_are_documented() -> None:
-    documented, undocumented = 0, []
-    for name, member in public_names():
-        if inspect.getdoc(member) or any(part in name for part in UNDOCUMENTED):
-            documented += 1
-        else:
-            undocumented.append(name)
-    assert documented / (documented + len(undocumented)) >= 0.99, "\n".join(undocumented)
+    """Methods may be documented where they are declared: in a base class, or in a protocol."""
+    names = dict(public_names())
+    protocols = [member for member in names.values() if getattr(member, "_is_protocol", False)]
+    declared = {
+        key for protocol in protocols for key, value in vars(protocol).items() if inspect.getdoc(value)
+    }
+    undocumented = [
+        name
+        for name, member in names.items()
+        if not inspect.getdoc(member) and name.rpartition(".")[2] not in declared
+    ]
+    assert len(undocumented) <= 0.01 * len(names), undocumented
 
 
 def public_names() -> Iterator[tuple[str, object]]:
