@@ -251,7 +251,7 @@ class TestBadInput:
             (["seconds=121", "out=a.gif"], "seconds=121 must be above 0 and at most 120"),
             (["actions=fancy", "out=a.gif"], "actions=fancy must be one of random, none"),
             (["task=simple", "out=a.gif"], "task=simple must be one of easy, middle, hard, random, a vector"),
-            (["task=[1]", "out=a.gif"], "a task of this world has shape (2,)"),
+            (["task=[1]", "out=a.gif"], "a task of this env has shape (2,)"),
             (["task=[9,9]", "out=a.gif"], "task stump_height=9 must lie in [0, 3]"),
             (["task={stump:1}", "out=a.gif"], "unknown task parameter 'stump'"),
             (["task={stump_height:tall}", "out=a.gif"], "task: could not convert string to float: 'tall'"),
