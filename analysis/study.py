@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import pandas as pd
 import yaml
 
 from ..runs.run_directory import RunDirectory, mastery_in
+from ..runs.settings import leaves
 
 COMPONENTS = ("env", "teacher", "student")
 
@@ -148,20 +149,6 @@ def _with_results(run: StudyRun) -> StudyRun:
     if "task_index" in evaluations:
         last = evaluations[evaluations["step"] == tested_at].sort_values("task_index").reset_index(drop=True)
     return replace(run, mastery=mastery, last=last)
-
-
-def leaves(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Dotted key and value of everything in a configuration that is no mapping itself.
-
-    Args:
-        node: The configuration.
-        prefix: What the keys begin with.
-    """
-    for key, value in node.items():
-        if isinstance(value, Mapping):
-            yield from leaves(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
 
 
 def _first_line(error: Exception) -> str:

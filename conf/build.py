@@ -21,6 +21,8 @@ def target_of(node: Mapping[str, Any]) -> Callable[..., Any]:
     Raises:
         ValueError: If the target cannot be imported.
     """
+    if not isinstance(node, Mapping) or not isinstance(node.get("_target_"), str):
+        raise ValueError(f"{node!r} must name a class as _target_")
     try:
         target: Callable[..., Any] = pkgutil.resolve_name(node["_target_"])
     except (ImportError, AttributeError, ValueError) as error:

@@ -4,28 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
 from typing import Any
 
 import gymnasium as gym
 
-from ..conf.build import build
 
-
-def make_drawn_env(node: Mapping[str, Any], render_mode: str = "rgb_array") -> gym.Env[Any, Any]:
-    """Build an env that draws.
-
-    Args:
-        node: Of a configuration, with the env as `_target_`.
-        render_mode: How it draws: "rgb_array" or "human".
-
-    Raises:
-        ValueError: If it cannot draw so, or not on this machine.
-    """
-    return require_drawing(build(node)(render_mode=render_mode), render_mode)
-
-
-def require_drawing(env: gym.Env[Any, Any], render_mode: str) -> gym.Env[Any, Any]:
+def require_drawing(env: gym.Env[Any, Any], render_mode: str = "rgb_array") -> gym.Env[Any, Any]:
     """Make sure that an env draws, and return it.
 
     Raises:

@@ -9,13 +9,15 @@ import shutil
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import yaml
 
 from .checkpoints import Checkpoints
 from .whole_files import replacing
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _RECORDED_PACKAGES = (
     "chiron-curricula",
@@ -128,6 +130,8 @@ class RunDirectory:
         Raises:
             FileNotFoundError: If no episode has been logged.
         """
+        import pandas as pd  # here for start-up time
+
         parts = sorted(self.episodes.glob("part-*.parquet"))
         if not parts:
             raise FileNotFoundError(f"{self.episodes} holds no episode")
@@ -135,6 +139,8 @@ class RunDirectory:
 
     def read_evaluations(self) -> pd.DataFrame:
         """The log of evaluations: one row per test task and evaluation, or per evaluation if simulated."""
+        import pandas as pd  # here for start-up time
+
         return pd.read_csv(self.evaluations)
 
     def read_mastery(self) -> pd.Series[float]:
@@ -151,6 +157,8 @@ class RunDirectory:
         Raises:
             FileNotFoundError: If it was not evaluated on that set.
         """
+        import pandas as pd  # here for start-up time
+
         return pd.read_csv(self.test_set_rows(name))
 
     def test_set_rows(self, name: str) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
@@ -118,3 +119,17 @@ def settings_from(kind: type[Any], values: dict[str, Any], prefix: str = "") -> 
             for key, value in values.items()
         }
     )
+
+
+def leaves(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted key and value of everything in a configuration that is no mapping itself.
+
+    Args:
+        node: The configuration.
+        prefix: What the keys begin with.
+    """
+    for key, value in node.items():
+        if isinstance(value, Mapping):
+            yield from leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value

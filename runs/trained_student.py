@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import pkgutil
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
-from hydra.utils import get_class
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
@@ -65,5 +66,17 @@ class TrainedStudent:
 
     @cached_property
     def _model(self) -> BaseAlgorithm:
-        algorithm: type[BaseAlgorithm] = get_class(self._algorithm)
+        algorithm: type[BaseAlgorithm] = pkgutil.resolve_name(self._algorithm)
         return algorithm.load(self._directory.model, device="cpu")
+
+
+def load_student(run: str | Path) -> TrainedStudent:
+    """The student of a finished run.
+
+    Args:
+        run: The run's directory.
+
+    Raises:
+        ValueError: If no run lies there, its student is simulated, or it has left no model yet.
+    """
+    return TrainedStudent(RunDirectory(Path(run)))

@@ -12,6 +12,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from stable_baselines3.common.env_checker import check_env as sb3_check_env
+from yaml import YAMLError
 
 from ..conf.build import build
 from ..envs.env_checks import CHECKS, BrokenContractError, check_env, ignore_advice
@@ -31,7 +32,7 @@ def main() -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
         _check()
-    except (HydraException, OmegaConfBaseException) as error:
+    except (HydraException, OmegaConfBaseException, YAMLError) as error:
         refuse(error, COMMAND)
 
 

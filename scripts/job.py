@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from omegaconf import DictConfig, OmegaConf
 
-from ..analysis.study import leaves
 from ..conf.build import build
 from ..conf.schema import OF_THE_COMMAND_LINE
 from ..runs.run_directory import RunDirectory
 from ..runs.run_lock import holder, is_held
-from ..runs.settings import RunSettings, settings_from
+from ..runs.settings import RunSettings, leaves, settings_from
 from .run_path import run_path
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
+from yaml import YAMLError
 
 from . import stop_signals
 from .refusal import refuse
@@ -57,7 +58,7 @@ class CheckJobs(Callback):
                 but_for_the_seed = repr({**job.config, "seed": None})
                 job.check(sweep.launcher in _ELSEWHERE, build=but_for_the_seed not in built)
                 built.add(but_for_the_seed)
-        except (ValueError, HydraException, OmegaConfBaseException) as error:
+        except (ValueError, HydraException, OmegaConfBaseException, YAMLError) as error:
             refuse(error)
         states = sweep.states()
         if self._dry_run:

@@ -13,6 +13,7 @@ from omegaconf.errors import (
     MissingMandatoryValue,
     OmegaConfBaseException,
 )
+from yaml import YAMLError
 
 BAD_INPUT = 2
 """Exit code for what cannot be run as asked."""
@@ -28,6 +29,8 @@ def refuse(error: Exception, program: str = "chiron-train") -> NoReturn:
 
 def as_sentence(error: Exception) -> str:
     """What an error of Hydra, OmegaConf or a component of ours means to who typed the command."""
+    if isinstance(error, YAMLError):
+        return f"broken YAML: {_all_lines(error)}"
     if not isinstance(error, HydraException | OmegaConfBaseException):
         return str(error)
     if isinstance(error, MissingConfigException) and error.options and error.missing_cfg_file:
@@ -45,9 +48,18 @@ def as_sentence(error: Exception) -> str:
     if isinstance(cause, ConfigAttributeError | ConfigKeyError) and cause.parent_node is not None:
         known = ", ".join(str(key) for key in cause.parent_node)
         return f"{_first_line(error)}: the keys there are {known} (+key=value adds another)"
+    if "raised while composing config" in str(error):
+        return _all_lines(error)
     if cause is not None:
         return f"{_first_line(error)}: {_first_line(cause)}"
     return _first_line(error)
+
+
+def _all_lines(error: BaseException) -> str:
+    """An error of several lines on one, without what it says of OmegaConf's own types."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    kept = [line for line in lines if line and not line.startswith(("object_type=", "reference_type="))]
+    return " ".join(line if line.endswith(":") else f"{line};" for line in kept).rstrip(";")
 
 
 def _first_line(error: BaseException) -> str:

@@ -14,8 +14,8 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
+from yaml import YAMLError
 
-from ..envs.vector.async_vector_env import WorkerError
 from ..runs.checkpoints import CheckpointError
 from ..runs.run_lock import DirectoryBusyError
 from . import stop_signals
@@ -24,6 +24,7 @@ from .job import Job
 from .job_check import CheckJobs
 from .refusal import refuse
 from .sweep import Sweep
+from .train_help import print_help
 
 if TYPE_CHECKING:
     from ..runs.run_callback import RunCallback
@@ -35,6 +36,9 @@ _DRY_RUN = "--dry-run"
 
 def main() -> None:
     """Run the command line."""
+    if {"--help", "-h"} & set(sys.argv[1:]):
+        print_help(sys.argv[1:])
+        return
     # Without this, Hydra prints whatever it catches in its own way and exits with 1.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     CheckJobs.sweep = None
@@ -43,7 +47,7 @@ def main() -> None:
         with stop_signals.handled():
             _train()
             stopped = stop_signals.is_asked_to_stop()
-    except (HydraException, OmegaConfBaseException, CheckpointError, DirectoryBusyError) as error:
+    except (HydraException, OmegaConfBaseException, YAMLError, CheckpointError, DirectoryBusyError) as error:
         refuse(error)
     except KeyboardInterrupt:
         stopped = True
@@ -154,7 +158,8 @@ def _sentence_of(error: BaseException) -> str:
 
 def _is_said_in_a_sentence(error: BaseException) -> bool:
     """Whether what ended a run is a fault of the env or the machine, whose message says everything."""
-    # Imported here for start-up time: both import torch.
+    # Imported here for start-up time: all import torch.
+    from ..envs.vector.async_vector_env import WorkerError
     from ..runs.run import DiskError
     from ..students.curriculum_vec_env import NotFiniteError
 

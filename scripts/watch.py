@@ -15,6 +15,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from ..conf.build import build
 from ..conf.watch_schema import check_watch_ranges
@@ -37,7 +38,7 @@ def main() -> None:
     sys.argv[1:] = rejoin_braces(sys.argv[1:])
     try:
         _watch()
-    except (HydraException, OmegaConfBaseException) as error:
+    except (HydraException, OmegaConfBaseException, YAMLError) as error:
         refuse(error, _PROGRAM)
     except KeyboardInterrupt:
         sys.exit(130)
@@ -137,13 +138,13 @@ def _student(wanted: Mapping[str, Any]) -> TrainedStudent | None:
 def _make_env(
     wanted: Mapping[str, Any], student: TrainedStudent | None, render_mode: str | None
 ) -> gym.Env[Any, Any]:
-    from ..runs.drawn_env import make_drawn_env  # for start-up time
+    from ..runs.drawn_env import require_drawing  # for start-up time
 
     node = wanted["env"] if student is None else student.env
     chosen = f"env={HydraConfig.get().runtime.choices['env']}" if student is None else f"run={wanted['run']}"
     with blaming(chosen):
-        made: gym.Env[Any, Any] = build(node)() if render_mode is None else make_drawn_env(node, render_mode)
-        return made
+        made: gym.Env[Any, Any] = build(node)(**({} if render_mode is None else {"render_mode": render_mode}))
+        return made if render_mode is None else require_drawing(made, render_mode)
 
 
 if __name__ == "__main__":
