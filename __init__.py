@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from .envs.vector.make_vec import make_vec as make_vec
     from .runs.make_run import make_run as make_run
     from .runs.run import Run as Run
-    from .runs.run_callback import RunCallback as RunCallback
+    from .runs.run import RunCallback as RunCallback
     from .runs.trained_student import load_student as load_student
     from .students.curriculum_vec_env import CurriculumVecEnv as CurriculumVecEnv
     from .teachers.curriculum import Curriculum as Curriculum
@@ -19,7 +19,7 @@ _PLACES = {
     "Curriculum": ".teachers.curriculum",
     "CurriculumVecEnv": ".students.curriculum_vec_env",
     "Run": ".runs.run",
-    "RunCallback": ".runs.run_callback",
+    "RunCallback": ".runs.run",
     "load_student": ".runs.trained_student",
     "load_study": ".analysis.study",
     "make_run": ".runs.make_run",

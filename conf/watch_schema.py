@@ -8,8 +8,8 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
 
-LONGEST_VIDEO = 120.0
-"""Seconds."""
+from ..runs.settings import LONGEST_VIDEO
+
 ACTIONS = ("random", "none")
 """What is played where no student is."""
 

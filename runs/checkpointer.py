@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from .run_callback import RunCallback
+from .run import RunCallback
 
 if TYPE_CHECKING:
     from .run import Run

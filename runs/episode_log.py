@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from .run_callback import RunCallback
+from .run import RunCallback
 from .whole_files import replacing
 
 if TYPE_CHECKING:

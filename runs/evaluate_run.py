@@ -10,7 +10,6 @@ from typing import Any
 import gymnasium as gym
 import pandas as pd
 
-from ..conf.build import build
 from ..envs.task_space import TaskSpace
 from ..envs.vector.action_repeat import repeat_actions
 from ..envs.vector.make_vec import make_vec
@@ -28,19 +27,19 @@ from ..evaluation.named_test_sets import (
 )
 from ..evaluation.task_sets import TaskSet
 from .blaming import blaming
-from .run_directory import RunDirectory
 from .trained_student import TrainedStudent
 
 _SHIPPED = ("uniform", "grid", "open_ended")
 
 
 def evaluate_run(
-    directory: RunDirectory, test_set: str = "uniform", episodes: int = 1, n_workers: int = 0
+    student: TrainedStudent, make_env: EnvFn, test_set: str = "uniform", episodes: int = 1, n_workers: int = 0
 ) -> tuple[str, pd.DataFrame]:
     """Let the student of a run play a test set, and keep the episodes in the run's directory.
 
     Args:
-        directory: Of a run that has left a model.
+        student: Of a run.
+        make_env: Makes an env of the kind that it was trained in.
         test_set: "uniform", "grid", "open_ended" or the path of a CSV file; see `docs/comparing.md`.
         episodes: Seeded episodes of each task.
         n_workers: Processes that step the envs; 0 for none.
@@ -55,9 +54,8 @@ def evaluate_run(
         raise ValueError(f"--episodes={episodes} must be at least 1")
     if n_workers < 0:
         raise ValueError(f"--workers={n_workers} must be at least 0")
-    student = TrainedStudent(directory)
+    directory = student.directory
     with blaming(f"run={directory.path}"):
-        make_env = build(student.env)
         env = make_env()
     if test_set == "open_ended":
         if not isinstance(env.unwrapped, WalkerEnv):

@@ -7,7 +7,7 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .run_callback import RunCallback
+from .run import RunCallback
 from .whole_files import AppendFile
 
 if TYPE_CHECKING:

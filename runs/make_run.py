@@ -33,8 +33,7 @@ from .evaluation_log import EvaluationLog
 from .memory import require_batch_in_buffer, require_room_for_replay, require_room_for_worlds
 from .pictures import Figure, Pictures, Videos
 from .progress import ProgressDisplay
-from .run import Run
-from .run_callback import RunCallback
+from .run import Run, RunCallback
 from .run_directory import RunDirectory
 from .settings import RunSettings, settings_from
 from .snapshots import SnapshotLog

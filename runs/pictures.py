@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from .run_callback import RunCallback
+from .run import RunCallback
 from .tensorboard import TensorBoard
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from .run_callback import RunCallback
+from .run import RunCallback
 
 if TYPE_CHECKING:
     from ..evaluation.evaluation import Evaluation

@@ -6,6 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
+LONGEST_VIDEO = 120.0
+"""Seconds of an env that `chiron-watch` shows at most."""
+
 
 @dataclass
 class EvaluationSettings:

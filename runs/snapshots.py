@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..teachers.focus import Focus, FocusBox, FocusGaussian
-from .run_callback import RunCallback
+from .run import RunCallback
 from .whole_files import AppendFile
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import numpy as np
 from ..evaluation.metrics import area_under_curve
 from ..teachers.recent_episodes import RecentEpisodes
 from .hparams import hparam_names, hparams_of, run_name
-from .run_callback import RunCallback
+from .run import RunCallback
 from .tensorboard_log import TensorBoardLog
 
 if TYPE_CHECKING:

@@ -26,6 +26,7 @@ class TrainedStudent:
         ValueError: If no run lies there, its student is simulated, or it has left no model yet.
 
     Attributes:
+        directory: The run's directory.
         env: The configuration of the env it was trained in.
         action_repeat: For how many steps of the env it holds an action.
     """
@@ -41,7 +42,7 @@ class TrainedStudent:
             raise ValueError(f"run={directory.path} has no model.zip yet")
         self.action_repeat: int = config["student"].get("action_repeat", 1)
         self._algorithm: str = config["student"]["_target_"]
-        self._directory = directory
+        self.directory = directory
 
     def policy(self, env: gym.Env[Any, Any]) -> Policy:
         """The deterministic policy, which normalises observations as in training.
@@ -50,9 +51,9 @@ class TrainedStudent:
             env: The env it is going to act in.
         """
         model = self._model
-        if not self._directory.normalization.exists():
+        if not self.directory.normalization.exists():
             return lambda observation: model.predict(observation, deterministic=True)[0]
-        normalizer = VecNormalize.load(str(self._directory.normalization), DummyVecEnv([lambda: env]))
+        normalizer = VecNormalize.load(str(self.directory.normalization), DummyVecEnv([lambda: env]))
 
         def act(observation: Any) -> Any:
             return model.predict(normalizer.normalize_obs(np.asarray(observation)), deterministic=True)[0]
@@ -67,7 +68,7 @@ class TrainedStudent:
     @cached_property
     def _model(self) -> BaseAlgorithm:
         algorithm: type[BaseAlgorithm] = pkgutil.resolve_name(self._algorithm)
-        return algorithm.load(self._directory.model, device="cpu")
+        return algorithm.load(self.directory.model, device="cpu")
 
 
 def load_student(run: str | Path) -> TrainedStudent:

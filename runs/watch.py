@@ -12,11 +12,11 @@ import gymnasium as gym
 import numpy as np
 from gymnasium.wrappers import RenderCollection
 
-from ..conf.watch_schema import LONGEST_VIDEO
 from ..envs.task_space import Task
 from ..envs.vector.action_repeat import ActionRepeat
 from ..evaluation.episode import PlayedEpisode
 from ..evaluation.evaluate import Policy
+from .settings import LONGEST_VIDEO
 from .video import write_video
 
 

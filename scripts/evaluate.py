@@ -12,6 +12,8 @@ from hydra.errors import HydraException
 from rich.console import Console
 from rich.table import Table
 
+from ..conf.build import build
+from ..runs.blaming import blaming
 from .refusal import refuse
 
 if TYPE_CHECKING:
@@ -55,13 +57,17 @@ def _evaluate(folders: Sequence[Path], test_set: str, episodes: int, n_workers: 
     from ..envs.vector.async_vector_env import WorkerError
     from ..runs.evaluate_run import evaluate_run
     from ..runs.run_directory import RunDirectory
+    from ..runs.trained_student import TrainedStudent
 
     console, problems = Console(), []
     for folder in folders:
         for path in sorted(config.parent for config in folder.rglob("config.yaml")) or [folder]:
             run = RunDirectory(path)
             try:
-                name, rows = evaluate_run(run, test_set, episodes, n_workers)
+                student = TrainedStudent(run)
+                with blaming(f"run={path}"):
+                    make_env = build(student.env)
+                name, rows = evaluate_run(student, make_env, test_set, episodes, n_workers)
             except ValueError as error:
                 problems.append(str(error))
                 continue

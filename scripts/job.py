@@ -12,14 +12,14 @@ from omegaconf import DictConfig, OmegaConf
 
 from ..conf.build import build
 from ..conf.schema import OF_THE_COMMAND_LINE
+from ..runs.blaming import blaming
 from ..runs.run_directory import RunDirectory
 from ..runs.run_lock import holder, is_held
 from ..runs.settings import RunSettings, leaves, settings_from
 from .run_path import run_path
 
 if TYPE_CHECKING:
-    from ..runs.run import Run
-    from ..runs.run_callback import RunCallback
+    from ..runs.run import Run, RunCallback
 
 _NO_DIFFERENCE = ("results", "n_workers", "checkpoint.", "callbacks.")
 """How keys begin that say where and how a job runs, which may change before it goes on: folders get moved."""
@@ -199,10 +199,8 @@ def run_from(
         ValueError: If the configuration cannot be run: key, value and what is allowed.
     """
     settings = settings_of(config)
-    # Torch and Stable-Baselines3 take seconds to import, and what has been refused by now needs neither.
-    from ..runs.blaming import blaming
-    from ..runs.make_run import Parts, assemble
-    from ..students.sb3_student import SB3Adapter
+    from ..runs.make_run import Parts, assemble  # imports torch, which a refusal needs not wait for
+    from ..students.sb3_student import SB3Adapter  # imports torch
 
     student = dict(config["student"])
     adapter = SB3Adapter(

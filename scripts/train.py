@@ -27,7 +27,7 @@ from .sweep import Sweep
 from .train_help import print_help
 
 if TYPE_CHECKING:
-    from ..runs.run_callback import RunCallback
+    from ..runs.run import RunCallback
 
 FAILED, INTERRUPTED = 1, 130
 """Exit codes: training broke down, or jobs of a sweep are not done; stopped by Ctrl-C or SIGTERM."""

@@ -23,7 +23,7 @@ from .curriculum_callback import CurriculumCallback
 from .curriculum_vec_env import CurriculumVecEnv
 from .forgetting import Forgetting
 from .speed_callback import SpeedCallback
-from .student import LearningEvents
+from .student import LearningEvents, Student
 from .training_state import TrainingState
 
 MODEL, NORMALIZATION = "model.zip", "vec_normalize.pkl"
@@ -45,7 +45,7 @@ class SB3Adapter:
     forget_every: int | None = None
 
 
-class SB3Student:
+class SB3Student(Student):
     """Lets a Stable-Baselines3 algorithm learn from a curriculum, and tests it on a set of tasks.
 
     Args:

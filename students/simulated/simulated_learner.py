@@ -15,7 +15,7 @@ from ...teachers.curriculum import Curriculum
 from ...teachers.episode import Episode
 from ...teachers.recent_episodes import RecentEpisodes
 from ..curriculum_callback import curriculum_curves
-from ..student import LearningEvents
+from ..student import LearningEvents, Student
 from .simulated_student import SimulatedStudent
 
 COMPETENCE = "competence.npy"
@@ -24,7 +24,7 @@ _POINTS = 100
 """Of a curve, at least."""
 
 
-class SimulatedLearner:
+class SimulatedLearner(Student):
     """Lets a simulated student learn from a curriculum. One episode is one step.
 
     Args:

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from chiron.evaluation.evaluation import Evaluation
-from chiron.runs.run import Run
-from chiron.runs.run_callback import RunCallback
+from chiron.runs.run import Run, RunCallback
 from chiron.runs.settings import RunSettings
 from chiron.students.student import LearningEvents
 from chiron.teachers import Curriculum
