@@ -13,6 +13,7 @@ import pandas as pd
 from ..envs.task_space import TaskSpace
 from ..envs.vector.action_repeat import repeat_actions
 from ..envs.vector.make_vec import make_vec
+from ..envs.vector.sync_vector_env import EnvFn
 from ..envs.walkers.open_ended_test_envs import OpenEndedTestEnvs
 from ..envs.walkers.open_ended_tracks import TEST_ENVS
 from ..envs.walkers.walker_env import WalkerEnv
