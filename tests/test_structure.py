@@ -304,7 +304,7 @@ def test_an_editable_installation_finds_new_files(source: Path, project: Path) -
         # Before what finds this checkout, should that be installed in the same way.
         "import site, sys; "
         "[sys.modules.pop(name) for name in [*sys.modules] if name.startswith('__editable__')]; "
-        "site.addsitedir('site'); sys.meta_path.insert(0, sys.meta_path.pop()); "
+        "sys.path.insert(0, 'site'); site.addsitedir('site'); sys.meta_path.insert(0, sys.meta_path.pop()); "
         "import chiron.envs.new_family; "
         "from chiron.teachers.newcomer import NAME; print(NAME)"
     )
