@@ -17,6 +17,7 @@ import yaml
 
 from tests.commands import Finished, run_here
 from tests.listing import composed, names_in
+from tests.test_structure import ALLOWED
 
 HOME = Path(__file__).parent.parent
 README = (HOME / "README.md").read_text()
@@ -189,6 +190,13 @@ def test_links_and_images_lead_somewhere(page: Path) -> None:
         target = page.parent / path if path else page
         assert target.exists(), link
         assert not anchor or anchor in anchors_of(target), link
+
+
+def test_the_page_on_the_design_says_who_may_import_what() -> None:
+    page = (HOME / "docs" / "design.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \| ((?:`\w+`(?:, )?)+|–) \|$", page, re.MULTILINE)
+    stated = {package: {package, *re.findall(r"`(\w+)`", others)} for package, others in rows}
+    assert stated == ALLOWED
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(HOME)))
