@@ -41,7 +41,7 @@ SMALL = {
 SHORTER = {
     r"\b\d+(_000)+\b": "256",
     r'PPO, "MlpPolicy"': r"\g<0>, n_steps=8",
-    r'"results/mine"': r"\g<0>, total_steps=256",
+    r'\), "results/mine"': r"\g<0>, total_steps=256",
 }
 """The same for Python code."""
 
