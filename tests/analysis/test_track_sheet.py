@@ -73,13 +73,13 @@ def test_a_panel_shows_the_track_of_its_task_to_scale(figures: list[Figure]) -> 
     draw_track_sheet(StumpTracks(), Path("sheet.png"), seed=4)
     panel = figures[0].axes[7]
     assert panel.get_aspect() == 1
-    world = StumpTracks()
-    world.reset(seed=4, options={"task": [1.5, 3.0]})
+    env = StumpTracks()
+    env.reset(seed=4, options={"task": [1.5, 3.0]})
     obstacles = panel.collections[0]
     drawn = [np.asarray(path.vertices)[:4] for path in obstacles.get_paths()]
-    np.testing.assert_allclose(np.array(drawn), np.array(world.track.obstacles))
-    knee = world.body.spawn_height / 2
-    heights = np.array([corners[:, 1].max() - GROUND_LEVEL for corners in world.track.obstacles])
+    np.testing.assert_allclose(np.array(drawn), np.array(env.track.obstacles))
+    knee = env.body.spawn_height / 2
+    heights = np.array([corners[:, 1].max() - GROUND_LEVEL for corners in env.track.obstacles])
     colors = np.asarray(obstacles.get_facecolor())[:, :3]
     np.testing.assert_allclose(colors, difficulty_color(heights / knee) / 255)
 
@@ -87,7 +87,7 @@ def test_a_panel_shows_the_track_of_its_task_to_scale(figures: list[Figure]) -> 
 @pytest.mark.parametrize(
     "name", [name for name in worlds() if isinstance(build_world(name).unwrapped, WalkerEnv)]
 )
-def test_every_walker_world_has_its_sheet(name: str, tmp_path: Path) -> None:
+def test_every_walker_env_has_its_sheet(name: str, tmp_path: Path) -> None:
     draw_track_sheet(build_world(name).unwrapped, tmp_path / "sheet.png")
     with Image.open(tmp_path / "sheet.png") as sheet:
         assert sheet.width > 1500

@@ -37,7 +37,7 @@ def test_every_file_has_a_recipe_and_a_line_in_their_page() -> None:
     assert [name for name in names if f"`{name}.csv`" not in page] == []
 
 
-def test_uniform_fills_the_ranges_of_the_world() -> None:
+def test_uniform_fills_the_ranges_of_the_env() -> None:
     name, tasks = shipped_task_set("uniform", SPACE)
     assert name == "uniform_v1"
     assert tasks.tasks.shape == (50, 2)
@@ -63,7 +63,7 @@ def test_too_many_dimensions_are_refused(name: str, dim: int) -> None:
         shipped_task_set(name, space)
 
 
-def test_the_test_worlds_are_all_there() -> None:
+def test_the_test_envs_are_all_there() -> None:
     tasks = open_ended_task_set()
     assert tasks.tasks[:, 0].tolist() == list(range(len(TEST_ENVS)))
 

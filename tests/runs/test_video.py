@@ -33,7 +33,7 @@ def test_gif_has_every_second_of_fifty_frames_per_second(tmp_path: Path) -> None
             np.testing.assert_array_equal(np.asarray(shown.convert("RGB")), expected)
 
 
-def test_gif_of_a_slow_world_has_every_frame(tmp_path: Path) -> None:
+def test_gif_of_a_slow_env_has_every_frame(tmp_path: Path) -> None:
     write_video(frames(5), tmp_path / "video.gif", 10)
     with Image.open(tmp_path / "video.gif") as video:
         assert len(all_frames(video)) == 5
@@ -49,7 +49,7 @@ def test_gif_keeps_the_colours_of_a_thing_that_comes_late(tmp_path: Path) -> Non
 
 # 4:2:0 halves both sides, so that those of a video are even.
 @pytest.mark.parametrize(("height", "width"), [(40, 60), (41, 61)])
-def test_mp4_has_every_frame_at_the_speed_of_the_world(tmp_path: Path, height: int, width: int) -> None:
+def test_mp4_has_every_frame_at_the_speed_of_the_env(tmp_path: Path, height: int, width: int) -> None:
     write_video(frames(30, height, width), tmp_path / "video.mp4", 50)
     with av.open(tmp_path / "video.mp4") as video:
         assert video.streams.video[0].average_rate == 50

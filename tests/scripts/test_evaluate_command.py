@@ -35,17 +35,17 @@ def run(shared_run: SharedRun, tmp_path: Path) -> RunDirectory:
     return RunDirectory(Path(shutil.copytree(shared.path, tmp_path / "results" / "seed0")))
 
 
-def replayed(run: RunDirectory, world: gym.Env[Any, Any], task: list[float], seed: int) -> tuple[float, int]:
+def replayed(run: RunDirectory, env: gym.Env[Any, Any], task: list[float], seed: int) -> tuple[float, int]:
     """Return and length of an episode, played by Stable-Baselines3 and Gymnasium alone, two frames a step."""
     model = PPO.load(run.model, device="cpu")
-    normalizer = VecNormalize.load(str(run.normalization), DummyVecEnv([lambda: world]))
-    observation, _ = world.reset(seed=seed, options={"task": np.array(task, np.float32)})
+    normalizer = VecNormalize.load(str(run.normalization), DummyVecEnv([lambda: env]))
+    observation, _ = env.reset(seed=seed, options={"task": np.array(task, np.float32)})
     total, steps, over = 0.0, 0, False
     while not over:
         action = model.predict(normalizer.normalize_obs(observation[None]), deterministic=True)[0][0]
         steps += 1
         for _ in range(2):
-            observation, reward, terminated, truncated, _ = world.step(action)
+            observation, reward, terminated, truncated, _ = env.step(action)
             total += float(reward)
             over = terminated or truncated
             if over:
@@ -60,8 +60,8 @@ def test_rows_are_what_the_policy_does(
     output = capsys.readouterr().out
     assert "evaluations/uniform_v1.csv" in output
     rows = run.read_test_set("uniform_v1")
-    world = build_world("cart_pole")
-    columns = world.get_wrapper_attr("task_space").columns
+    env = build_world("cart_pole")
+    columns = env.get_wrapper_attr("task_space").columns
     assert list(rows.columns) == [
         "step", "task_index", "episode", *columns, "seed", "return", "length", "mastered",
     ]  # fmt: skip
@@ -71,7 +71,7 @@ def test_rows_are_what_the_policy_does(
     assert rows["seed"].nunique() == 100
     for index in (0, 1, 57):
         row = rows.iloc[index]
-        assert replayed(run, world, row[columns].tolist(), int(row["seed"])) == (row["return"], row["length"])
+        assert replayed(run, env, row[columns].tolist(), int(row["seed"])) == (row["return"], row["length"])
     assert f"{100 * rows['mastered'].mean():.1f}" in output
     assert run.test_sets() == ["uniform_v1"]
 
@@ -100,7 +100,7 @@ def test_all_runs_of_a_folder_but_those_that_left_nothing(
     assert "seed1 has no model.zip yet" in capsys.readouterr().err
 
 
-def test_walkers_have_six_test_worlds(
+def test_walkers_have_six_test_envs(
     chiron_train: Any, chiron_evaluate: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert chiron_train(*SMALL, "env.body=short") == 0
@@ -109,11 +109,11 @@ def test_walkers_have_six_test_worlds(
     rows = run.read_test_set("open_ended_v1")
     assert rows["test_env"].tolist() == list(TEST_ENVS)
     assert rows["task_index"].tolist() == list(range(6))
-    world: Any = gym.make("chiron/OpenEndedTracks-v0", body="short", test_env="pit_gap").unwrapped
+    env: Any = gym.make("chiron/OpenEndedTracks-v0", body="short", test_env="pit_gap").unwrapped
     row = rows[rows["test_env"] == "pit_gap"].iloc[0]
-    task = world.task_space.default.tolist()
+    task = env.task_space.default.tolist()
     # Batches are rounded otherwise than single observations, and walkers amplify it.
-    assert replayed(run, world, task, int(row["seed"])) == pytest.approx(
+    assert replayed(run, env, task, int(row["seed"])) == pytest.approx(
         (row["return"], row["length"]), rel=1e-3
     )
     assert "BipedalWalkerHardcore-v3" in capsys.readouterr().out

@@ -61,17 +61,17 @@ def n_frames(video: Path) -> int:
 
 
 def play_by_hand(run: RunDirectory, seed: int) -> tuple[float, int, int]:
-    """Return, steps of the student and steps of the world of the run's student."""
+    """Return, steps of the student and steps of the env of the run's student."""
     model = PPO.load(run.model, device="cpu")
     normalizer = VecNormalize.load(str(run.normalization), DummyVecEnv([StumpTracks]))
-    world = ActionRepeat(StumpTracks(), 2)
-    observation, _ = world.reset(seed=seed, options={"task": TASK})
+    env = ActionRepeat(StumpTracks(), 2)
+    observation, _ = env.reset(seed=seed, options={"task": TASK})
     total, length, over = 0.0, 0, False
     while not over:
         action, _ = model.predict(normalizer.normalize_obs(observation[None]), deterministic=True)
-        observation, reward, terminated, truncated, _ = world.step(action[0])
+        observation, reward, terminated, truncated, _ = env.step(action[0])
         total, length, over = total + reward, length + 1, terminated or truncated
-    return total, length, world.unwrapped._steps  # type: ignore[attr-defined]
+    return total, length, env.unwrapped._steps  # type: ignore[attr-defined]
 
 
 class TestARun:
@@ -80,14 +80,14 @@ class TestARun:
     ) -> None:
         task = "task={stump_height:0.5,obstacle_spacing:4}"
         assert chiron_watch(f"run={trained.path}", task, "seed=3", "out=gait.mp4") == 0
-        total, length, world_steps = play_by_hand(trained, 3)
+        total, length, env_steps = play_by_hand(trained, 3)
         assert capsys.readouterr().out.splitlines() == [
             "stump_height=0.5, obstacle_spacing=4",
             f"return {total:.1f} in {length} steps, not mastered",
             "gait.mp4",
         ]
-        assert world_steps > length
-        assert n_frames(tmp_path / "gait.mp4") == world_steps + 1
+        assert env_steps > length
+        assert n_frames(tmp_path / "gait.mp4") == env_steps + 1
 
     def test_gif_is_readable_and_half_as_fast(
         self, trained: RunDirectory, chiron_watch: Any, tmp_path: Path
@@ -98,9 +98,7 @@ class TestARun:
             assert len(all_frames(video)) == 11
         assert (tmp_path / "gait.gif").stat().st_size < 100_000
 
-    def test_sheet_is_that_of_its_world(
-        self, trained: RunDirectory, chiron_watch: Any, tmp_path: Path
-    ) -> None:
+    def test_sheet_is_that_of_its_env(self, trained: RunDirectory, chiron_watch: Any, tmp_path: Path) -> None:
         assert chiron_watch(f"run={trained.path}", "sheet=true", "out=tracks.png") == 0
         assert (tmp_path / "tracks.png").exists()
 
@@ -120,7 +118,7 @@ class TestARun:
         assert "has no model.zip yet" in capsys.readouterr().err
 
 
-class TestAWorld:
+class TestAnEnv:
     @pytest.mark.parametrize(
         ("task", "shown"),
         [
@@ -149,13 +147,13 @@ class TestAWorld:
 
     def test_still_is_the_moment_at_which_it_is_cut_off(self, chiron_watch: Any, tmp_path: Path) -> None:
         assert chiron_watch("task=easy", "actions=none", "seconds=0.2", "out=still.png", "lidar=true") == 0
-        world = StumpTracks(render_mode="rgb_array")
-        world.draw_lidar = True
-        world.reset(seed=0, options={"task": [0, 6]})
+        env = StumpTracks(render_mode="rgb_array")
+        env.draw_lidar = True
+        env.reset(seed=0, options={"task": [0, 6]})
         for _ in range(10):
-            world.step(np.zeros(4, np.float32))
+            env.step(np.zeros(4, np.float32))
         with Image.open(tmp_path / "still.png") as still:
-            np.testing.assert_array_equal(np.asarray(still), world.render())
+            np.testing.assert_array_equal(np.asarray(still), env.render())
 
     def test_random_actions_differ_from_none_and_repeat(
         self, chiron_watch: Any, capsys: pytest.CaptureFixture[str]
@@ -198,7 +196,7 @@ class TestAWorld:
         assert chiron_watch("task=easy") == 0
         assert "in 7 steps, cut off before its end" in capsys.readouterr().out
 
-    def test_any_world_that_renders_can_be_watched(
+    def test_any_env_that_renders_can_be_watched(
         self, chiron_watch: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         (tmp_path / "conf" / "env").mkdir(parents=True)
@@ -213,7 +211,7 @@ class TestAWorld:
         assert chiron_watch("--config-dir", "conf", "env=painted", "lidar=true", "out=a.png") == BAD_INPUT
         assert "has no lidar" in capsys.readouterr().err
 
-    def test_a_world_that_does_not_render_is_refused(
+    def test_an_env_that_does_not_render_is_refused(
         self, chiron_watch: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         (tmp_path / "conf" / "env").mkdir(parents=True)
@@ -226,7 +224,7 @@ class TestAWorld:
 
 
 class PaintedCountdown(CountdownWorld):
-    """A world that is no walker's, and shows how far its episode is."""
+    """An env that is no walker's, and shows how far its episode is."""
 
     metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 10}  # noqa: RUF012
 
