@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from tests.envs.engine_cases import POLICIES, TRACKS, WALKERS, MakePolicy, train_policy
 
+pytestmark = pytest.mark.medium
+
 _TRAINING_STEPS = 200_000
 
 
