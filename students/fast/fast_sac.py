@@ -72,6 +72,8 @@ class FastSAC(SAC):
             self.gamma,
             self.tau,
         )
+        # An attribute of its own, so that it is part of the training state.
+        self._statistics = self._update.statistics
 
     def _refuse(self) -> None:
         """Say in one sentence what of the configuration cannot be done."""
@@ -237,7 +239,7 @@ class FastSAC(SAC):
         self.replay_buffer.take(stock)
 
     def _excluded_save_params(self) -> list[str]:
-        own = ["_steps", "_captured_with", "_update", "_since_log"]
+        own = ["_steps", "_captured_with", "_update", "_since_log", "_statistics"]
         return [*super()._excluded_save_params(), *own]
 
 

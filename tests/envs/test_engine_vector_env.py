@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pickle
+from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
@@ -11,11 +12,13 @@ from chiron.envs.env_info import env_info
 from chiron.envs.vector.action_repeat import ActionRepeat
 from chiron.envs.vector.make_vec import make_vec
 from chiron.envs.vector.sync_vector_env import SyncTaskVectorEnv
+from chiron.envs.walkers.engine.engine import step_worlds
 from chiron.envs.walkers.engine.layout import LANES
 from chiron.envs.walkers.engine.vector_env import EngineError, WalkerVectorEnv
 from chiron.envs.walkers.stump_tracks import StumpTracks
 from chiron.envs.walkers.track import GROUND_LEVEL, Track
 from chiron.envs.walkers.walker_body import legged_body
+from chiron.runs.state_file import load_state, save_state
 from chiron.students.curriculum_vec_env import CurriculumVecEnv
 from chiron.teachers.curriculum import Curriculum
 from chiron.teachers.random import Random
@@ -181,6 +184,15 @@ class TestState:
         for action, step in zip(actions, expected, strict=True):
             assert_same(other.step(action), step)
         assert_same(other.reset(), expected_reset)
+
+    def test_a_state_from_a_file_does_not_make_the_engine_compile_again(self, tmp_path: Path) -> None:
+        batch, rng = new_batch(), np.random.default_rng(0)
+        batch.reset(seed=0)
+        save_state(tmp_path / "state", batch.state_dict())
+        batch.load_state_dict(load_state(tmp_path / "state"))
+        compiled = len(step_worlds.signatures)
+        batch.step(random_actions(rng, 3))
+        assert len(step_worlds.signatures) == compiled
 
     def test_a_state_of_other_slots_is_refused(self) -> None:
         with pytest.raises(ValueError, match="2 slots"):

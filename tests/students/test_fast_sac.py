@@ -18,6 +18,7 @@ from chiron.students.fast import dense_layers, device_replay_buffer
 from chiron.students.fast.captured import Captured
 from chiron.students.fast.dense_layers import Layer
 from chiron.students.fast.device_replay_buffer import DeviceReplayBuffer
+from chiron.students.training_state import TrainingState
 from chiron.teachers import Curriculum, Random
 from gymnasium import spaces
 from stable_baselines3 import SAC, TD3
@@ -443,6 +444,21 @@ def test_a_gradient_step_on_a_device_asks_it_for_no_value(
     assert model.replay_buffer.draw(7, normalized).rows.device.type == "meta"
     with pytest.raises(NotImplementedError, match="meta"):
         model._record_statistics()
+
+
+def test_what_is_to_be_logged_is_part_of_the_training_state() -> None:
+    model, other = filled(FastSAC), filled(FastSAC)
+    seeded_train(model, 3)
+    TrainingState(other).load_state_dict(TrainingState(model).state_dict())
+    logged = []
+    for each in (model, other):
+        assert isinstance(each, FastSAC)
+        each._record_statistics()
+        logged.append(
+            {name: each.logger.name_to_value[name] for name in ("train/actor_loss", "train/ent_coef")}
+        )
+    assert logged[0] == logged[1]
+    assert logged[0]["train/ent_coef"] > 0
 
 
 @needs_gpu

@@ -428,9 +428,10 @@ class WalkerVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArra
                 f"the state has {len(worlds)} slots of layout {worlds.dtype.itemsize}, this vector env "
                 f"{self.num_envs} of {layout.WORLD.itemsize}"
             )
-        self._worlds = worlds.copy()
-        self._obstacles = state["obstacles"].copy()
-        self._segments = state["segments"].copy()
+        # Files keep no alignment in their dtypes, without which the engine would be compiled once more.
+        self._worlds = worlds.astype(layout.WORLD)
+        self._obstacles = state["obstacles"].astype(layout.OBSTACLE)
+        self._segments = state["segments"].astype(layout.SEGMENT)
         self._tasks = state["tasks"].copy()
         self._started = state["started"].copy()
         self._observations = state["observations"].copy()
