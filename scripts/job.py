@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..runs.run import Run, RunCallback
 
 _NO_DIFFERENCE = ("results", "n_workers", "checkpoint.", "callbacks.")
-"""How keys begin that say where and how a job runs, which may change before it goes on: folders get moved."""
+"""How keys begin that say where and how a job runs, which may change before it is resumed."""
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import signal
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import fields, is_dataclass
@@ -57,6 +58,8 @@ def print_help(arguments: Sequence[str]) -> None:
     Args:
         arguments: Of the command line; a `--config-dir` among them adds its choices.
     """
+    # What reads the output may stop early: `chiron-train --help | head`.
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     width = min(shutil.get_terminal_size().columns, 100)
     print("chiron-train: train a student on tasks that a teacher chooses, and test what it has mastered.\n")
     print(_USAGE)
@@ -108,7 +111,7 @@ def _settings(kind: type[Any], prefix: str = "") -> Iterator[tuple[str, Any, str
 def _attributes_of(kind: type[Any]) -> dict[str, str]:
     text = textwrap.dedent((kind.__doc__ or "").partition("Attributes:")[2])
     found = re.findall(r"^ {4}(\w+): (.*(?:\n {8}.*)*)", textwrap.indent(text, "    "), re.M)
-    return {name: re.sub(r"\s+", " ", words) for name, words in found}
+    return {name: re.sub(r"\bNone\b", "null", re.sub(r"\s+", " ", words)) for name, words in found}
 
 
 def _shown(value: Any) -> str:
