@@ -1,4 +1,4 @@
-"""Probe worlds with known answers, and lists of everything that is found by listing."""
+"""Probe envs with known answers, and lists of everything that is found by listing."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", str(disk)], check=True)
 
 
-class CountdownWorld(gym.Env[Observation, Observation]):
+class CountdownEnv(gym.Env[Observation, Observation]):
     """An episode lasts `duration` steps, each worth `worth`; seen are duration, worth and the seed's draw.
 
     Everything about an episode can be read off its task, so a result credited to another task shows.
@@ -79,4 +79,4 @@ class CountdownWorld(gym.Env[Observation, Observation]):
 
 @pytest.fixture
 def countdown_space() -> TaskSpace:
-    return CountdownWorld().task_space
+    return CountdownEnv().task_space

@@ -13,7 +13,7 @@ from chiron import conf
 from chiron.conf.build import build
 from chiron.conf.compose import composed
 
-__all__ = ["CONF", "build_teacher", "build_world", "composed", "names_in", "worlds"]
+__all__ = ["CONF", "build_env", "build_teacher", "composed", "env_names", "names_in"]
 
 CONF = Path(conf.__path__[0])
 
@@ -24,8 +24,8 @@ def names_in(group: str) -> list[str]:
     return sorted(str(path.relative_to(folder).with_suffix("")) for path in folder.rglob("*.yaml"))
 
 
-def worlds() -> list[str]:
-    """The choices of `env` that are worlds."""
+def env_names() -> list[str]:
+    """The choices of `env` but the one of simulated students."""
     return [name for name in names_in("env") if name != "simulated"]
 
 
@@ -40,8 +40,8 @@ def _teacher_node(name: str) -> dict[str, Any]:
     return node
 
 
-def build_world(name: str) -> Any:
-    """A world as `env=name` builds it."""
+def build_env(name: str) -> Any:
+    """An env as `env=name` builds it."""
     return build(composed(f"env={name}")["env"])()
 
 

@@ -17,17 +17,17 @@ from chiron.teachers import Random
 from hydra.utils import get_class
 from omegaconf import OmegaConf
 
-from tests.listing import CONF, build_teacher, build_world, composed, names_in, worlds
+from tests.listing import CONF, build_env, build_teacher, composed, env_names, names_in
 
 COMPONENTS = [
-    *(("env", name) for name in worlds()),
+    *(("env", name) for name in env_names()),
     *((group, name) for group in ("teacher", "student") for name in names_in(group)),
 ]
 BY_IMPORT_PATH = "sb3"
 """The student that has no class of its own."""
 
 OF_THE_ADAPTER = ("action_repeat", "vec_normalize")
-"""What a student's YAML says of the worlds it learns in."""
+"""What a student's YAML says of the envs it learns in."""
 
 
 def configured(group: str, name: str, *more: str) -> dict[str, Any]:
@@ -57,10 +57,10 @@ class TestEveryComponent:
 
 
 @pytest.mark.medium
-@pytest.mark.parametrize("env", worlds())
+@pytest.mark.parametrize("env", env_names())
 @pytest.mark.parametrize("teacher", names_in("teacher"))
 def test_every_teacher_teaches_in_every_env(env: str, teacher: str) -> None:
-    space = build_world(env).task_space
+    space = build_env(env).task_space
     built = build_teacher(teacher, space=space, seed=np.random.SeedSequence(0))
     assert space.contains(built.sample().task)
 
@@ -91,7 +91,7 @@ def test_the_command_line_beats_a_preset() -> None:
 
 def test_presets_are_the_published_ones() -> None:
     sac = composed("student=sac", "n_envs=8")["student"]
-    # One update per ten steps of all worlds together.
+    # One update per ten steps of all envs together.
     assert sac["gradient_steps"] / (sac["train_freq"] * 8) == 1 / 10
     assert (sac["batch_size"], sac["buffer_size"], sac["policy_kwargs"]) == (
         1000,

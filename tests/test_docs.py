@@ -129,7 +129,7 @@ def test_a_mistake_is_refused_in_one_sentence(folder: Path) -> None:
 
 
 @pytest.mark.medium
-def test_a_world_that_breaks_the_contract_is_told_so(folder: Path) -> None:
+def test_an_env_that_breaks_the_contract_is_told_so(folder: Path) -> None:
     sound = (folder / "against_the_wind.py").read_text()
     (folder / "forgetful.py").write_text(sound.replace('{"is_success": arrived} if', "{} if"))
     (folder / "my_conf" / "env" / "forgetful.yaml").write_text("_target_: forgetful.AgainstTheWind\n")

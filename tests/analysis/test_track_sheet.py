@@ -15,7 +15,7 @@ from chiron.envs.walkers.walker_env import WalkerEnv
 from matplotlib.figure import Figure
 from PIL import Image
 
-from tests.listing import build_world, worlds
+from tests.listing import build_env, env_names
 
 pytestmark = pytest.mark.medium
 
@@ -85,10 +85,10 @@ def test_a_panel_shows_the_track_of_its_task_to_scale(figures: list[Figure]) -> 
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in worlds() if isinstance(build_world(name).unwrapped, WalkerEnv)]
+    "name", [name for name in env_names() if isinstance(build_env(name).unwrapped, WalkerEnv)]
 )
 def test_every_walker_env_has_its_sheet(name: str, tmp_path: Path) -> None:
-    draw_track_sheet(build_world(name).unwrapped, tmp_path / "sheet.png")
+    draw_track_sheet(build_env(name).unwrapped, tmp_path / "sheet.png")
     with Image.open(tmp_path / "sheet.png") as sheet:
         assert sheet.width > 1500
         colors = sheet.convert("RGB").getcolors(maxcolors=2**24)

@@ -17,12 +17,12 @@ from chiron.envs import AsyncTaskVectorEnv, StumpTracks, SyncTaskVectorEnv, Work
 from chiron.envs.vector.make_vec import make_vec
 from gymnasium import spaces
 
-from tests.conftest import CountdownWorld
+from tests.conftest import CountdownEnv
 
 pytestmark = pytest.mark.medium
 
 
-class TroubledEnv(CountdownWorld):
+class TroubledEnv(CountdownEnv):
     """Gets into the trouble that the first number of its task names, at its third step."""
 
     RAISE, DIE, HANG = 1.0, 2.0, 3.0
@@ -112,7 +112,7 @@ def test_dicts_of_observations_and_discrete_actions() -> None:
 
 @pytest.mark.parametrize("n_workers", [0, 2])
 def test_a_slot_whose_episode_is_over_rests_until_it_is_reset(n_workers: int) -> None:
-    envs = make_vec(CountdownWorld, 2, n_workers=n_workers)
+    envs = make_vec(CountdownEnv, 2, n_workers=n_workers)
     tasks, idle = np.array([[1, 0.5], [4, 0.5]], dtype=np.float32), np.zeros((2, 1), dtype=np.float32)
     envs.reset(options={"task": tasks})
     _, rewards, over, _, infos = envs.step(idle)
@@ -126,7 +126,7 @@ def test_a_slot_whose_episode_is_over_rests_until_it_is_reset(n_workers: int) ->
 
 
 def test_attributes_and_methods_by_slot() -> None:
-    workers = AsyncTaskVectorEnv([CountdownWorld] * 3, 2)
+    workers = AsyncTaskVectorEnv([CountdownEnv] * 3, 2)
     workers.set_attr("poison", [1.0, 2.0, 3.0])
     assert workers.get_attr("poison") == (1.0, 2.0, 3.0)
     assert workers.call("has_wrapper_attr", "poison") == (True, True, True)
@@ -167,10 +167,10 @@ def test_a_worker_that_hangs_is_named_and_ended() -> None:
 
 
 def test_an_env_that_cannot_be_made_is_reported() -> None:
-    def fail_elsewhere() -> CountdownWorld:
+    def fail_elsewhere() -> CountdownEnv:
         if multiprocessing.parent_process() is not None:
             raise LookupError("no such track")
-        return CountdownWorld()
+        return CountdownEnv()
 
     with pytest.raises(WorkerError, match="LookupError: no such track"):
         AsyncTaskVectorEnv([fail_elsewhere] * 2, 1)
@@ -179,16 +179,16 @@ def test_an_env_that_cannot_be_made_is_reported() -> None:
 @pytest.mark.parametrize(("count", "n_workers", "message"), [(0, 1, "at least one"), (1, 0, "n_workers=0")])
 def test_refuses_to_be_empty(count: int, n_workers: int, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        AsyncTaskVectorEnv([CountdownWorld] * count, n_workers)
+        AsyncTaskVectorEnv([CountdownEnv] * count, n_workers)
 
 
 def test_workers_end_with_a_process_that_is_killed() -> None:
     script = (
         "import os\n"
         "from chiron.envs import AsyncTaskVectorEnv\n"
-        "from tests.conftest import CountdownWorld\n"
+        "from tests.conftest import CountdownEnv\n"
         "if __name__ == '__main__':\n"
-        "    workers = AsyncTaskVectorEnv([CountdownWorld] * 2, 2)\n"
+        "    workers = AsyncTaskVectorEnv([CountdownEnv] * 2, 2)\n"
         "    print(*(process.pid for process in workers._processes), flush=True)\n"
         "    workers.reset()\n"
         "    input()\n"

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from chiron.envs.env_checks import BrokenContractError, check_env
 
-from tests.conftest import CountdownWorld, Observation
+from tests.conftest import CountdownEnv, Observation
 
 
-class _Remembers(CountdownWorld):
+class _Remembers(CountdownEnv):
     """Observes the task before this one."""
 
     def reset(
@@ -21,7 +21,7 @@ class _Remembers(CountdownWorld):
         return observation, info
 
 
-class _TakesAnything(CountdownWorld):
+class _TakesAnything(CountdownEnv):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observation, dict[str, Any]]:
@@ -31,34 +31,34 @@ class _TakesAnything(CountdownWorld):
             return super().reset(seed=seed)
 
 
-class _KeepsTheTaskToItself(CountdownWorld):
+class _KeepsTheTaskToItself(CountdownEnv):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observation, dict[str, Any]]:
         return super().reset(seed=seed, options=options)[0], {}
 
 
-class _NeverSaysHowItWent(CountdownWorld):
+class _NeverSaysHowItWent(CountdownEnv):
     def step(self, action: Observation) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         return *super().step(action)[:4], {}
 
 
-class _LeavesItsObservationSpace(CountdownWorld):
+class _LeavesItsObservationSpace(CountdownEnv):
     def step(self, action: Observation) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         observation, reward, terminated, truncated, info = super().step(action)
         return observation[:2], reward, terminated, truncated, info
 
 
-class _HasNoRange(CountdownWorld):
+class _HasNoRange(CountdownEnv):
     return_range = (0.0, 0.0)
 
 
-class _CannotBeMastered(CountdownWorld):
+class _CannotBeMastered(CountdownEnv):
     mastered_return = 200.0
 
 
 def test_a_sound_env_passes() -> None:
-    check_env(CountdownWorld)
+    check_env(CountdownEnv)
 
 
 @pytest.mark.parametrize(
@@ -73,6 +73,6 @@ def test_a_sound_env_passes() -> None:
         (_CannotBeMastered, "mastered_return=200.0 must lie in"),
     ],
 )
-def test_what_is_broken_is_found(env: type[CountdownWorld], objection: str) -> None:
+def test_what_is_broken_is_found(env: type[CountdownEnv], objection: str) -> None:
     with pytest.raises(BrokenContractError, match=objection):
         check_env(env)

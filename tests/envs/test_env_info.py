@@ -7,7 +7,7 @@ import pytest
 from chiron.envs import EnvInfo, StumpTracks, env_info
 from chiron.envs.vector.make_vec import make_vec
 
-from tests.conftest import CountdownWorld
+from tests.conftest import CountdownEnv
 
 
 def test_is_read_through_wrappers() -> None:
@@ -29,7 +29,7 @@ def test_is_read_from_a_vector_env(engine: str, n_workers: int) -> None:
 
 
 def test_what_is_not_declared_is_none() -> None:
-    info = env_info(CountdownWorld())
+    info = env_info(CountdownEnv())
     assert (info.return_range, info.mastered_return) == ((0.0, 100.0), None)
 
 

@@ -17,22 +17,22 @@ from chiron.teachers import Curriculum, Random
 from chiron.teachers.episode import Episode
 from stable_baselines3 import PPO
 
-from tests.listing import build_world, composed, worlds
+from tests.listing import build_env, composed, env_names
 
-ENVS = worlds()
+ENVS = env_names()
 
 
 @pytest.mark.parametrize("name", ENVS)
 class TestEveryEnv:
     @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
     def test_keeps_the_contract(self, name: str, check: Any) -> None:
-        check(partial(build_world, name))
+        check(partial(build_env, name))
 
     def test_passes_the_checker_of_stable_baselines_without_a_warning(self, name: str) -> None:
-        is_a_stable_baselines_env(partial(build_world, name))
+        is_a_stable_baselines_env(partial(build_env, name))
 
     def test_is_registered(self, name: str) -> None:
-        env, arguments = build_world(name), composed(f"env={name}")["env"]
+        env, arguments = build_env(name), composed(f"env={name}")["env"]
         del arguments["_target_"]
         made = gym.make(f"chiron/{type(env).__name__}-v0", disable_env_checker=True, **arguments)
         assert env_info(made).task_space.columns == env.task_space.columns
@@ -45,7 +45,7 @@ class TestEveryEnv:
             assert env_info(envs.unwrapped).task_space.columns == env.task_space.columns
 
     def test_seeds_make_different_episodes(self, name: str) -> None:
-        env = build_world(name)
+        env = build_env(name)
         actions = [env.action_space.sample() for _ in range(300)]
         seen = []
         for seed in (0, 1):
@@ -59,11 +59,11 @@ class TestEveryEnv:
         assert not np.array_equal(seen[0], seen[1])
 
     def test_a_student_learns_in_it_through_a_curriculum(self, name: str) -> None:
-        info = env_info(build_world(name))
+        info = env_info(build_env(name))
         curriculum = Curriculum(Random(info.task_space, seed=0), info, seed=0)
         episodes: list[Episode] = []
         curriculum.listeners.append(episodes.append)
-        vec_env = CurriculumVecEnv([partial(build_world, name)] * 2, curriculum)
+        vec_env = CurriculumVecEnv([partial(build_env, name)] * 2, curriculum)
         model = PPO("MlpPolicy", vec_env, n_steps=256, batch_size=128, n_epochs=2, seed=0, device="cpu")
         before = {key: tensor.clone() for key, tensor in model.policy.state_dict().items()}
         while len(episodes) < 2:
@@ -74,7 +74,7 @@ class TestEveryEnv:
         assert all(info.task_space.contains(task) for task in tasks)
         assert not np.array_equal(tasks[0], tasks[1])
         assert info.mastered_return is not None
-        assert info.return_range == build_world(name).return_range
+        assert info.return_range == build_env(name).return_range
         for episode in episodes:
             assert np.isfinite(episode.episode_return)
             assert episode.success == (episode.episode_return > info.mastered_return)

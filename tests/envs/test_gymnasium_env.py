@@ -13,7 +13,7 @@ from chiron.envs.gymnasium_env import GymnasiumEnv
 from chiron.envs.gymnasium_env.attribute_path import AttributePath
 from gymnasium import spaces
 
-from tests.listing import build_world, composed
+from tests.listing import build_env, composed
 
 CART_POLE: dict[str, Any] = {
     "env_id": "CartPole-v1",
@@ -70,7 +70,7 @@ class TestAgainstEnvsSetByHand:
     def test_the_default_task_is_the_env_as_it_is(
         self, name: str, env_id: str, arguments: dict[str, Any], reset: dict[str, Any]
     ) -> None:
-        same_episode(build_world(name), None, stock(env_id, **arguments), **reset)
+        same_episode(build_env(name), None, stock(env_id, **arguments), **reset)
 
     def test_cart_pole(self) -> None:
         oracle = stock("CartPole-v1")
@@ -78,7 +78,7 @@ class TestAgainstEnvsSetByHand:
         inner.masspole, inner.length, inner.gravity, inner.force_mag = 0.7, 1.25, 5.5, 7.0
         inner.total_mass, inner.polemass_length = 1.7, 0.7 * 1.25
         task = {"pole_mass": 0.7, "pole_half_length": 1.25, "gravity": 5.5, "push": 7.0}
-        same_episode(build_world("cart_pole"), task, oracle)
+        same_episode(build_env("cart_pole"), task, oracle)
 
     def test_pendulum(self) -> None:
         env = GymnasiumEnv(
@@ -103,18 +103,18 @@ class TestAgainstEnvsSetByHand:
         oracle = stock("Acrobot-v1")
         oracle.unwrapped.LINK_LENGTH_1, oracle.unwrapped.LINK_COM_POS_1 = 1.4, 0.7
         oracle.unwrapped.LINK_MASS_2 = 0.6
-        same_episode(build_world("acrobot"), {"link_1_length": 1.4, "link_2_mass": 0.6}, oracle)
+        same_episode(build_env("acrobot"), {"link_1_length": 1.4, "link_2_mass": 0.6}, oracle)
 
     def test_mountain_car(self) -> None:
         oracle = stock("MountainCarContinuous-v0", goal_velocity=0.03)
         oracle.unwrapped.power = 0.002
         task = {"power": 0.002, "goal_velocity": 0.03}
-        same_episode(build_world("mountain_car_continuous"), task, oracle)
+        same_episode(build_env("mountain_car_continuous"), task, oracle)
 
     def test_lunar_lander(self) -> None:
         changed = {"gravity": -3.7, "wind_power": 12.0, "turbulence_power": 1.5}
         oracle = stock("LunarLander-v3", enable_wind=True, **changed)
-        env = build_world("lunar_lander")
+        env = build_env("lunar_lander")
         same_episode(env, changed, oracle)
         assert env.unwrapped.world.gravity[1] == pytest.approx(-3.7)
 
@@ -122,7 +122,7 @@ class TestAgainstEnvsSetByHand:
         oracle = stock("BipedalWalker-v3")
         oracle.unwrapped.world.gravity = (0, -6.5)
         oracle.unwrapped.fd_edge.friction = oracle.unwrapped.fd_polygon.friction = 0.3
-        env = build_world("bipedal_walker_physics")
+        env = build_env("bipedal_walker_physics")
         same_episode(env, {"gravity": -6.5, "ground_friction": 0.3}, oracle)
         assert env.unwrapped.terrain[0].fixtures[0].friction == pytest.approx(0.3)
 
@@ -136,7 +136,7 @@ class TestAgainstEnvsSetByHand:
         model.geom_friction[:] *= 0.5
         model.opt.gravity[2] = -7.0
         mj_setConst(model, oracle.unwrapped.data)
-        env = build_world("hopper")
+        env = build_env("hopper")
         # Factors do not pile up.
         env.reset(options={"task": {"mass_factor": 2.0, "friction_factor": 1.75}})
         same_episode(env, {"mass_factor": 1.5, "friction_factor": 0.5, "gravity": -7.0}, oracle)
@@ -162,7 +162,7 @@ class TestTasks:
         assert task.dtype == np.float32
 
     def test_fixed_values_are_set_and_are_no_dimension(self) -> None:
-        env = build_world("cart_pole")
+        env = build_env("cart_pole")
         assert "cart_mass" not in env.task_space.names
         parameters = composed("env=cart_pole", "env.parameters.cart_mass.value=3")["env"]["parameters"]
         env = GymnasiumEnv(**CART_POLE | {"parameters": parameters})
@@ -171,7 +171,7 @@ class TestTasks:
         assert inner(env).total_mass == 3.1
 
     def test_space_has_bounds_default_unit_and_easy_end(self) -> None:
-        half_length = build_world("cart_pole").task_space.parameters[1]
+        half_length = build_env("cart_pole").task_space.parameters[1]
         assert (half_length.low, half_length.high, half_length.default) == (
             np.float32(0.1),
             np.float32(2.0),
@@ -221,7 +221,7 @@ class TestEpisodes:
             assert not any("is_success" in info for *_, info in steps[:-1])
 
     def test_infos_of_the_env_pass_through(self) -> None:
-        env = build_world("hopper")
+        env = build_env("hopper")
         _, info = env.reset()
         assert {"task", "x_position"} <= set(info)
         assert "x_velocity" in env.step(env.action_space.sample())[4]
@@ -314,7 +314,7 @@ class TestEnvsFromAnywhere:
     @pytest.mark.slow
     @pytest.mark.parametrize("name", ["lunar_lander", "bipedal_walker_physics", "hopper", "cart_pole"])
     def test_memory_stays_flat(self, name: str) -> None:
-        env = build_world(name)
+        env = build_env(name)
         rng = np.random.default_rng(0)
         resident = []
         for episodes in (500, 2000):
@@ -447,7 +447,7 @@ class TestWhatIsRefused:
             monkeypatch.delitem(sys.modules, module)
         monkeypatch.setitem(sys.modules, "mujoco", None)
         with pytest.raises(ValueError, match=r"Hopper-v5: .*pip install \W*gymnasium\[mujoco\]") as refused:
-            build_world("hopper")
+            build_env("hopper")
         assert "\n" not in str(refused.value)
 
 

@@ -8,7 +8,7 @@ from chiron.envs import StumpTracks, SyncTaskVectorEnv
 from chiron.evaluation.evaluate import TaskResult, evaluate, evaluation_slots
 from chiron.evaluation.task_sets import uniform_tasks
 
-from tests.conftest import CountdownWorld
+from tests.conftest import CountdownEnv
 
 
 def idle(observations: Any) -> Any:
@@ -16,8 +16,8 @@ def idle(observations: Any) -> Any:
 
 
 def evaluated(slots: int, n_tasks: int = 20) -> list[TaskResult]:
-    task_set = uniform_tasks(CountdownWorld().task_space, n_tasks, seed=0)
-    return evaluate(idle, SyncTaskVectorEnv([CountdownWorld] * slots), task_set.tasks, task_set.seeds)
+    task_set = uniform_tasks(CountdownEnv().task_space, n_tasks, seed=0)
+    return evaluate(idle, SyncTaskVectorEnv([CountdownEnv] * slots), task_set.tasks, task_set.seeds)
 
 
 @pytest.mark.parametrize("slots", [1, 3, 20, 32])
@@ -54,10 +54,10 @@ def test_the_same_policy_earns_the_same_rows_again_in_used_worlds() -> None:
 
 
 def test_a_world_is_stepped_no_further_than_its_tasks() -> None:
-    task_set = uniform_tasks(CountdownWorld().task_space, 20, seed=0)
+    task_set = uniform_tasks(CountdownEnv().task_space, 20, seed=0)
     played = [0]
 
-    class Counting(CountdownWorld):
+    class Counting(CountdownEnv):
         def step(self, action: Any) -> Any:
             played[0] += 1
             return super().step(action)
@@ -81,10 +81,10 @@ def test_task_sets_depend_on_their_seed_alone() -> None:
 
 
 def test_a_world_that_says_nothing_about_success_is_refused() -> None:
-    class Silent(CountdownWorld):
+    class Silent(CountdownEnv):
         def step(self, action: Any) -> Any:
             return *super().step(action)[:4], {}
 
-    task_set = uniform_tasks(CountdownWorld().task_space, 2, seed=0)
+    task_set = uniform_tasks(CountdownEnv().task_space, 2, seed=0)
     with pytest.raises(ValueError, match="no is_success"):
         evaluate(idle, SyncTaskVectorEnv([Silent]), task_set.tasks, task_set.seeds)

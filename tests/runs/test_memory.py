@@ -11,13 +11,13 @@ from chiron.runs.memory import require_batch_in_buffer, require_room_for_replay,
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from tests.conftest import CountdownWorld
+from tests.conftest import CountdownEnv
 
 OBSERVATIONS, ACTIONS = spaces.Box(-1, 1, (5,), np.float32), spaces.Box(-1, 1, (3,), np.float32)
 BYTES_PER_ROW = 2 * 20 + 12 + 12
 
 
-class Heavy(CountdownWorld):
+class Heavy(CountdownEnv):
     """Takes ten megabytes."""
 
     def __init__(self) -> None:
@@ -42,7 +42,7 @@ def test_more_worlds_than_fit_are_refused_with_how_many_would(monkeypatch: pytes
         require_room_for_worlds(Heavy, 20_000)
 
 
-class Loading(CountdownWorld):
+class Loading(CountdownEnv):
     """Takes ten megabytes when the first of all is reset."""
 
     loaded: ClassVar[list[NDArray[np.uint8]]] = []

@@ -17,7 +17,7 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import CheckpointCallback, EvalCallback
 from stable_baselines3.common.monitor import Monitor
 
-from tests.conftest import CountdownWorld
+from tests.conftest import CountdownEnv
 
 SMALL_PPO = partial(PPO, "MlpPolicy", n_steps=8, batch_size=16, n_epochs=1)
 SMALL: dict[str, Any] = {
@@ -67,13 +67,13 @@ class Diary(RunCallback):
 
 def test_events_come_in_order(tmp_path: Path) -> None:
     diary = Diary()
-    run = make_run(CountdownWorld, Random, SMALL_PPO, tmp_path / "run", [diary], **SMALL)
+    run = make_run(CountdownEnv, Random, SMALL_PPO, tmp_path / "run", [diary], **SMALL)
     summary = run.execute()
     assert diary.heard == ["start", "evaluation", "evaluation", "evaluation", "training end", "end"]
     assert diary.evaluated == [0, 32, 64]
     assert diary.episodes == summary["episodes"] == len(run.directory.read_episodes())
     assert (summary["status"], summary["steps"], summary["error"]) == ("finished", 64, None)
-    assert summary["env"], summary["teacher"] == ("CountdownWorld", "Random")
+    assert summary["env"], summary["teacher"] == ("CountdownEnv", "Random")
     assert {path.name for path in run.directory.path.iterdir()} >= {
         "config.yaml", "summary.json", "evaluations.csv", "model.zip", "curriculum.png",
     }  # fmt: skip
@@ -106,7 +106,7 @@ def test_a_run_that_was_stopped_is_resumed_as_if_it_had_not_been(tmp_path: Path)
     settings = {**SMALL, "checkpoint": {"every_steps": 16, "every_minutes": None}}
 
     def new(folder: str, *callbacks: RunCallback) -> Run:
-        return make_run(CountdownWorld, ALPGMM, SMALL_PPO, tmp_path / folder, callbacks, **settings)
+        return make_run(CountdownEnv, ALPGMM, SMALL_PPO, tmp_path / folder, callbacks, **settings)
 
     whole, stopped, resumed = Diary(), Diary(), Diary()
     run = new("whole", whole)
@@ -134,7 +134,7 @@ class Broken(RunCallback):
 
 def test_whatever_ends_a_run_callbacks_close_and_the_summary_says_why(tmp_path: Path) -> None:
     diary = Diary()
-    run = make_run(CountdownWorld, Random, SMALL_PPO, tmp_path / "run", [diary, Broken()], **SMALL)
+    run = make_run(CountdownEnv, Random, SMALL_PPO, tmp_path / "run", [diary, Broken()], **SMALL)
     with pytest.raises(ValueError, match="no more ink"):
         run.execute()
     assert diary.heard[-1] == "training end"
@@ -147,8 +147,8 @@ def test_whatever_ends_a_run_callbacks_close_and_the_summary_says_why(tmp_path: 
 @pytest.mark.filterwarnings("ignore:Training and eval env are not of the same type")
 def test_callbacks_of_stable_baselines_are_called(tmp_path: Path) -> None:
     saving = CheckpointCallback(8, str(tmp_path / "models"))
-    testing = EvalCallback(Monitor(CountdownWorld()), n_eval_episodes=1, eval_freq=16, verbose=0)
-    run = make_run(CountdownWorld, Random, SMALL_PPO, tmp_path / "run", [saving, testing], **SMALL)
+    testing = EvalCallback(Monitor(CountdownEnv()), n_eval_episodes=1, eval_freq=16, verbose=0)
+    run = make_run(CountdownEnv, Random, SMALL_PPO, tmp_path / "run", [saving, testing], **SMALL)
     run.execute()
     assert len(list((tmp_path / "models").iterdir())) == 4
     assert testing.evaluations_timesteps == [] or testing.last_mean_reward != -np.inf
@@ -162,7 +162,7 @@ def test_callbacks_of_stable_baselines_are_called(tmp_path: Path) -> None:
         ({"total_steps": 0}, "total_steps=0 must be at least 1"),
         ({"checkpoint": {"every_steps": 0}}, "checkpoint.every_steps=0 must be above 0"),
         ({"device": "tpu"}, "device=tpu must be auto, cpu, cuda"),
-        ({"videos": True}, "env=CountdownWorld: "),
+        ({"videos": True}, "env=CountdownEnv: "),
         ({"callbacks": [3]}, "callbacks.int_0=int must be a RunCallback or a BaseCallback"),
     ],
 )
@@ -170,7 +170,7 @@ def test_what_cannot_be_run_is_refused_before_anything_is_written(
     settings: dict[str, Any], message: str, tmp_path: Path
 ) -> None:
     with pytest.raises(ValueError, match=message):
-        make_run(CountdownWorld, Random, SMALL_PPO, tmp_path / "run", **{**SMALL, **settings})
+        make_run(CountdownEnv, Random, SMALL_PPO, tmp_path / "run", **{**SMALL, **settings})
     assert not (tmp_path / "run").exists()
 
 
@@ -178,4 +178,4 @@ def test_students_that_do_not_fit_their_env_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"student=PPO: .*PPO is no simulated student"):
         make_run(None, Random, SMALL_PPO, tmp_path)
     with pytest.raises(ValueError, match=r"student=ToyGrid: .*ToyGrid is no algorithm of Stable-Baselines3"):
-        make_run(CountdownWorld, Random, ToyGrid, tmp_path)
+        make_run(CountdownEnv, Random, ToyGrid, tmp_path)

@@ -21,8 +21,8 @@ PATIENCE = 60_000
 """Milliseconds until something that is waited for counts as missing."""
 
 RUNS = [
-    f"{world}/{teacher}/{student}/seed{seed}"
-    for world, student in (("stump_tracks", "ppo"), ("simulated", "toy_grid"))
+    f"{env}/{teacher}/{student}/seed{seed}"
+    for env, student in (("stump_tracks", "ppo"), ("simulated", "toy_grid"))
     for teacher in ("alp_gmm", "random")
     for seed in (0, 1)
 ]

@@ -15,7 +15,7 @@ from chiron.scripts.refusal import BAD_INPUT
 from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
-from tests.listing import build_world
+from tests.listing import build_env
 from tests.scripts.conftest import SharedRun, only_run
 
 pytestmark = pytest.mark.medium
@@ -60,7 +60,7 @@ def test_rows_are_what_the_policy_does(
     output = capsys.readouterr().out
     assert "evaluations/uniform_v1.csv" in output
     rows = run.read_test_set("uniform_v1")
-    env = build_world("cart_pole")
+    env = build_env("cart_pole")
     columns = env.get_wrapper_attr("task_space").columns
     assert list(rows.columns) == [
         "step", "task_index", "episode", *columns, "seed", "return", "length", "mastered",
@@ -77,7 +77,7 @@ def test_rows_are_what_the_policy_does(
 
 
 def test_own_tasks_and_worker_processes(chiron_evaluate: Command, run: RunDirectory, tmp_path: Path) -> None:
-    tasks = build_world("cart_pole").get_wrapper_attr("task_space")
+    tasks = build_env("cart_pole").get_wrapper_attr("task_space")
     table = pd.DataFrame(tasks.sample(np.random.default_rng(0), 3), columns=tasks.columns)
     table.assign(seed=[5, 6, 7]).to_csv(tmp_path / "mine.csv", index=False)
     results = []

@@ -110,14 +110,14 @@ class TestWhatARunLeaves:
         for index, row in last.iterrows():
             assert isinstance(index, int)
             np.testing.assert_array_equal(row[columns].to_numpy(np.float32), task_set.tasks[index])
-            world = ActionRepeat(StumpTracks(), 2)
+            env = ActionRepeat(StumpTracks(), 2)
             options = {"task": task_set.tasks[index]}
-            observation, _ = world.reset(seed=task_set.seeds[index], options=options)
+            observation, _ = env.reset(seed=task_set.seeds[index], options=options)
             total, length, over = 0.0, 0, False
             while not over:
                 normalized = normalizer.normalize_obs(observation[None])
                 action, _ = model.predict(normalized, deterministic=True)
-                observation, reward, terminated, truncated, _ = world.step(action[0])
+                observation, reward, terminated, truncated, _ = env.step(action[0])
                 total, length, over = total + reward, length + 1, terminated or truncated
             # Batches of another size may round otherwise, and a walker's fall is chaotic.
             assert length == pytest.approx(row["length"], rel=0.05)
@@ -196,7 +196,7 @@ class TestVideos:
         assert not any("video" in tag for tag in Events(runs[False].path).picture_tags)
         pd.testing.assert_frame_equal(runs[True].read_episodes(), runs[False].read_episodes())
 
-    def test_a_student_without_a_world_is_refused(
+    def test_a_student_without_an_env_is_refused(
         self, chiron_train: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         assert chiron_train("experiment=toy_grid", "videos=true") == BAD_INPUT

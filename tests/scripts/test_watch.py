@@ -21,7 +21,7 @@ from PIL.ImageSequence import all_frames
 from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
-from tests.conftest import CountdownWorld
+from tests.conftest import CountdownEnv
 from tests.scripts.conftest import SharedRun, only_run
 
 pytestmark = pytest.mark.medium
@@ -215,7 +215,7 @@ class TestAnEnv:
         self, chiron_watch: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         (tmp_path / "conf" / "env").mkdir(parents=True)
-        node = {"_target_": "tests.conftest.CountdownWorld"}
+        node = {"_target_": "tests.conftest.CountdownEnv"}
         OmegaConf.save(node, tmp_path / "conf" / "env" / "unseen.yaml")
         assert chiron_watch("--config-dir", "conf", "env=unseen", "out=video.mp4") == BAD_INPUT
         error = capsys.readouterr().err
@@ -223,7 +223,7 @@ class TestAnEnv:
         assert "render_mode" in error
 
 
-class PaintedCountdown(CountdownWorld):
+class PaintedCountdown(CountdownEnv):
     """An env that is no walker's, and shows how far its episode is."""
 
     metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 10}  # noqa: RUF012

@@ -16,7 +16,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import KVWriter, Logger
 
-from tests.conftest import CountdownWorld
+from tests.conftest import CountdownEnv
 
 
 class Memory(KVWriter):
@@ -35,7 +35,7 @@ class Memory(KVWriter):
 
 
 def a_curriculum() -> Curriculum:
-    info = env_info(CountdownWorld())
+    info = env_info(CountdownEnv())
     return Curriculum(Random(info.task_space, 0), info, 0)
 
 
@@ -46,7 +46,7 @@ def learn(
     steps: int,
     **settings: Any,
 ) -> Memory:
-    vec_env = CurriculumVecEnv([CountdownWorld] * 2, curriculum)
+    vec_env = CurriculumVecEnv([CountdownEnv] * 2, curriculum)
     model: Any = algorithm("MlpPolicy", vec_env, seed=0, **settings)
     memory = Memory()
     model.set_logger(Logger(None, [memory]))

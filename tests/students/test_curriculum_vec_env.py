@@ -15,7 +15,7 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
-from tests.conftest import CountdownWorld
+from tests.conftest import CountdownEnv
 
 SLOTS = 8
 
@@ -50,7 +50,7 @@ def diary(countdown_space: TaskSpace) -> Diary:
 
 @pytest.fixture
 def vec_env(diary: Diary) -> CurriculumVecEnv:
-    return CurriculumVecEnv([CountdownWorld] * SLOTS, Curriculum(diary, EnvInfo(diary.space), seed=1))
+    return CurriculumVecEnv([CountdownEnv] * SLOTS, Curriculum(diary, EnvInfo(diary.space), seed=1))
 
 
 class TestAttribution:
@@ -134,7 +134,7 @@ class TestStableBaselinesContract:
 
     def test_same_rollouts_as_stock_sb3_where_there_is_one_task(self) -> None:
         """With a one-task curriculum and an env without randomness, PPO cannot tell the two apart."""
-        space = CountdownWorld().task_space
+        space = CountdownEnv().task_space
         ours = CurriculumVecEnv([_Quiet] * 4, Curriculum(_Always(space), EnvInfo(space), seed=0))
         stock = DummyVecEnv([_Quiet] * 4)
         weights = []
@@ -166,7 +166,7 @@ class TestStableBaselinesContract:
 
 class TestSeams:
     def test_takes_a_ready_vector_env(self, diary: Diary) -> None:
-        envs = SyncTaskVectorEnv([CountdownWorld] * 3)
+        envs = SyncTaskVectorEnv([CountdownEnv] * 3)
         vec_env = CurriculumVecEnv(envs, Curriculum(diary, EnvInfo(diary.space), seed=0))
         play(vec_env, 100)
         assert all(result.length == int(np.ceil(result.task[0])) for result in diary.results)
@@ -176,14 +176,14 @@ class TestSeams:
             scales_returns = True
 
         teacher = Scaled(countdown_space, seed=0)
-        curriculum = Curriculum(teacher, env_info(CountdownWorld()), seed=0)
-        play(CurriculumVecEnv([CountdownWorld], curriculum), 200)
+        curriculum = Curriculum(teacher, env_info(CountdownEnv()), seed=0)
+        play(CurriculumVecEnv([CountdownEnv], curriculum), 200)
         for result in teacher.results:
             expected = np.clip(result.length * result.task[1] / 100, 0, 1)
             assert result.score == pytest.approx(expected, rel=1e-5)
 
     def test_refuses_envs_that_reset_themselves(self, diary: Diary) -> None:
-        envs = SyncVectorEnv([CountdownWorld], autoreset_mode=AutoresetMode.NEXT_STEP)
+        envs = SyncVectorEnv([CountdownEnv], autoreset_mode=AutoresetMode.NEXT_STEP)
         with pytest.raises(ValueError, match=r"autoreset_mode=AutoresetMode\.DISABLED"):
             CurriculumVecEnv(envs, Curriculum(diary, EnvInfo(diary.space)))
 
@@ -218,7 +218,7 @@ def test_two_runs_play_the_same_episodes(countdown_space: TaskSpace) -> None:
         episodes: list[Episode] = []
         curriculum = Curriculum(Random(countdown_space, seed=0), EnvInfo(countdown_space), seed=0)
         curriculum.listeners.append(episodes.append)
-        play(CurriculumVecEnv([CountdownWorld] * SLOTS, curriculum), 200)
+        play(CurriculumVecEnv([CountdownEnv] * SLOTS, curriculum), 200)
         logs.append(
             [
                 (e.slot, e.task.tolist(), e.seed, e.episode_return, e.length, e.step, e.success)
@@ -238,7 +238,7 @@ class _Always(Teacher):
         pass
 
 
-class _Quiet(CountdownWorld):
+class _Quiet(CountdownEnv):
     """Without a draw of its own, so that seeds do not matter."""
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:

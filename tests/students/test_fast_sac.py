@@ -32,7 +32,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 from stable_baselines3.her import HerReplayBuffer
 from torch import Tensor
 
-from tests.conftest import CountdownWorld
+from tests.conftest import CountdownEnv
 
 OBSERVATIONS, ACTIONS, N_ENVS, STORED = 5, 3, 2, 60
 UPDATES = 10
@@ -365,9 +365,9 @@ def test_finds_the_best_action() -> None:
 
 
 def test_learns_from_a_curriculum() -> None:
-    info = env_info(CountdownWorld())
+    info = env_info(CountdownEnv())
     curriculum = Curriculum(Random(info.task_space, seed=0), info, seed=0)
-    vec_env = CurriculumVecEnv([CountdownWorld] * 4, curriculum)
+    vec_env = CurriculumVecEnv([CountdownEnv] * 4, curriculum)
     model = FastSAC("MlpPolicy", vec_env, seed=0, device="cpu", batch_size=32, buffer_size=2000, train_freq=4)
     recorder = Recorder()
     model.set_logger(Logger(None, [recorder]))

@@ -14,7 +14,7 @@ from stable_baselines3 import PPO, SAC
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 
-from tests.conftest import CountdownWorld
+from tests.conftest import CountdownEnv
 
 
 class Weights(BaseCallback):
@@ -34,9 +34,7 @@ class Weights(BaseCallback):
 
 
 def learn(make: Any, space: TaskSpace, *callbacks: BaseCallback, **settings: Any) -> BaseAlgorithm:
-    vec_env = CurriculumVecEnv(
-        [CountdownWorld] * 2, Curriculum(Random(space, seed=0), EnvInfo(space), seed=0)
-    )
+    vec_env = CurriculumVecEnv([CountdownEnv] * 2, Curriculum(Random(space, seed=0), EnvInfo(space), seed=0))
     model: BaseAlgorithm = make("MlpPolicy", vec_env, seed=0, device="cpu", **settings)
     return model.learn(200, callback=list(callbacks))
 

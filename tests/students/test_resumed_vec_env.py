@@ -16,7 +16,7 @@ from chiron.students import CurriculumVecEnv
 from chiron.teachers import ALPGMM, Curriculum
 from numpy.typing import NDArray
 
-from tests.conftest import CountdownWorld
+from tests.conftest import CountdownEnv
 
 pytestmark = pytest.mark.medium
 
@@ -29,7 +29,7 @@ def cart_pole() -> gym.Env[Any, Any]:
 
 
 ENVS: dict[str, Any] = {
-    "countdown": CountdownWorld,
+    "countdown": CountdownEnv,
     "CartPole": cart_pole,
     "walkers stepped together": StumpTracks,
     "walkers one by one": partial(StumpTracks, engine="box2d"),
@@ -80,13 +80,13 @@ def test_resumes_in_the_middle_of_all_episodes(make_env: Any, n_workers: int) ->
 
 
 def test_only_the_episodes_in_progress_are_stored() -> None:
-    vec_env = build(CountdownWorld)
+    vec_env = build(CountdownEnv)
     vec_env.reset()
     play(vec_env, np.zeros((500, SLOTS, 1)))
     assert len(vec_env.state_dict()["envs"]["actions"]) <= 60  # the longest episode has 30 steps
 
 
-class Restless(CountdownWorld):
+class Restless(CountdownEnv):
     """Shows something else at every reset."""
 
     count = 0.0
