@@ -190,9 +190,10 @@ class TestState:
         batch.reset(seed=0)
         save_state(tmp_path / "state", batch.state_dict())
         batch.load_state_dict(load_state(tmp_path / "state"))
-        compiled = len(step_worlds.signatures)
+        entry: Any = step_worlds
+        compiled = len(entry.signatures)
         batch.step(random_actions(rng, 3))
-        assert len(step_worlds.signatures) == compiled
+        assert len(entry.signatures) == compiled
 
     def test_a_state_of_other_slots_is_refused(self) -> None:
         with pytest.raises(ValueError, match="2 slots"):
