@@ -12,6 +12,8 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from .whole_files import replacing
+
 _JSON = "json"
 """The member that holds everything but the arrays, as UTF-8 bytes."""
 
@@ -33,15 +35,10 @@ def save_state(path: str | Path, state: Mapping[str, Any]) -> None:
     arrays: dict[str, NDArray[Any]] = {}
     text = json.dumps(_without_arrays(state, "state", arrays))
     arrays[_JSON] = np.frombuffer(text.encode(), dtype=np.uint8)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with beside.open("wb") as file:
-            np.savez(file, allow_pickle=False, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    with replacing(path) as beside, beside.open("wb") as file:
+        np.savez(file, allow_pickle=False, **arrays)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def load_state(path: str | Path) -> dict[str, Any]:
