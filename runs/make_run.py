@@ -30,7 +30,7 @@ from .checkpointer import Checkpointer
 from .drawn_env import draw_without_display, require_drawing
 from .episode_log import EpisodeLog
 from .evaluation_log import EvaluationLog
-from .memory import require_batch_in_buffer, require_room_for_replay, require_room_for_worlds
+from .memory import require_batch_in_buffer, require_room_for_envs, require_room_for_replay
 from .pictures import Figure, Pictures, Videos
 from .progress import ProgressDisplay
 from .run import Run, RunCallback
@@ -166,7 +166,7 @@ def assemble(
     curriculum = _curriculum(parts, info, teacher_seed, episode_seed)
     n_envs, n_workers = settings.n_envs, min(settings.n_workers, settings.n_envs)
     with parts.blaming("env"):
-        require_room_for_worlds(make_env, n_envs)
+        require_room_for_envs(make_env, n_envs)
         vec_env = CurriculumVecEnv([make_env] * n_envs, curriculum, n_workers)
     tests = settings.evaluation
     test_set = uniform_tasks(info.task_space, tests.n_tasks, tests.seed)

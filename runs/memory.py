@@ -17,30 +17,30 @@ from ..envs.vector.make_vec import make_vec
 
 _MEMINFO = Path("/proc/meminfo")
 _CERTAIN = 1000
-"""So many worlds fit anywhere."""
+"""So many envs fit anywhere."""
 _FLAGS_BYTES = 12
 """Reward, end and time limit of a stored transition."""
 
 
-def require_room_for_worlds(make_world: Callable[[], gym.Env[Any, Any]], n_envs: int) -> None:
-    """Make sure that so many worlds fit into memory.
+def require_room_for_envs(make_env: Callable[[], gym.Env[Any, Any]], n_envs: int) -> None:
+    """Make sure that so many envs fit into memory.
 
     Args:
-        make_world: Makes one.
+        make_env: Makes one.
         n_envs: How many.
 
     Raises:
         ValueError: If they do not: what they need, what is free, and how many would fit.
     """
     free = free_memory()
-    # What a world takes is only looked at where it could matter.
+    # What an env takes is only looked at where it could matter.
     if free is None or n_envs <= _CERTAIN:
         return
-    bytes_per_world = _bytes_of(make_world)
-    if n_envs * bytes_per_world > free:
+    bytes_per_env = _bytes_of(make_env)
+    if n_envs * bytes_per_env > free:
         raise ValueError(
-            f"n_envs={n_envs} needs {_shown(n_envs * bytes_per_world)} of memory, {_shown(bytes_per_world)} "
-            f"for each world, and {_shown(free)} are free: n_envs={free // bytes_per_world} would fit"
+            f"n_envs={n_envs} needs {_shown(n_envs * bytes_per_env)} of memory, {_shown(bytes_per_env)} "
+            f"for each env, and {_shown(free)} are free: n_envs={free // bytes_per_env} would fit"
         )
 
 
@@ -51,8 +51,8 @@ def require_room_for_replay(
 
     Args:
         algorithm: Makes the student's algorithm.
-        observations: One world's space.
-        actions: One world's space.
+        observations: One env's space.
+        actions: One env's space.
 
     Raises:
         ValueError: If it does not: what it needs, what is free, and what would fit.
@@ -73,7 +73,7 @@ def require_batch_in_buffer(algorithm: partial[Any], n_envs: int) -> None:
 
     Args:
         algorithm: Makes the student's algorithm.
-        n_envs: How many worlds it plays in.
+        n_envs: How many envs it plays in.
 
     Raises:
         ValueError: If a minibatch is larger than the replay buffer or the rollout that it is drawn from.
@@ -105,12 +105,12 @@ def free_memory() -> int | None:
     return 1024 * int(lines["MemAvailable"].split()[0])
 
 
-def _bytes_of(make_world: Callable[[], gym.Env[Any, Any]]) -> int:
-    """What one more world takes in Python and NumPy, which is a lower bound."""
-    few = make_vec(make_world, 2)
-    few.reset(seed=0)  # what is loaded once, compiled code above all, is no world's
+def _bytes_of(make_env: Callable[[], gym.Env[Any, Any]]) -> int:
+    """What one more env takes in Python and NumPy, which is a lower bound."""
+    few = make_vec(make_env, 2)
+    few.reset(seed=0)  # what is loaded once, compiled code above all, belongs to no single env
     tracemalloc.start()
-    more = make_vec(make_world, 10)
+    more = make_vec(make_env, 10)
     more.reset(seed=0)
     taken, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()

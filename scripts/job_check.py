@@ -93,6 +93,6 @@ def _require_slurm() -> None:
 
 def _compile_engine() -> None:
     """Compile the batched engine, so that jobs which start together find it in Numba's cache."""
-    worlds = gym.make_vec("chiron/StumpTracks-v0", num_envs=1, vectorization_mode="vector_entry_point")
-    worlds.reset(seed=0)
-    worlds.close()
+    envs = gym.make_vec("chiron/StumpTracks-v0", num_envs=1, vectorization_mode="vector_entry_point")
+    envs.reset(seed=0)
+    envs.close()

@@ -105,7 +105,7 @@ def _do_job(config: DictConfig, hydra_config: Any) -> float | None:
         console.print(f"{label}: {what}", soft_wrap=True, highlight=False, markup=False)
 
     if multiprocessing.get_start_method(allow_none=True) == "loky":
-        # joblib's own, which a process that a job spawns for its worlds would not know.
+        # joblib's own, which a process that a job spawns for its envs would not know.
         multiprocessing.set_start_method("spawn", force=True)
     is_alone = hydra_config.runtime.choices.launcher == "serial"
     try:

@@ -11,7 +11,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 class SpeedCallback(BaseCallback):
     """Records what share of the time since the start of learning went into what, in percent.
 
-    Playing is choosing actions and stepping worlds; learning is everything that is neither that nor testing.
+    Playing is choosing actions and stepping envs; learning is everything that is neither that nor testing.
 
     Args:
         testing_seconds: How much time has gone into testing the student since then, while it played.

@@ -16,7 +16,7 @@ from .fast_sac import FastSAC
 
 
 class OverlappedSAC(FastSAC):
-    """FastSAC whose worlds are stepped while the device makes the gradient steps of the last rollout.
+    """FastSAC whose envs are stepped while the device makes the gradient steps of the last rollout.
 
     A rollout acts with the actor as it was before the block of gradient steps that is under way: never more
     than one block older than FastSAC's, which waits for each block. As many gradient steps are made, on the
@@ -25,7 +25,7 @@ class OverlappedSAC(FastSAC):
     that is done.
 
     A GPU goes on by itself with the work it was handed, and acting is done on the CPU. On a CPU a thread
-    makes the gradient steps; that gains little, since it shares cores and Python's lock with the worlds.
+    makes the gradient steps; that gains little, since it shares cores and Python's lock with the envs.
     The order of random draws depends on how fast each side is, so runs do not repeat bit for bit.
 
     A callback that reads parameters or the replay buffer itself has to call `finish_updates` first.

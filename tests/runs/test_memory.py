@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import stable_baselines3
 from chiron.runs import memory
-from chiron.runs.memory import require_batch_in_buffer, require_room_for_replay, require_room_for_worlds
+from chiron.runs.memory import require_batch_in_buffer, require_room_for_envs, require_room_for_replay
 from gymnasium import spaces
 from numpy.typing import NDArray
 
@@ -35,11 +35,11 @@ def have(monkeypatch: pytest.MonkeyPatch, free: int | None) -> None:
 
 def test_more_worlds_than_fit_are_refused_with_how_many_would(monkeypatch: pytest.MonkeyPatch) -> None:
     have(monkeypatch, 10**11)
-    require_room_for_worlds(Heavy, 9000)
+    require_room_for_envs(Heavy, 9000)
     with pytest.raises(
         ValueError, match=r"n_envs=20000 needs 2\d\d GB .* 100 GB are free: n_envs=9\d\d\d would fit"
     ):
-        require_room_for_worlds(Heavy, 20_000)
+        require_room_for_envs(Heavy, 20_000)
 
 
 class Loading(CountdownEnv):
@@ -55,7 +55,7 @@ class Loading(CountdownEnv):
 
 def test_what_all_worlds_share_counts_for_none(monkeypatch: pytest.MonkeyPatch) -> None:
     have(monkeypatch, 10**9)
-    require_room_for_worlds(Loading, 10_000)
+    require_room_for_envs(Loading, 10_000)
 
 
 def test_a_replay_buffer_that_does_not_fit_is_refused_with_what_would(
@@ -73,7 +73,7 @@ def test_a_replay_buffer_that_does_not_fit_is_refused_with_what_would(
 
 def test_where_the_system_does_not_say_nothing_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     have(monkeypatch, None)
-    require_room_for_worlds(Heavy, 10**9)
+    require_room_for_envs(Heavy, 10**9)
     require_room_for_replay(student("SAC", buffer_size=10**12), OBSERVATIONS, ACTIONS)
 
 
