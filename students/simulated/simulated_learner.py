@@ -45,18 +45,23 @@ class SimulatedLearner(Student):
         started, steps_before = time.monotonic(), self.steps
         every = max(1, total_steps // _POINTS)
 
+        def record() -> None:
+            curves = curriculum_curves(self._curriculum, self._recent)
+            speed = (self.steps - steps_before) / (time.monotonic() - started)
+            for name, value in {**curves, "speed/steps_per_second": speed}.items():
+                logger.record(name, value)
+            logger.dump(self.steps)
+
         def on_episode(episode: Episode) -> None:
             tested = events.evaluation_seconds
             events.on_step()
             if self.steps % every == 0 or events.evaluation_seconds > tested:
-                curves = curriculum_curves(self._curriculum, self._recent)
-                speed = (self.steps - steps_before) / (time.monotonic() - started)
-                for name, value in {**curves, "speed/steps_per_second": speed}.items():
-                    logger.record(name, value)
-                logger.dump(self.steps)
+                record()
             events.on_rollout_start()
 
         events.on_training_start()
+        if self.steps == 0:
+            record()
         self._student.learn(self._curriculum, total_steps, on_episode)
         events.on_training_end()
 
