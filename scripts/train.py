@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
 import sys
@@ -41,6 +42,8 @@ def main() -> None:
         return
     # Without this, Hydra prints whatever it catches in its own way and exits with 1.
     os.environ["HYDRA_FULL_ERROR"] = "1"
+    # Hydra shows what is logged as information; here only warnings are for the terminal.
+    logging.getLogger("chiron").setLevel(logging.WARNING)
     CheckJobs.sweep = None
     arguments, sys.argv[1:] = sys.argv[1:], _without_dry_run(sys.argv[1:])
     try:

@@ -290,7 +290,7 @@ class TestJoblib:
             process.send_signal(number)
             output, _ = process.communicate(timeout=300)
         assert process.returncode == train.INTERRUPTED, output
-        assert "the same command goes on" in output
+        assert "the same command resumes it" in output
         assert "Traceback" not in output
         statuses = [json.loads(path.read_text())["status"] for path in tmp_path.rglob("summary.json")]
         assert statuses == ["interrupted"] * 2
