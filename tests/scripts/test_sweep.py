@@ -54,6 +54,7 @@ def broken_for_riac(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     return monkeypatch
 
 
+@pytest.mark.medium
 class TestAFailingJob:
     SWEEP = ("-m", *GRID, "teacher=random,riac,alp_gmm", "seed=0,1")
 

@@ -133,6 +133,7 @@ def test_a_task_outside_the_cube_is_refused() -> None:
         ToyGrid().play(np.array([0.5, 1.5], dtype=np.float32))
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("seed", [0, 1])
 def test_teachers_that_look_for_progress_beat_random(seed: int) -> None:
     grids = [ToyGrid() for _ in range(5)]
