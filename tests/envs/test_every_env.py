@@ -57,6 +57,7 @@ class TestEveryEnv:
                     break
             seen.append(np.concatenate([np.ravel(observation) for observation in episode]))
         assert not np.array_equal(seen[0], seen[1])
+
     @pytest.mark.medium
     def test_a_student_learns_in_it_through_a_curriculum(self, name: str) -> None:
         info = env_info(build_env(name))

@@ -101,6 +101,7 @@ class TestEnv:
         assert (far - near) * 160 / 30 * np.sin(1.35) == pytest.approx(1.0, abs=1e-4)
         assert foremost_ray(7.5, 6.5) == foremost_ray(6.5, 7.5) == near
 
+    @pytest.mark.medium
     def test_memory_stays_flat_over_resets(self) -> None:
         env = StumpTracks()
 
@@ -113,6 +114,7 @@ class TestEnv:
         reset_often(1500)
         assert resident_kilobytes() - before < 700  # a leaked fixture a reset would be 1500 times 285 bytes
 
+    @pytest.mark.medium
     def test_memory_stays_flat_over_envs_made_and_closed(self) -> None:
         def make_and_close(times: int) -> None:
             for seed in range(times):

@@ -285,6 +285,7 @@ class TestRendering:
         env.close()
         assert _Hurry.asked == [50, 50]
 
+    @pytest.mark.medium
     def test_an_env_that_is_not_rendered_loads_nothing_for_it(self) -> None:
         program = (
             "import sys, envs; w = envs.StumpTracks(); w.reset(seed=0); w.step(w.action_space.sample());"
@@ -315,6 +316,7 @@ class TestRendering:
             env.render()
 
     @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads memory use from /proc")
+    @pytest.mark.medium
     def test_memory_stays_flat(self) -> None:
         def use(times: int) -> None:
             for seed in range(times):

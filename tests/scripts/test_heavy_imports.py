@@ -17,6 +17,7 @@ HEAVY = {"matplotlib", "numba", "pandas", "scipy", "stable_baselines3", "tensorb
         (["runs.pictures", "runs.tensorboard", "runs.make_run"], {"matplotlib"}),
     ],
 )
+@pytest.mark.medium
 def test_heavy_libraries_are_imported_where_they_are_needed(modules: list[str], absent: set[str]) -> None:
     imports = "; ".join(f"import chiron.{module}" for module in modules)
     code = f"import sys; {imports}; print(*sys.modules, sep='\\n')"

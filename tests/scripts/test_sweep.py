@@ -23,6 +23,8 @@ from chiron.students.simulated.toy_grid import ToyGrid
 from tests.listing import names_in
 from tests.scripts.conftest import only_run
 
+pytestmark = pytest.mark.medium
+
 GRID = ["experiment=toy_grid", "total_steps=200", "evaluation.every_steps=100"]
 """A run of milliseconds."""
 CART_POLE = [
@@ -54,7 +56,6 @@ def broken_for_riac(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     return monkeypatch
 
 
-@pytest.mark.medium
 class TestAFailingJob:
     SWEEP = ("-m", *GRID, "teacher=random,riac,alp_gmm", "seed=0,1")
 

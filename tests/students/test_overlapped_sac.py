@@ -157,6 +157,7 @@ def test_an_error_in_a_block_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.parametrize("normalized", [False, True])
+@pytest.mark.medium
 def test_without_its_lag_it_is_fast_sac(normalized: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     class Hasty(OverlappedSAC):
         def _make_gradient_steps(self, gradient_steps: int, batch_size: int) -> None:

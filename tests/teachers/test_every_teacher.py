@@ -155,6 +155,7 @@ class TestTolerance:
 
 
 class TestState:
+    @pytest.mark.medium
     def test_a_fresh_process_goes_on_bit_for_bit(self, tmp_path: Path) -> None:
         expected = {}
         for name in TEACHERS:

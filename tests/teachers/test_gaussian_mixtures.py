@@ -55,6 +55,7 @@ def unconverged() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("unconverged")
+@pytest.mark.medium
 class TestAgainstScikitLearn:
     @pytest.mark.parametrize(
         "rows",
