@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -61,9 +61,9 @@ class Parts:
     env: MakeEnv | None
     teacher: Callable[..., Teacher]
     student: partial[Any]
-    adapter: SB3Adapter = field(default_factory=SB3Adapter)
-    names: Mapping[str, str] = field(default_factory=dict)
-    config: Mapping[str, Any] = field(default_factory=dict)
+    adapter: SB3Adapter
+    names: Mapping[str, str]
+    config: Mapping[str, Any]
 
     def blaming(self, group: str) -> Any:
         """Let what a component says of its arguments name the choice it is."""
@@ -92,8 +92,7 @@ def make_run(
     Raises:
         ValueError: If it cannot be run: key, value and what is allowed.
     """
-    of_adapter = {part.name for part in fields(SB3Adapter)} & set(settings)
-    adapter = SB3Adapter(**{name: settings.pop(name) for name in of_adapter})
+    adapter = SB3Adapter.taken_from(settings)
     run_settings: RunSettings = settings_from(RunSettings, settings)
     made = {"env": env, "teacher": teacher, "student": student}
     config: dict[str, Any] = {name: _described(component) for name, component in made.items()}

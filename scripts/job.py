@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -203,9 +203,7 @@ def run_from(
     from ..students.sb3_student import SB3Adapter  # imports torch
 
     student = dict(config["student"])
-    adapter = SB3Adapter(
-        **{part.name: student.pop(part.name) for part in fields(SB3Adapter) if part.name in student}
-    )
+    adapter = SB3Adapter.taken_from(student)
     nodes = {"env": config["env"], "teacher": config["teacher"], "student": student}
     built: dict[str, Any] = {}
     for group, node in nodes.items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,11 @@ class SB3Adapter:
     action_repeat: int = 1
     vec_normalize: Mapping[str, Any] | None = None
     forget_every: int | None = None
+
+    @classmethod
+    def taken_from(cls, settings: dict[str, Any]) -> SB3Adapter:
+        """Make one of those settings that are its attributes, which are removed from `settings`."""
+        return cls(**{part.name: settings.pop(part.name) for part in fields(cls) if part.name in settings})
 
 
 class SB3Student(Student):

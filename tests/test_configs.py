@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from chiron.conf.build import build
 from chiron.envs import StumpTracks
+from chiron.runs.make_run import default_callbacks
 from chiron.runs.run_directory import RunDirectory
 from chiron.scripts.job import run_from, settings_of
 from chiron.teachers import Random
@@ -118,3 +119,9 @@ def test_a_component_from_elsewhere_is_a_yaml_in_a_folder_of_ones_own(tmp_path: 
     assert isinstance(node, dict)
     made = build({str(key): value for key, value in node.items()})(space=StumpTracks.task_space(), seed=0)
     assert isinstance(made, Random)
+
+
+def test_python_and_the_command_line_have_the_same_callbacks() -> None:
+    configured = {name: type(build(node)()) for name, node in composed()["callbacks"].items()}
+    assert configured == {name: type(callback) for name, callback in default_callbacks().items()}
+    assert list(configured) == list(default_callbacks())
