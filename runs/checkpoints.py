@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..envs.state_tree import map_leaves
 from .state_file import load_state, save_state
 from .whole_files import replacing
 
@@ -59,7 +60,7 @@ class Checkpoints:
             OSError: If it cannot be written, on a full disk for one; the checkpoints before it stay.
         """
         self._chunks.mkdir(parents=True, exist_ok=True)
-        apart = self._put_apart(dict(state))
+        apart = map_leaves(state, self._put_apart)
         _sync(self._chunks)
         save_state(self._file(step), {"version": _VERSION, "step": step, "state": apart})
         _sync(self._folder)
@@ -75,13 +76,13 @@ class Checkpoints:
         """
         for step in reversed(self._steps()):
             try:
-                stored = load_state(self._file(step))
+                stored = load_state(self._file(step), self._bring_back)
                 if stored.get("version") != _VERSION:
                     raise ValueError(
                         f"{self._file(step)} is a checkpoint of version {stored.get('version')}, this is "
                         f"version {_VERSION}"
                     )
-                yield step, self._bring_back(stored["state"]), ""
+                yield step, stored["state"], ""
             except (OSError, ValueError, KeyError) as error:
                 yield step, None, str(error)
 
@@ -113,18 +114,14 @@ class Checkpoints:
     def _file(self, step: int) -> Path:
         return self._folder / f"step-{step:012d}.npz"
 
-    def _put_apart(self, value: Any) -> Any:
-        if isinstance(value, Mapping):
-            return {key: self._put_apart(item) for key, item in value.items()}
-        if isinstance(value, (list, tuple)):
-            return [self._put_apart(item) for item in value]
-        if isinstance(value, np.ndarray) and value.nbytes >= _CHUNK_BYTES:
-            flat = np.ascontiguousarray(value).reshape(-1).view(np.uint8)
-            pieces = (flat[start : start + _CHUNK_BYTES] for start in range(0, flat.size, _CHUNK_BYTES))
-            chunks = [self._put_chunk(piece) for piece in pieces]
-            # An empty array of its kind says its dtype, structured ones included.
-            return {_CHUNKS: chunks, "kind": value.reshape(-1)[:0], "shape": list(value.shape)}
-        return value
+    def _put_apart(self, value: Any, _: str) -> Any:
+        if not isinstance(value, np.ndarray) or value.nbytes < _CHUNK_BYTES:
+            return value
+        flat = np.ascontiguousarray(value).reshape(-1).view(np.uint8)
+        pieces = (flat[start : start + _CHUNK_BYTES] for start in range(0, flat.size, _CHUNK_BYTES))
+        chunks = [self._put_chunk(piece) for piece in pieces]
+        # An empty array of its kind says its dtype, structured ones included.
+        return {_CHUNKS: chunks, "kind": value.reshape(-1)[:0], "shape": list(value.shape)}
 
     def _put_chunk(self, piece: NDArray[np.uint8]) -> str:
         name = hashlib.sha256(piece.data).hexdigest()
@@ -136,39 +133,33 @@ class Checkpoints:
                 os.fsync(file.fileno())
         return name
 
-    def _bring_back(self, value: Any) -> Any:
-        if isinstance(value, list):
-            return [self._bring_back(item) for item in value]
-        if not isinstance(value, dict):
-            return value
+    def _bring_back(self, value: dict[str, Any]) -> Any:
         if _CHUNKS not in value:
-            return {key: self._bring_back(item) for key, item in value.items()}
+            return value
         array = np.empty(value["shape"], value["kind"].dtype)
         flat = array.reshape(-1).view(np.uint8)
         start = 0
         for name in value[_CHUNKS]:
             piece = np.fromfile(self._chunks / name, np.uint8)
             if hashlib.sha256(piece.data).hexdigest() != name:
-                raise ValueError(f"{self._chunks / name} is damaged")
+                raise OSError(f"{self._chunks / name} is damaged")
             flat[start : start + piece.size] = piece
             start += piece.size
         return array
 
     def _drop_unused_chunks(self) -> None:
         used: set[str] = set()
+
+        def note(node: dict[str, Any]) -> dict[str, Any]:
+            used.update(node.get(_CHUNKS, ()))
+            return node
+
         for step in self._steps():
             with contextlib.suppress(ValueError):
-                used |= set(_chunk_names(load_state(self._file(step))))
+                load_state(self._file(step), note)
         for path in self._chunks.iterdir():
             if path.name not in used:
                 path.unlink()
-
-
-def _chunk_names(value: Any) -> Iterator[str]:
-    if isinstance(value, dict):
-        yield from value.get(_CHUNKS, ())
-    for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
-        yield from _chunk_names(item)
 
 
 def _sync(folder: Path) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -12,6 +13,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from ..envs.state_tree import map_leaves
 from .whole_files import replacing
 
 _JSON = "json"
@@ -33,7 +35,7 @@ def save_state(path: str | Path, state: Mapping[str, Any]) -> None:
     """
     path = Path(path)
     arrays: dict[str, NDArray[Any]] = {}
-    text = json.dumps(_without_arrays(state, "state", arrays))
+    text = json.dumps(map_leaves(state, partial(_to_json, arrays=arrays)))
     arrays[_JSON] = np.frombuffer(text.encode(), dtype=np.uint8)
     with replacing(path) as beside, beside.open("wb") as file:
         np.savez(file, allow_pickle=False, **arrays)
@@ -41,8 +43,14 @@ def save_state(path: str | Path, state: Mapping[str, Any]) -> None:
         os.fsync(file.fileno())
 
 
-def load_state(path: str | Path) -> dict[str, Any]:
+def load_state(
+    path: str | Path, replace: Callable[[dict[str, Any]], Any] = lambda node: node
+) -> dict[str, Any]:
     """Read what `save_state` wrote; tuples have become lists, and numpy scalars plain numbers.
+
+    Args:
+        path: The file.
+        replace: Called with every dict, innermost first; what it returns takes the dict's place.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -51,7 +59,11 @@ def load_state(path: str | Path) -> dict[str, Any]:
     path = Path(path)
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as members:
-            state = _with_arrays(json.loads(members[_JSON].tobytes()), members)
+
+            def node(plain: dict[str, Any]) -> Any:
+                return members[plain[_ARRAY]] if _ARRAY in plain else replace(plain)
+
+            state = json.loads(members[_JSON].tobytes(), object_hook=node)
     except (BadZipFile, EOFError, KeyError, AttributeError, TypeError, ValueError) as error:
         raise ValueError(f"{path} must be a state file; it is damaged or something else") from error
     if not isinstance(state, dict):
@@ -59,31 +71,14 @@ def load_state(path: str | Path) -> dict[str, Any]:
     return state
 
 
-def _without_arrays(value: Any, where: str, arrays: dict[str, NDArray[Any]]) -> Any:
-    """The same value with every array replaced by its name in `arrays`, which it is added to."""
+def _to_json(value: Any, where: str, arrays: dict[str, NDArray[Any]]) -> Any:
+    """What stands for a leaf in the JSON; an array is added to `arrays`."""
     if isinstance(value, np.ndarray) and not value.dtype.hasobject:
         name = f"array_{len(arrays)}"
         arrays[name] = value
         return {_ARRAY: name}
-    if isinstance(value, Mapping):
-        for key in value:
-            if not isinstance(key, str) or key == _ARRAY:
-                raise TypeError(f"{where} has the key {key!r}, which must be a string other than {_ARRAY!r}")
-        return {key: _without_arrays(item, f"{where}.{key}", arrays) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_without_arrays(item, f"{where}[{i}]", arrays) for i, item in enumerate(value)]
     if isinstance(value, np.generic) and not value.dtype.hasobject:
-        return _without_arrays(value.item(), where, arrays)
+        value = value.item()
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     raise TypeError(f"{where} is a {type(value).__name__}; a state may hold JSON values and arrays only")
-
-
-def _with_arrays(value: Any, arrays: Mapping[str, NDArray[Any]]) -> Any:
-    if isinstance(value, list):
-        return [_with_arrays(item, arrays) for item in value]
-    if not isinstance(value, dict):
-        return value
-    if _ARRAY in value:
-        return arrays[value[_ARRAY]]
-    return {key: _with_arrays(item, arrays) for key, item in value.items()}

@@ -15,6 +15,8 @@ from stable_baselines3.common.noise import ActionNoise
 from stable_baselines3.common.running_mean_std import RunningMeanStd
 from torch import Tensor
 
+from ..envs.state_tree import map_leaves
+
 _OBJECTS = (ReplayBuffer, ActionNoise, RunningMeanStd)
 """Parts of an algorithm that are saved attribute by attribute."""
 
@@ -117,10 +119,6 @@ class TrainingState:
         return self._model.device.type == "cuda"
 
 
-class _NotPlainError(TypeError):
-    """A value consists of something other than JSON values and arrays."""
-
-
 def _plain(values: Mapping[str, Any], leave: Collection[str] = ()) -> dict[str, Any]:
     """Those of the values that are JSON values and arrays; other objects are made from the configuration."""
     plain = {}
@@ -128,13 +126,21 @@ def _plain(values: Mapping[str, Any], leave: Collection[str] = ()) -> dict[str, 
         if name not in leave:
             try:
                 plain[name] = _to_plain(value)
-            except _NotPlainError:
+            except TypeError:
                 continue
     return plain
 
 
 def _to_plain(value: Any) -> Any:
-    """A copy of a value, in JSON values and arrays."""
+    """A copy of a value, in JSON values and arrays.
+
+    Raises:
+        TypeError: If it consists of anything else.
+    """
+    return map_leaves(value, _plain_leaf)
+
+
+def _plain_leaf(value: Any, where: str) -> Any:
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, Tensor):
@@ -144,11 +150,7 @@ def _to_plain(value: Any) -> Any:
         return np.array(value)
     if isinstance(value, _OBJECTS):
         return _plain(vars(value))
-    if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
-        return {key: _to_plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple, deque)):
-        return [_to_plain(item) for item in value]
-    raise _NotPlainError(type(value).__name__)
+    raise TypeError(f"{where} is a {type(value).__name__}")
 
 
 def _restore(part: Any, state: Mapping[str, Any] | None) -> None:
