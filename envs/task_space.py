@@ -21,6 +21,9 @@ RESERVED_NAMES = frozenset(
 )
 """Columns that stand beside the task's own in the logs of episodes and evaluations."""
 
+_MOST_WHOLE = 2**23
+"""Up to here float32 knows the halves between whole numbers, which bound the range of an integer."""
+
 Setting = float | Sequence[Any] | None
 """What an env's user gives for a parameter: (low, high) to let the task decide, or a fixed value (a number,
 or one per element of a group); None leaves the parameter out."""
@@ -37,10 +40,17 @@ class TaskParameter:
         unit: SI unit, or "" for a pure number.
         size: How many numbers the parameter holds.
         easy: At which end of its range tasks are easy, "low" or "high".
+        integer: Whether only whole numbers are played.
 
     Raises:
         ValueError: If bounds are not finite, reversed, exclude the default, or are too many or too few
-            numbers for the group, or if the easy end is neither.
+            numbers for the group, if the easy end is neither, or if bounds or default of an integer are no
+            whole numbers.
+
+    Attributes:
+        box_low: Where the range begins that teachers propose in: at `low`; half a unit before it for an
+            integer, so that each whole number is the nearest one in an equal share of the range.
+        box_high: Where that range ends.
     """
 
     def __init__(
@@ -52,6 +62,7 @@ class TaskParameter:
         unit: str = "",
         size: int = 1,
         easy: str = "low",
+        integer: bool = False,
     ) -> None:
         if easy not in ("low", "high"):
             raise ValueError(f"{name}: easy={easy!r} must be 'low' or 'high'")
@@ -59,16 +70,27 @@ class TaskParameter:
         self.easy = easy
         self.unit = unit
         self.size = size
+        self.integer = integer
         self.low = _per_number(name, low, size)
         self.high = _per_number(name, high, size)
         if not (np.isfinite(self.low).all() and np.isfinite(self.high).all()):
             raise ValueError(f"{name}: bounds {_shown(low, high)} must be finite")
         if not (self.low < self.high).all():
             raise ValueError(f"{name}: bounds {_shown(low, high)} must have low < high")
-        middle = (self.low + self.high) / 2 if default is None else default
-        self.default = _per_number(name, middle, size)
+        middle = (self.low + self.high) / 2
+        if default is None:
+            default = np.rint(middle) if integer else middle
+        self.default = _per_number(name, default, size)
         if not ((self.low <= self.default) & (self.default <= self.high)).all():
-            raise ValueError(f"{name}: default {default!r} must lie in {_shown(low, high)}")
+            raise ValueError(f"{name}: default {_plain(default)} must lie in {_shown(low, high)}")
+        if integer:
+            for what, value in (("low", low), ("high", high), ("default", default)):
+                if not _are_whole(value):
+                    raise ValueError(
+                        f"{name}: {what} {_plain(value)} of an integer must be whole, at most {_MOST_WHOLE:,}"
+                    )
+        margin = 0.5 if integer else 0.0
+        self.box_low, self.box_high = self.low - margin, self.high + margin
 
     @property
     def columns(self) -> list[str]:
@@ -79,12 +101,22 @@ class TaskParameter:
 def _per_number(name: str, value: ArrayLike, size: int) -> NDArray[np.float32]:
     array = np.asarray(value, dtype=np.float32)
     if array.shape not in ((), (1,), (size,)):
-        raise ValueError(f"{name}: {value!r} must be one number, or one for each of its {size}")
+        raise ValueError(f"{name}: {_plain(value)} must be one number, or one for each of its {size}")
     return np.broadcast_to(array, (size,))
 
 
+def _are_whole(value: ArrayLike) -> bool:
+    numbers = np.asarray(value, dtype=np.float64)
+    return bool((numbers == np.rint(numbers)).all() and (np.abs(numbers) <= _MOST_WHOLE).all())
+
+
+def _plain(value: ArrayLike) -> Any:
+    """The same as numbers of Python, which print as a person would write them."""
+    return np.asarray(value).tolist()
+
+
 def _shown(low: ArrayLike, high: ArrayLike) -> str:
-    return f"[{low!r}, {high!r}]"
+    return f"[{_plain(low)}, {_plain(high)}]"
 
 
 class TaskSpace:
@@ -93,6 +125,9 @@ class TaskSpace:
     A task is a float32 vector of shape (d,), d being the sum of the parameters' sizes, or equally a
     dict from parameter name to a number (or to a sequence, for a group).
 
+    Teachers propose anywhere in a continuous box. `rounded` says which task is then played: integers are
+    rounded, all else stays. Envs do this themselves (`to_vector`), so a proposal can be played as it is.
+
     Args:
         parameters: The parameters, in the order in which their numbers stand in a task vector.
 
@@ -100,11 +135,11 @@ class TaskSpace:
         ValueError: If there is no parameter, two share a name, or one has a name of `RESERVED_NAMES`.
 
     Attributes:
-        low: Smallest task, float32 of shape (d,).
-        high: Largest task, float32 of shape (d,).
+        low: Lower corner of the box, float32 of shape (d,).
+        high: Upper corner of the box, float32 of shape (d,).
         default: The task used where none is given, float32 of shape (d,).
         columns: One column name per number of a task vector.
-        box: The same bounds as a Gymnasium space, for code that wants one. It is never sampled here:
+        box: The box as a Gymnasium space, for code that wants one. It is never sampled here:
             draws come from the generator the caller passes.
     """
 
@@ -120,9 +155,12 @@ class TaskSpace:
             raise ValueError(
                 f"the logs have columns of their own called {reserved}: name parameters otherwise"
             )
-        self.low = np.concatenate([p.low for p in parameters])
-        self.high = np.concatenate([p.high for p in parameters])
+        self.low = np.concatenate([p.box_low for p in parameters])
+        self.high = np.concatenate([p.box_high for p in parameters])
         self.default = np.concatenate([p.default for p in parameters])
+        self._is_integer = np.repeat([p.integer for p in parameters], [p.size for p in parameters])
+        self._least = np.concatenate([p.low for p in parameters])
+        self._most = np.concatenate([p.high for p in parameters])
         self._start = self.low.astype(np.float64)
         self._width = self.high.astype(np.float64) - self._start
         self.box = spaces.Box(self.low, self.high, dtype=np.float32)
@@ -142,16 +180,25 @@ class TaskSpace:
         return len(self.low)
 
     def sample(self, rng: np.random.Generator, n: int | None = None) -> Task:
-        """Draw one task of shape (d,), or `n` tasks of shape (n, d), uniformly over the space."""
+        """Draw one point of shape (d,), or `n` of shape (n, d), uniformly over the box."""
         size = self.dim if n is None else (n, self.dim)
         return self.denormalize(rng.random(size))
 
     def clip(self, task: ArrayLike) -> Task:
-        """Return the nearest task inside the space, for one task or an array of them."""
+        """Return the nearest point of the box, for one point or an array of them."""
         return np.asarray(task, dtype=np.float32).clip(self.low, self.high)
 
+    def rounded(self, task: ArrayLike) -> Task:
+        """The tasks that are played where points of the box, shape (…, d), are asked for."""
+        vector = np.asarray(task, dtype=np.float32)
+        if not self._is_integer.any():
+            return vector
+        # Halves are rounded to even numbers, and so may leave the range; + 0.0 makes 0 of -0.
+        whole = np.rint(vector).clip(self._least, self._most) + 0.0
+        return np.where(self._is_integer, whole, vector)
+
     def contains(self, task: ArrayLike) -> bool:
-        """Whether `task` is one task vector of the right shape, finite and within bounds."""
+        """Whether `task` is one point of the box: a vector of the right shape, finite and within bounds."""
         vector = np.asarray(task)
         return (
             vector.shape == self.low.shape
@@ -164,17 +211,20 @@ class TaskSpace:
         return (np.asarray(task, dtype=np.float64) - self._start) / self._width
 
     def denormalize(self, unit: ArrayLike) -> Task:
-        """Map points of [0, 1]^d, shape (…, d), to tasks: the inverse of `normalize`."""
+        """Map points of [0, 1]^d, shape (…, d), to the box: the inverse of `normalize`."""
         # Rounding to float32 may step over a bound, hence the clip.
         return self.clip(self._start + np.asarray(unit, dtype=np.float64) * self._width)
 
     def to_dict(self, task: ArrayLike) -> dict[str, Any]:
-        """Name the numbers of one task vector: floats, or float32 arrays for groups."""
-        vector = np.asarray(task, dtype=np.float32)
-        return {
-            p.name: vector[self._slices[p.name]] if p.size > 1 else float(vector[self._slices[p.name]][0])
-            for p in self.parameters
-        }
+        """Name the numbers of one task vector, rounded: floats and ints, or arrays of them for groups."""
+        vector = self.rounded(task)
+        named: dict[str, Any] = {}
+        for p in self.parameters:
+            numbers = vector[self._slices[p.name]]
+            if p.integer:
+                numbers = numbers.astype(np.int64)
+            named[p.name] = numbers if p.size > 1 else numbers.item()
+        return named
 
     def to_vector(self, task: ArrayLike | Mapping[str, ArrayLike] | None) -> Task:
         """Turn what a user may pass as a task into a checked vector.
@@ -184,7 +234,7 @@ class TaskSpace:
                 their default), or None for the default task.
 
         Returns:
-            The task, float32 of shape (d,).
+            The task, float32 of shape (d,), with integers rounded.
 
         Raises:
             ValueError: If a name is unknown, a shape is wrong, or a value is not within its bounds.
@@ -204,10 +254,13 @@ class TaskSpace:
                 f"a task of this env has shape {self.low.shape} {self.columns}, got {vector.shape}"
             )
         if not self.contains(vector):
-            for column, value, low, high in zip(self.columns, vector, self.low, self.high, strict=True):
-                if not low <= value <= high:
-                    raise ValueError(f"task {column}={value:g} must lie in [{low:g}, {high:g}]")
-        return vector
+            is_outside = ~((vector >= self.low) & (vector <= self.high))
+            first = int(np.flatnonzero(is_outside)[0])
+            raise ValueError(
+                f"task {self.columns[first]}={vector[first]:g} must lie in "
+                f"[{self._least[first]:g}, {self._most[first]:g}]"
+            )
+        return self.rounded(vector)
 
 
 @dataclass(frozen=True)
@@ -220,12 +273,14 @@ class Quantity:
         size: How many numbers it holds.
         default: Its value in tasks that do not name it, or "easy" for the easy end of its range; the middle
             if None.
+        integer: Whether only whole numbers are played.
     """
 
     unit: str = ""
     easy: str = "low"
     size: int = 1
     default: float | Literal["easy"] | None = None
+    integer: bool = False
 
 
 class TaskSettings:
@@ -236,12 +291,12 @@ class TaskSettings:
         quantities: What each parameter is; a plain number where it is not mentioned.
 
     Raises:
-        ValueError: If bounds are not a finite, increasing pair or exclude the default, or no parameter is
-            left to the task.
+        ValueError: If bounds are not a finite, increasing pair or exclude the default, an integer's values
+            are not whole, or no parameter is left to the task.
 
     Attributes:
         space: The task space of the parameters that were given bounds.
-        fixed: The values of the others: floats, or float64 arrays for groups.
+        fixed: The values of the others: floats and ints, or arrays of them for groups.
     """
 
     def __init__(self, settings: Mapping[str, Setting], quantities: Mapping[str, Quantity]) -> None:
@@ -252,11 +307,11 @@ class TaskSettings:
             if setting is None:
                 continue
             if isinstance(setting, (int, float)):
-                self.fixed[name] = _fixed(name, setting, quantity.size)
+                self.fixed[name] = _fixed(name, setting, quantity)
             elif len(setting) == 2:
                 parameters.append(_task_parameter(name, quantity, *setting))
             elif len(setting) == quantity.size:
-                self.fixed[name] = _fixed(name, setting, quantity.size)
+                self.fixed[name] = _fixed(name, setting, quantity)
             else:
                 values = "" if quantity.size == 1 else f", {quantity.size} numbers"
                 raise ValueError(f"{name}={list(setting)} must be one number{values} or [low, high]")
@@ -273,11 +328,17 @@ def _task_parameter(name: str, quantity: Quantity, low: ArrayLike, high: ArrayLi
     default: ArrayLike | None = quantity.default
     if default == "easy":
         default = low if quantity.easy == "low" else high
-    return TaskParameter(name, low, high, default, quantity.unit, quantity.size, quantity.easy)
+    return TaskParameter(
+        name, low, high, default, quantity.unit, quantity.size, quantity.easy, quantity.integer
+    )
 
 
-def _fixed(name: str, value: float | Sequence[float], size: int) -> Any:
-    array = np.broadcast_to(np.asarray(value, dtype=np.float64), (size,))
+def _fixed(name: str, value: float | Sequence[float], quantity: Quantity) -> Any:
+    array = np.broadcast_to(np.asarray(value, dtype=np.float64), (quantity.size,))
     if not np.isfinite(array).all():
         raise ValueError(f"{name}={value} must be finite")
-    return array if size > 1 else float(array[0])
+    if quantity.integer:
+        if not _are_whole(array):
+            raise ValueError(f"{name}={value} must be a whole number: it is an integer")
+        array = array.astype(np.int64)
+    return array if quantity.size > 1 else array[0].item()

@@ -106,7 +106,7 @@ def shipped_task_set(name: str, space: TaskSpace) -> tuple[str, TaskSet]:
         name = UNIFORM
     table = shipped_table(name)
     points = table[[f"x{index}" for index in range(space.dim)]].to_numpy()
-    return name, TaskSet(space.denormalize(points), table["seed"].tolist())
+    return name, TaskSet(space.rounded(space.denormalize(points)), table["seed"].tolist())
 
 
 def open_ended_task_set() -> TaskSet:

@@ -40,7 +40,7 @@ def uniform_tasks(space: TaskSpace, n_tasks: int, seed: int) -> TaskSet:
         seed: The same seed gives the same tasks and episode seeds; keep it over all runs of a study.
     """
     rng = np.random.default_rng(seed)
-    return TaskSet(space.sample(rng, n_tasks), rng.integers(2**31, size=n_tasks).tolist())
+    return TaskSet(space.rounded(space.sample(rng, n_tasks)), rng.integers(2**31, size=n_tasks).tolist())
 
 
 def graded_task(space: TaskSpace, hardness: ArrayLike) -> Task:
@@ -52,7 +52,7 @@ def graded_task(space: TaskSpace, hardness: ArrayLike) -> Task:
     """
     easy_low = np.array([p.easy == "low" for p in space.parameters for _ in range(p.size)])
     shares = np.broadcast_to(np.asarray(hardness, np.float64), space.low.shape)
-    return space.denormalize(np.where(easy_low, shares, 1 - shares))
+    return space.rounded(space.denormalize(np.where(easy_low, shares, 1 - shares)))
 
 
 def named_task(space: TaskSpace, wanted: Any, seed: int) -> Task:
@@ -67,7 +67,7 @@ def named_task(space: TaskSpace, wanted: Any, seed: int) -> Task:
         ValueError: If it is none of these, or not a task of the space.
     """
     if wanted == "random":
-        return space.sample(np.random.default_rng(seed))
+        return space.rounded(space.sample(np.random.default_rng(seed)))
     if isinstance(wanted, str) and wanted in HARDNESS:
         return graded_task(space, HARDNESS[wanted])
     if isinstance(wanted, str):

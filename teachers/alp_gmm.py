@@ -31,7 +31,7 @@ class ALPGMM(MixtureTeacher):
         self._history = TaskHistory(self.space.dim)
 
     def _added(self, episode: Episode) -> tuple[float]:
-        known = self._history.exchange(episode.task, episode.score)
+        known = self._history.exchange(episode.proposal, episode.score)
         if known is None or self.episodes < _FIRST_COMPARED:
             return (0.0,)
         return (abs(episode.score - known),)

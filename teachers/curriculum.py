@@ -18,7 +18,9 @@ AVAILABLE_NEEDS = frozenset({"success"})
 
 
 class Curriculum:
-    """Asks a teacher for tasks, and credits each result to the task that was played.
+    """Asks a teacher for tasks, and credits each result to the proposal that it came from.
+
+    What is played is the proposal, with integers rounded (`TaskSpace.rounded`).
 
     Args:
         teacher: Chooses the tasks.
@@ -68,7 +70,8 @@ class Curriculum:
         """
         proposal = self.teacher.sample()
         seed = int(self._rng.integers(2**31))
-        episode = Episode(slot, proposal.task, proposal.source, proposal.ticket, seed)
+        task = self.space.rounded(proposal.task)
+        episode = Episode(slot, task, proposal.source, proposal.ticket, seed, proposal=proposal.task)
         self._playing[slot] = episode
         return episode
 
@@ -133,6 +136,7 @@ class Curriculum:
                 {
                     "slot": episode.slot,
                     "task": episode.task.copy(),
+                    "proposal": episode.proposal.copy(),
                     "source": episode.source,
                     "ticket": deepcopy(episode.ticket),
                     "seed": episode.seed,

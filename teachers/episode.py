@@ -14,13 +14,13 @@ from ..envs.task_space import Task
 class Episode:
     """One training episode.
 
-    `Curriculum.next_task` sets the first five attributes when a slot starts the episode;
+    `Curriculum.next_task` sets the first five attributes and the proposal when a slot starts the episode;
     `Curriculum.finish` sets the others when it has ended. Together, task, seed and the student's actions
     determine the whole episode.
 
     Attributes:
         slot: Index of the env in the vector env.
-        task: The task, float32 of shape (d,).
+        task: The task that is played, float32 of shape (d,): what the logs hold.
         source: How the teacher came to the task ("random", "gaussian_3", …).
         ticket: What the teacher stored in its proposal.
         seed: Seed of the env's reset.
@@ -34,6 +34,8 @@ class Episode:
             equal to `episode_return`.
         mastered_return: The env calls a task mastered in an episode with an `episode_return` above this;
             None if the env does not say.
+        proposal: The point of the task space's box that the teacher proposed, and what it learns about;
+            differs from the task in integers, which are rounded. The task where it is not given.
     """
 
     slot: int
@@ -48,3 +50,8 @@ class Episode:
     success: bool | None = None
     score: float = math.nan
     mastered_return: float | None = None
+    proposal: Task = None  # type: ignore[assignment]  # set below
+
+    def __post_init__(self) -> None:
+        if self.proposal is None:
+            self.proposal = self.task

@@ -113,7 +113,7 @@ class MixtureTeacher(Teacher):
 
     def observe(self, episode: Episode) -> None:
         row = self._rows[self.episodes % self.fit_rate]
-        row[: self.space.dim] = episode.task
+        row[: self.space.dim] = episode.proposal
         row[self.space.dim :] = self._added(episode)
         self.episodes += 1
         if self.episodes % self.fit_rate == 0:

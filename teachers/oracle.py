@@ -106,7 +106,7 @@ class Oracle(Teacher):
 
 def _steps_of(parameter: TaskParameter, given: float | Sequence[float] | None) -> NDArray[np.float64]:
     if given is None:
-        step = (parameter.high.astype(np.float64) - parameter.low) / _STEPS_PER_RANGE
+        step = (parameter.box_high.astype(np.float64) - parameter.box_low) / _STEPS_PER_RANGE
         return step if parameter.easy == "low" else -step
     steps = np.asarray(given, dtype=np.float64)
     if steps.shape not in ((), (parameter.size,)) or not (np.isfinite(steps) & (steps != 0)).all():

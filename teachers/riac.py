@@ -128,7 +128,7 @@ class RIAC(Teacher):
         return int(np.searchsorted(cumulative, self.rng.random() * cumulative[-1], side="right"))
 
     def observe(self, episode: Episode) -> None:
-        leaf = self.regions.add(episode.task, episode.score)
+        leaf = self.regions.add(episode.proposal, episode.score)
         if self.regions.counts[leaf] == self.regions.capacity:
             self._split(leaf)
 

@@ -22,7 +22,7 @@ class Proposal:
     """A task to play.
 
     Attributes:
-        task: The task, float32 of shape (d,).
+        task: A point of the task space's box, float32 of shape (d,); integers are rounded when it is played.
         source: How the teacher came to it, for the episode log ("random", "gaussian_3", …).
         ticket: What the teacher wants to get back with the episode: numbers, strings, arrays.
     """

@@ -89,6 +89,82 @@ def test_refuses_impossible_parameters(low: float, high: float, default: float |
         TaskParameter("x", low, high, default)
 
 
+def test_refusals_show_numbers_as_a_person_writes_them() -> None:
+    with pytest.raises(ValueError, match="default") as refused:
+        TaskParameter("x", np.float64(0.1), np.float32(1), np.float64(-9.81))
+    assert str(refused.value) == "x: default -9.81 must lie in [0.1, 1.0]"
+
+
+class TestIntegers:
+    @pytest.fixture
+    def space(self) -> TaskSpace:
+        return TaskSpace(
+            [
+                TaskParameter("skip", 2, 5, integer=True),
+                TaskParameter("speed", 0, 1),
+                TaskParameter("sides", [0, -3], [1, 3], size=2, integer=True),
+            ]
+        )
+
+    def test_a_uniform_draw_plays_each_whole_number_equally_often(self, space: TaskSpace) -> None:
+        points = space.sample(np.random.default_rng(0), 60_000)
+        tasks = space.rounded(points)
+        assert tasks.dtype == np.float32
+        assert (tasks[:, 1] == points[:, 1]).all()
+        for column, least, most in ((0, 2, 5), (2, 0, 1), (3, -3, 3)):
+            values, counts = np.unique(tasks[:, column], return_counts=True)
+            assert values.tolist() == list(range(least, most + 1))
+            np.testing.assert_allclose(counts, 60_000 / len(values), rtol=0.05)
+        assert not np.signbit(tasks[tasks == 0]).any()
+
+    def test_borders_of_the_box_play_the_ends_of_the_range(self, space: TaskSpace) -> None:
+        assert (space.low[0], space.high[0]) == (1.5, 5.5)
+        assert space.rounded(space.low).tolist() == [2, 0, 0, -3]
+        assert space.rounded(np.stack([space.high, space.low])).tolist() == [[5, 1, 1, 3], [2, 0, 0, -3]]
+
+    def test_what_is_played_is_rounded_and_named_in_whole_numbers(self, space: TaskSpace) -> None:
+        task = space.to_vector({"skip": 3.4, "speed": 0.7, "sides": [0.6, -2.2]})
+        assert task.tolist() == pytest.approx([3, 0.7, 1, -2])
+        named = space.to_dict([3.4, 0.7, 0.6, -2.2])
+        assert type(named["skip"]) is int
+        assert named["sides"].dtype == np.int64
+        assert space.to_vector(named).tolist() == task.tolist()
+        assert space.to_vector(None).tolist() == [4, 0.5, 0, 0]
+
+    def test_refusals_name_the_range_that_was_declared(self, space: TaskSpace) -> None:
+        with pytest.raises(ValueError, match=r"task skip=6 must lie in \[2, 5\]"):
+            space.to_vector({"skip": 6})
+
+    @pytest.mark.parametrize(
+        ("low", "high", "default", "message"),
+        [
+            (0.5, 2, None, "x: low 0.5 of an integer must be whole"),
+            (0, 2, 1.5, "x: default 1.5 of an integer must be whole"),
+            (0, 2**24, None, "x: high 16777216 of an integer must be whole, at most 8,388,608"),
+        ],
+    )
+    def test_refuses_integers_that_are_none(
+        self, low: float, high: float, default: float | None, message: str
+    ) -> None:
+        with pytest.raises(ValueError, match=message):
+            TaskParameter("x", low, high, default, integer=True)
+
+    def test_settings_know_integers(self) -> None:
+        settings = TaskSettings(
+            {"skip": (2, 5), "side": 3}, {"skip": Quantity(integer=True), "side": Quantity(integer=True)}
+        )
+        values = settings.values_in(np.array([2.6], np.float32))
+        assert values == {"skip": 3, "side": 3}
+        assert {type(value) for value in values.values()} == {int}
+        with pytest.raises(ValueError, match=r"side=2.5 must be a whole number"):
+            TaskSettings({"side": 2.5}, {"side": Quantity(integer=True)})
+
+    def test_spaces_without_integers_hand_back_what_they_are_given(self) -> None:
+        space = TaskSpace([TaskParameter("x", 0, 1)])
+        task = space.sample(np.random.default_rng(0), 3)
+        assert space.rounded(task) is task
+
+
 def test_refuses_two_parameters_of_one_name() -> None:
     with pytest.raises(ValueError, match="must differ"):
         TaskSpace([TaskParameter("x", 0, 1), TaskParameter("x", 0, 1)])

@@ -169,6 +169,15 @@ class TestState:
                 assert theirs.ticket["number"] == mine.ticket["number"]
                 assert theirs.ticket["array"].tolist() == [0, 1, 2]
 
+    def test_integers_go_on_with_what_was_proposed_and_what_is_played(self) -> None:
+        space = TaskSpace([TaskParameter("skip", 2, 5, integer=True)])
+        curriculum, restored = (Curriculum(Diary(space, seed), EnvInfo(space)) for seed in (0, 9))
+        started = curriculum.next_task(0)
+        restored.load_state_dict(curriculum.state_dict())
+        continued = restored.playing(0)
+        assert continued.task.tolist() == started.task.tolist() == [round(float(started.proposal[0]))]
+        assert continued.proposal.tolist() == started.proposal.tolist() != started.task.tolist()
+
     def test_of_another_teacher_is_refused(self) -> None:
         space = cube(1)
         state = Curriculum(Diary(space), EnvInfo(space)).state_dict()

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from chiron.envs.env_info import EnvInfo
 from chiron.envs.task_space import TaskParameter, TaskSpace
 from chiron.runs.state_file import load_state, save_state
-from chiron.teachers import Proposal, Teacher
+from chiron.teachers import Curriculum, Proposal, Teacher
 
 from tests.listing import build_teacher, names_in
 from tests.teachers.spaces import bumpy, cube, played, run
@@ -77,6 +78,27 @@ class TestProposals:
             one.observe(played(proposal, bumpy(proposal.task)))
             other.observe(played(same, bumpy(same.task)))
             proposal.task[:] = np.nan
+
+
+class TestIntegers:
+    @every_teacher
+    def test_are_numbers_like_others_to_a_teacher(self, name: str) -> None:
+        """It proposes and learns as in a box of floats whose returns are constant around whole numbers."""
+        integers = TaskSpace([TaskParameter("skip", 2, 5, integer=True), TaskParameter("speed", 0, 1)])
+        floats = TaskSpace([TaskParameter("skip", 1.5, 5.5), TaskParameter("speed", 0, 1)])
+        proposed = []
+        for space in (integers, floats):
+            curriculum = Curriculum(build_teacher(name, space=space, seed=0), EnvInfo(space, (0, 1), 0.7))
+            episodes = []
+            for step in range(600):
+                episode = curriculum.next_task(0)
+                assert episode.task.tolist() == space.rounded(episode.proposal).tolist()
+                episode_return = bumpy(integers.normalize(integers.rounded(episode.task)).astype(np.float32))
+                success = episode_return > 0.7
+                curriculum.finish(0, episode_return=episode_return, length=1, step=step, success=success)
+                episodes.append(episode)
+            proposed.append([episode.proposal.tolist() for episode in episodes])
+        assert proposed[0] == proposed[1]
 
 
 class TestRandomness:
