@@ -1,4 +1,4 @@
-"""From a configuration node to an object: the one place that instantiates."""
+"""From a configuration node to an object: the one place that imports and instantiates."""
 
 from __future__ import annotations
 
@@ -8,33 +8,52 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from hydra.errors import InstantiationException
-from hydra.utils import instantiate
+from ..runs.blaming import blaming
+from .fitting import fitted, hints_of
+
+_TARGET, _ARGS, _PARTIAL = "_target_", "_args_", "_partial_"
 
 
-def target_of(node: Mapping[str, Any]) -> Callable[..., Any]:
+def imported(path: str) -> Any:
+    """What an import path names. Every class and function that a configuration names is imported here.
+
+    Args:
+        path: As `torch.nn.ReLU`.
+
+    Raises:
+        ValueError: If it cannot be imported.
+    """
+    try:
+        return pkgutil.resolve_name(path)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ValueError(f"{path} cannot be imported: {error}") from error
+
+
+def target_of(node: Mapping[str, Any], where: str = "") -> Callable[..., Any]:
     """The class or function that a node names.
 
     Args:
         node: `_target_` and whatever else.
+        where: What the keys of the node begin with in messages.
 
     Raises:
         ValueError: If the target cannot be imported.
     """
-    if not isinstance(node, Mapping) or not isinstance(node.get("_target_"), str):
-        raise ValueError(f"{node!r} must name a class as _target_")
+    if not isinstance(node, Mapping) or not isinstance(node.get(_TARGET), str):
+        raise ValueError(f"{node!r} must name a class as {where}_target_")
     try:
-        target: Callable[..., Any] = pkgutil.resolve_name(node["_target_"])
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ValueError(f"_target_={node['_target_']} cannot be imported: {error}") from error
+        target: Callable[..., Any] = imported(node[_TARGET])
+    except ValueError as error:
+        raise ValueError(f"{where}_target_={error}") from error
     return target
 
 
 def build(node: Mapping[str, Any]) -> partial[Any]:
     """Turn a node with a `_target_` into a function that takes what only exists at run time.
 
-    Lists and dicts reach the target as plain Python, and the arguments given later are passed as they
-    are.
+    As in Hydra, a dict in the node that has a `_target_` is built and called, and `_args_` and `_partial_` of
+    such a dict are its positional arguments and whether it is built only. What YAML cannot write is made of
+    what it can, as the annotations of the target ask for: see `chiron.conf.fitting.fitted`.
 
     Args:
         node: `_target_` and its keyword arguments.
@@ -43,14 +62,68 @@ def build(node: Mapping[str, Any]) -> partial[Any]:
         ValueError: If a target cannot be imported, what is nested in the node cannot be built, or the target
             does not take one of the arguments.
     """
-    target = target_of(node)
-    known = inspect.signature(target).parameters
-    takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in known.values())
-    unknown = [] if takes_any else [key for key in node if key not in known and key != "_target_"]
+    return _built(node, "")
+
+
+def _built(node: Mapping[str, Any], where: str) -> partial[Any]:
+    """As `build`; `where` is what the keys of the node begin with in messages."""
+    target = target_of(node, where)
+    given = {key: value for key, value in node.items() if key not in (_TARGET, _PARTIAL)}
+    positional = [_made(value, f"{where}{_ARGS}") for value in given.pop(_ARGS, ())]
+    return partial(target, *positional, **_arguments(target, node[_TARGET], given, where))
+
+
+def _arguments(target: Callable[..., Any], name: str, given: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Keyword arguments of a target, from what a configuration gives for them."""
+    parameters = _parameters_of(target)
+    takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+    unknown = [] if takes_any else [key for key in given if key not in parameters]
     if unknown:
-        raise ValueError(f"unknown key {unknown[0]!r}: {node['_target_']} takes {', '.join(known)}")
+        raise ValueError(f"unknown key {where + unknown[0]!r}: {name} takes {', '.join(parameters)}")
+    hints, arguments = hints_of(target), dict[str, Any]()
+    # The class that `x_kwargs` go to has to be known first.
+    for key in sorted(given, key=lambda key: key.endswith("_kwargs")):
+        value, taker = given[key], _taker(target, parameters, arguments, key)
+        if isinstance(value, Mapping) and _TARGET not in value and taker is not None:
+            arguments[key] = _arguments(taker, taker.__name__, value, f"{where}{key}.")
+            continue
+        made = _made(value, where + key)
+        is_default = made is None and key in parameters and parameters[key].default is None
+        arguments[key] = made if is_default else fitted(where + key, made, hints.get(key, Any), imported)
+    return {key: arguments[key] for key in given}
+
+
+def _parameters_of(target: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
     try:
-        made: partial[Any] = instantiate(dict(node), _convert_="all", _partial_=True)
-    except InstantiationException as error:
-        raise ValueError(str(error.__cause__ or error).splitlines()[-1]) from error
-    return made
+        return inspect.signature(target).parameters
+    except ValueError:  # some of what is written in C does not say what it takes
+        return {"arguments": inspect.Parameter("arguments", inspect.Parameter.VAR_KEYWORD)}
+
+
+def _taker(
+    target: Callable[..., Any],
+    parameters: Mapping[str, inspect.Parameter],
+    arguments: Mapping[str, Any],
+    key: str,
+) -> type[Any] | None:
+    """The class whose arguments `x_kwargs` are: given as `x_class` or `x`, or the default there."""
+    stem = key.removesuffix("_kwargs")
+    for name in (f"{stem}_class", stem) if stem != key else ():
+        if name in parameters:
+            taker = arguments.get(name, parameters[name].default)
+            if isinstance(taker, str):
+                # Policies of Stable-Baselines3 have short names.
+                taker = getattr(target, "policy_aliases", {}).get(taker)
+            return taker if isinstance(taker, type) and taker is not inspect.Parameter.empty else None
+    return None
+
+
+def _made(value: Any, where: str) -> Any:
+    """A value of a configuration, with everything built that is nested in it."""
+    if isinstance(value, Mapping) and _TARGET in value:
+        built = _built(value, f"{where}.")
+        with blaming(where):
+            return built if value.get(_PARTIAL) else built()
+    if isinstance(value, Mapping):
+        return {key: _made(item, f"{where}.{key}") for key, item in value.items()}
+    return [_made(item, where) for item in value] if isinstance(value, (list, tuple)) else value
