@@ -160,7 +160,7 @@ def play(teacher: Teacher, watch: Stopwatch, begin: int, end: int) -> None:
             length=1,
             episode_return=episode_return,
             score=episode_return,
-            mastered_return=0.75,
+            mastered_score=0.75,
         )
         watch(teacher.observe, finished)
 

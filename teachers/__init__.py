@@ -5,9 +5,10 @@ from .covar_gmm import CovarGMM
 from .curriculum import Curriculum
 from .episode import Episode
 from .oracle import Oracle
+from .proposal import Proposal, Proposals
 from .random import Random
 from .riac import RIAC
-from .teacher import Proposal, Teacher
+from .teacher import Teacher
 
 __all__ = [
     "ALPGMM",
@@ -17,6 +18,7 @@ __all__ = [
     "Episode",
     "Oracle",
     "Proposal",
+    "Proposals",
     "Random",
     "Teacher",
 ]

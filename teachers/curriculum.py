@@ -113,7 +113,8 @@ class Curriculum:
         episode.length = length
         episode.success = success
         episode.score = self._score(episode_return)
-        episode.mastered_return = self.info.mastered_return
+        mastered = self.info.mastered_return
+        episode.mastered_score = None if mastered is None else self._score(mastered)
         self.episodes += 1
         for listener in self.listeners:
             listener(episode)

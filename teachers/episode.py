@@ -32,8 +32,8 @@ class Episode:
         score: The return a teacher learns from: clipped to the env's return range and scaled to [0, 1] if
             the teacher asks for that (`Teacher.scales_returns`) and the env declares a range, otherwise
             equal to `episode_return`.
-        mastered_return: The env calls a task mastered in an episode with an `episode_return` above this;
-            None if the env does not say.
+        mastered_score: The env calls a task mastered in an episode with a `score` above this: its
+            `mastered_return`, clipped and scaled as the score is; None if the env does not say.
         proposal: The point of the task space's box that the teacher proposed, and what it learns about;
             differs from the task in integers, which are rounded. The task where it is not given.
     """
@@ -49,7 +49,7 @@ class Episode:
     length: int = -1
     success: bool | None = None
     score: float = math.nan
-    mastered_return: float | None = None
+    mastered_score: float | None = None
     proposal: Task = None  # type: ignore[assignment]  # set below
 
     def __post_init__(self) -> None:

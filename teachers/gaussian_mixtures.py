@@ -46,11 +46,21 @@ class Gaussians:
         factors: Floats = np.linalg.cholesky(self.covariances).astype(np.float64, copy=False)
         return factors
 
-    def draw(self, component: int, dims: int, rng: np.random.Generator) -> Floats:
-        """One draw from a component's marginal over its first `dims` dimensions, shape (dims,)."""
+    def draw(self, components: NDArray[np.intp], dims: int, rng: np.random.Generator) -> Floats:
+        """Draws from components' marginals over their first `dims` dimensions.
+
+        Args:
+            components: Which component each draw is from, shape (n,).
+            dims: How many dimensions.
+            rng: Draws.
+
+        Returns:
+            The draws, shape (n, dims).
+        """
         # The leading block of a Cholesky factor is the factor of the leading block.
-        factor = self._factors[component, :dims, :dims]
-        return self.means[component, :dims] + factor @ rng.standard_normal(dims)
+        factors = self._factors[components, :dims, :dims]
+        noise = rng.standard_normal((len(components), dims, 1))
+        return self.means[components, :dims] + (factors @ noise)[..., 0]
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from ..envs.task_space import TaskSpace
 from .episode import Episode
 from .focus import Focus, FocusGaussian
 from .gaussian_mixtures import CRITERIA, Gaussians, fit_best_mixture
-from .teacher import Proposal, Seed, Teacher
+from .proposal import Proposals
+from .teacher import Seed, Teacher
 
 
 class MixtureTeacher(Teacher):
@@ -102,14 +103,22 @@ class MixtureTeacher(Teacher):
     def _worth(self, gaussians: Gaussians) -> NDArray[np.float64]:
         """The worth of each Gaussian, shape (k,); negative values count as 0."""
 
-    def sample(self) -> Proposal:
-        if self.gaussians is None or self.rng.random() < self.random_ratio:
-            return Proposal(self.space.sample(self.rng), "random")
-        chosen = np.searchsorted(self.weights.cumsum(), self.rng.random(), side="right")
+    def _propose(self, n: int) -> Proposals:
+        if self.gaussians is None:
+            return Proposals(self.space.sample(self.rng, n), "random")
+        is_random = self.rng.random(n) < self.random_ratio
+        tasks = np.empty((n, self.space.dim), dtype=np.float32)
+        tasks[is_random] = self.space.sample(self.rng, int(is_random.sum()))
+        drawn = self.rng.random(n - int(is_random.sum()))
         # Rounding may leave the last cumulative weight below the draw.
-        component = min(int(chosen), int(np.flatnonzero(self.weights)[-1]))
-        task = self.gaussians.draw(component, self.space.dim, self.rng)
-        return Proposal(self.space.clip(task), f"gaussian_{component}")
+        last = np.flatnonzero(self.weights)[-1]
+        components = np.full(n, -1)
+        components[~is_random] = np.searchsorted(self.weights.cumsum(), drawn, side="right").clip(max=last)
+        draws = self.gaussians.draw(components[~is_random], self.space.dim, self.rng)
+        tasks[~is_random] = self.space.clip(draws)
+        # The last name is that of component -1.
+        names = [*(f"gaussian_{k}" for k in range(len(self.weights))), "random"]
+        return Proposals(tasks, np.array(names)[components])
 
     def observe(self, episode: Episode) -> None:
         row = self._rows[self.episodes % self.fit_rate]

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from ..envs.task_space import TaskParameter, TaskSpace
 from .episode import Episode
 from .focus import Focus, FocusBox
-from .teacher import Proposal, Seed, Teacher
+from .proposal import Proposals
+from .teacher import Seed, Teacher
+from .threshold import Threshold
 
 Steps = Mapping[str, float | Sequence[float]]
 
@@ -64,7 +66,7 @@ class Oracle(Teacher):
         if unknown:
             raise ValueError(f"steps={sorted(unknown)} must be parameters of the task space: {space.names}")
         self.episodes_per_step = episodes_per_step
-        self.threshold = threshold
+        self._threshold = Threshold(threshold)
         self.steps = np.concatenate([_steps_of(p, (steps or {}).get(p.name)) for p in space.parameters])
         low, high = space.low.astype(np.float64), space.high.astype(np.float64)
         self.window = window_ratio * (high - low)
@@ -72,17 +74,15 @@ class Oracle(Teacher):
         self._farthest = np.where(self.steps > 0, high - self.window, low)
         self._returns: list[float] = []
 
-    def sample(self) -> Proposal:
-        task = self.position + self.rng.random(self.space.dim) * self.window
-        return Proposal(self.space.clip(task), "window")
+    def _propose(self, n: int) -> Proposals:
+        tasks = self.position + self.rng.random((n, self.space.dim)) * self.window
+        return Proposals(self.space.clip(tasks), "window")
 
     def observe(self, episode: Episode) -> None:
-        self._returns.append(episode.episode_return)
+        threshold = self._threshold.of(episode)
+        self._returns.append(episode.score)
         if len(self._returns) < self.episodes_per_step:
             return
-        threshold = episode.mastered_return if self.threshold is None else self.threshold
-        if threshold is None:
-            raise ValueError("threshold=None must be a number, because the env declares no mastered_return")
         if np.mean(self._returns) > threshold:
             moved = self.position + self.steps
             is_past = np.where(self.steps > 0, moved > self._farthest, moved < self._farthest)
@@ -97,11 +97,16 @@ class Oracle(Teacher):
         return [FocusBox(1.0, self.position, self.position + self.window)]
 
     def _state(self) -> dict[str, Any]:
-        return {"position": self.position, "returns": np.array(self._returns)}
+        return {
+            "position": self.position,
+            "returns": np.array(self._returns),
+            "threshold": self._threshold.state_dict(),
+        }
 
     def _load_state(self, state: Mapping[str, Any]) -> None:
         self.position = state["position"].copy()
         self._returns = state["returns"].tolist()
+        self._threshold.load_state_dict(state["threshold"])
 
 
 def _steps_of(parameter: TaskParameter, given: float | Sequence[float] | None) -> NDArray[np.float64]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from .episode import Episode
-from .teacher import Proposal, Teacher
+from .proposal import Proposals
+from .teacher import Teacher
 
 
 class Random(Teacher):
     """Uniform over the task space; the Random baseline of Portelas et al. (2019)."""
 
-    def sample(self) -> Proposal:
-        return Proposal(self.space.sample(self.rng), "random")
+    def _propose(self, n: int) -> Proposals:
+        return Proposals(self.space.sample(self.rng, n), "random")
 
     def observe(self, episode: Episode) -> None:
         pass

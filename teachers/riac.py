@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from ..envs.task_space import TaskSpace
 from .episode import Episode
 from .focus import Focus, FocusBox
+from .proposal import Proposals
 from .region_tree import RegionTree, learning_progress
-from .teacher import Proposal, Seed, Teacher
+from .teacher import Seed, Teacher
 
 Floats = NDArray[np.float64]
 
@@ -106,26 +107,43 @@ class RIAC(Teacher):
         self.regions = RegionTree(space.low, space.high, max_region_size + 1, window)
         self._failed_splits = 0
 
-    def sample(self) -> Proposal:
-        mode = self.rng.random()
-        if mode < _RANDOM_SHARE:
-            return Proposal(self.space.sample(self.rng), "random")
-        region = self._promising_region()
-        low, high = self.regions.low[region], self.regions.high[region]
-        if mode < _RANDOM_SHARE + _REGION_SHARE or not self.regions.counts[region]:
-            # The authors' code uses generators that are never seeded; here all draws come from `self.rng`.
-            task = low + self.rng.random(self.space.dim) * (high - low)
-            return Proposal(self.space.clip(task), f"region_{region}")
-        tasks, returns = self.regions.episodes(region)
-        task = tasks[returns.argmin()] + _MUTATION_SPREAD * self.rng.standard_normal(self.space.dim)
+    def _propose(self, n: int) -> Proposals:
+        modes = self.rng.random(n)
+        tasks = np.empty((n, self.space.dim), dtype=np.float32)
+        is_random = modes < _RANDOM_SHARE
+        tasks[is_random] = self.space.sample(self.rng, int(is_random.sum()))
+        regions = np.zeros(n, dtype=np.intp)
+        regions[~is_random] = self._promising_regions(n - int(is_random.sum()))
+        low, high = self.regions.low[regions], self.regions.high[regions]
+        is_mutated = (modes >= _RANDOM_SHARE + _REGION_SHARE) & (self.regions.counts[regions] > 0)
+        is_uniform = ~is_random & ~is_mutated
+        # The authors' code uses generators that are never seeded; here all draws come from `self.rng`.
+        places = self.rng.random((int(is_uniform.sum()), self.space.dim))
+        tasks[is_uniform] = self.space.clip(low[is_uniform] + places * (high - low)[is_uniform])
+        low, high = low[is_mutated], high[is_mutated]
         margin = np.minimum(_MARGIN, (high - low) / 2)
-        return Proposal(self.space.clip(np.clip(task, low + margin, high - margin)), f"mutation_{region}")
+        noise = self.rng.standard_normal((len(low), self.space.dim))
+        mutated = self._worst_tasks(regions[is_mutated]) + _MUTATION_SPREAD * noise
+        tasks[is_mutated] = self.space.clip(np.clip(mutated, low + margin, high - margin))
+        kinds = np.select([is_random, is_uniform], ["random", "region_"], "mutation_")
+        return Proposals(tasks, np.where(is_random, kinds, np.char.add(kinds, regions.astype(np.str_))))
 
-    def _promising_region(self) -> int:
+    def _promising_regions(self, n: int) -> NDArray[np.intp]:
+        """Regions drawn in proportion to their progress, shape (n,)."""
         cumulative = self.regions.alp.cumsum()
         if cumulative[-1] <= 0:
-            return int(self.rng.integers(len(cumulative)))
-        return int(np.searchsorted(cumulative, self.rng.random() * cumulative[-1], side="right"))
+            return self.rng.integers(len(cumulative), size=n)
+        regions: NDArray[np.intp] = np.searchsorted(cumulative, self.rng.random(n) * cumulative[-1], "right")
+        return regions
+
+    def _worst_tasks(self, regions: NDArray[np.intp]) -> NDArray[np.float32]:
+        """The task with the lowest return in each region, shape (n, d)."""
+        unique, inverse = np.unique(regions, return_inverse=True)
+        worst = np.empty((len(unique), self.space.dim), dtype=np.float32)
+        for i, region in enumerate(unique.tolist()):
+            tasks, returns = self.regions.episodes(region)
+            worst[i] = tasks[returns.argmin()]
+        return worst[inverse]
 
     def observe(self, episode: Episode) -> None:
         leaf = self.regions.add(episode.proposal, episode.score)

@@ -2,42 +2,31 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, overload
 
 import numpy as np
 
-from ..envs.task_space import Task, TaskSpace
+from ..envs.task_space import TaskSpace
 from .episode import Episode
 from .focus import Focus
+from .proposal import Proposal, Proposals
 
 Seed = int | np.random.SeedSequence | np.random.Generator | None
 """Anything `numpy.random.default_rng` takes; only None means "no seed"."""
 
 
-@dataclass(frozen=True)
-class Proposal:
-    """A task to play.
-
-    Attributes:
-        task: A point of the task space's box, float32 of shape (d,); integers are rounded when it is played.
-        source: How the teacher came to it, for the episode log ("random", "gaussian_3", …).
-        ticket: What the teacher wants to get back with the episode: numbers, strings, arrays.
-    """
-
-    task: Task
-    source: str
-    ticket: Mapping[str, Any] = field(default_factory=dict)
-
-
 class Teacher(ABC):
     """Proposes tasks and learns from the episodes played on them.
 
-    A subclass implements `sample` and `observe`, saves and restores what it has learned in `_state` and
-    `_load_state`, and draws random numbers from `self.rng` only. Episodes may end in another order than
-    they were proposed in, and many may be in progress at once. A teacher accesses no file, logger, plot or
+    Within a run, a `Curriculum` asks for tasks and reports the episodes. A loop of one's own needs neither
+    curriculum nor env: `sample` proposes tasks, `tell` reports how they went. Episodes may end in another
+    order than they were proposed in, and any number may be in progress at once.
+
+    A subclass implements `_propose` and `observe`, saves and restores what it has learned in `_state` and
+    `_load_state`, and draws random numbers from `self.rng` only. A teacher accesses no file, logger, plot or
     env.
 
     Args:
@@ -59,13 +48,62 @@ class Teacher(ABC):
         self.space = space
         self.rng = np.random.default_rng(seed)
 
+    @overload
+    def sample(self) -> Proposal: ...
+    @overload
+    def sample(self, n: int) -> Proposals: ...
+    def sample(self, n: int | None = None) -> Proposal | Proposals:
+        """Propose the next task, or the next `n`, which costs less than asking `n` times.
+
+        Raises:
+            ValueError: If `n` is below 1.
+        """
+        if n is None:
+            return self._propose(1)[0]
+        if n < 1:
+            raise ValueError(f"n={n} must be at least 1")
+        return self._propose(n)
+
     @abstractmethod
-    def sample(self) -> Proposal:
-        """Propose the next task."""
+    def _propose(self, n: int) -> Proposals:
+        """Propose the next `n` tasks, `n` being at least 1, in arrays that the teacher does not keep."""
 
     @abstractmethod
     def observe(self, episode: Episode) -> None:
         """Learn from a finished episode; `episode.score` is the return to learn from."""
+
+    def tell(
+        self,
+        proposal: Proposal,
+        score: float,
+        *,
+        success: bool | None = None,
+        length: int = 1,
+        mastered_score: float | None = None,
+    ) -> None:
+        """Learn how a proposed task went: `observe` for loops without a `Curriculum`.
+
+        Args:
+            proposal: What `sample` proposed; proposals may be told in any order, or never.
+            score: The episode's return, scaled to [0, 1] if the teacher expects that (`scales_returns`).
+            success: Whether the task was solved, where the teacher needs to know.
+            length: Number of steps of the episode.
+            mastered_score: The score from which a task counts as mastered, for teachers whose threshold is
+                not given.
+
+        Raises:
+            ValueError: If the score is not finite, or the teacher needs something that is missing.
+        """
+        if not math.isfinite(score):
+            raise ValueError(f"score={score} must be finite")
+        if success is None and "success" in self.needs:
+            raise ValueError(f"{type(self).__name__} needs success=True or success=False")
+        task = self.space.rounded(proposal.task)
+        episode = Episode(0, task, proposal.source, proposal.ticket, seed=0, proposal=proposal.task)
+        episode.length, episode.success = length, success
+        episode.episode_return = episode.score = score
+        episode.mastered_score = mastered_score
+        self.observe(episode)
 
     def metrics(self) -> dict[str, float]:
         """Scalars to log, by name."""

@@ -10,7 +10,7 @@ from chiron.envs import StumpTracks, SyncTaskVectorEnv
 from chiron.envs.env_info import EnvInfo, env_info
 from chiron.envs.task_space import TaskSpace
 from chiron.students import CurriculumVecEnv, NotFiniteError
-from chiron.teachers import Curriculum, Episode, Proposal, Random, Teacher
+from chiron.teachers import Curriculum, Episode, Proposals, Random, Teacher
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
@@ -28,9 +28,9 @@ class Diary(Random):
         self.events: list[str] = []
         self.results: list[Episode] = []
 
-    def sample(self) -> Proposal:
+    def _propose(self, n: int) -> Proposals:
         self.events.append("sample")
-        return super().sample()
+        return super()._propose(n)
 
     def observe(self, episode: Episode) -> None:
         self.events.append("observe")
@@ -231,8 +231,8 @@ def test_two_runs_play_the_same_episodes(countdown_space: TaskSpace) -> None:
 class _Always(Teacher):
     """Proposes the default task, always."""
 
-    def sample(self) -> Proposal:
-        return Proposal(self.space.default, "default")
+    def _propose(self, n: int) -> Proposals:
+        return Proposals(np.tile(self.space.default, (n, 1)), "default")
 
     def observe(self, episode: Episode) -> None:
         pass

@@ -18,7 +18,7 @@ def cube(dim: int, low: float = 0.0, high: float = 1.0) -> TaskSpace:
     return TaskSpace([TaskParameter(f"x{i}", low, high) for i in range(dim)])
 
 
-def played(proposal: Proposal, episode_return: float, mastered_return: float | None = 0.75) -> Episode:
+def played(proposal: Proposal, episode_return: float, mastered_score: float | None = 0.75) -> Episode:
     """The finished episode of a proposal, whose return the teacher learns from as it is."""
     return Episode(
         slot=0,
@@ -29,7 +29,7 @@ def played(proposal: Proposal, episode_return: float, mastered_return: float | N
         length=1,
         episode_return=episode_return,
         score=episode_return,
-        mastered_return=mastered_return,
+        mastered_score=mastered_score,
     )
 
 

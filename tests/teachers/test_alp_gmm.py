@@ -65,7 +65,7 @@ class TestProposals:
         means = np.array([[0.2, 0.2, 0.1], [0.5, 0.5, 0.3], [0.8, 0.8, 0.0], [0.5, 0.1, -0.2]])
         teacher._draw_from(Gaussians(means, np.array([np.eye(3) * 1e-4] * 4)))
         np.testing.assert_allclose(teacher.weights, [0.25, 0.75, 0, 0])
-        sources = [teacher.sample().source for _ in range(8000)]
+        sources = [proposal.source for proposal in teacher.sample(8000)]
         shares = {source: sources.count(source) / 8000 for source in set(sources)}
         assert set(shares) == {"random", "gaussian_0", "gaussian_1"}
         assert shares["random"] == pytest.approx(0.2, abs=0.02)
@@ -76,7 +76,7 @@ class TestProposals:
         teacher = ALPGMM(cube(2), seed=0, random_ratio=0)
         covariance = np.array([[4, 3, 1], [3, 9, 2], [1, 2, 5]]) * 1e-4
         teacher._draw_from(Gaussians(np.array([[0.4, 0.6, 0.5]]), covariance[None]))
-        tasks = np.array([teacher.sample().task for _ in range(20_000)])
+        tasks = teacher.sample(20_000).tasks
         np.testing.assert_allclose(tasks.mean(axis=0), [0.4, 0.6], atol=2e-3)
         np.testing.assert_allclose(np.cov(tasks.T), covariance[:2, :2], atol=4e-5)
 

@@ -28,7 +28,7 @@ def test_gaussians_are_chosen_in_proportion_to_rising_returns() -> None:
         covariance[-2, -1] = covariance[-1, -2] = rise
     teacher._draw_from(Gaussians(np.full((4, 3), 0.5), covariances))
     np.testing.assert_allclose(teacher.weights, [0.25, 0.75, 0, 0])
-    sources = [teacher.sample().source for _ in range(8000)]
+    sources = [proposal.source for proposal in teacher.sample(8000)]
     assert sources.count("random") / 8000 == pytest.approx(0.2, abs=0.02)
     assert sources.count("gaussian_1") / 8000 == pytest.approx(0.6, abs=0.02)
 

@@ -8,7 +8,7 @@ import pytest
 from chiron.envs.env_info import EnvInfo
 from chiron.envs.task_space import TaskParameter, TaskSpace
 from chiron.runs.state_file import load_state, save_state
-from chiron.teachers import Curriculum, Episode, Proposal, Random
+from chiron.teachers import Curriculum, Episode, Proposal, Proposals, Random
 
 from tests.teachers.spaces import cube
 
@@ -22,11 +22,12 @@ class Diary(Random):
         self.results: list[Episode] = []
         self.proposals: list[Proposal] = []
 
-    def sample(self) -> Proposal:
+    def _propose(self, n: int) -> Proposals:
         self.events.append("sample")
-        ticket = {"number": len(self.proposals), "array": np.arange(3)}
-        self.proposals.append(Proposal(super().sample().task, "diary", ticket))
-        return self.proposals[-1]
+        tickets = {"number": np.array([len(self.proposals)]), "array": np.arange(3)[None]}
+        proposals = Proposals(super()._propose(n).tasks, "diary", tickets)
+        self.proposals.append(proposals[0])
+        return proposals
 
     def observe(self, episode: Episode) -> None:
         self.events.append("observe")
@@ -62,7 +63,7 @@ class TestAttribution:
             assert episode is played
             assert teacher.results[-1] is played
             assert teacher.results[-1].episode_return == float(teacher.results[-1].task[0])
-            assert played.task is teacher.proposals[played.ticket["number"]].task
+            assert played.task.tolist() == teacher.proposals[played.ticket["number"]].task.tolist()
             slots[slot] = curriculum.next_task(slot)
         assert [result.ticket["number"] for result in teacher.results] != list(range(500))
 
@@ -99,6 +100,13 @@ class TestReturns:
             episode = curriculum.finish(0, **outcome(raw))
             assert teacher.results[0].score == expected
             assert episode.episode_return == raw
+
+    def test_the_mastered_return_is_on_the_scale_of_the_score(self) -> None:
+        for kind, expected in ((Scaled, 0.76), (Diary, 230.0)):
+            teacher = kind(cube(1))
+            curriculum = Curriculum(teacher, EnvInfo(teacher.space, (-150, 350), 230.0))
+            curriculum.next_task(0)
+            assert curriculum.finish(0, **outcome(100)).mastered_score == expected
 
     def test_stay_as_they_are_without_a_range(self) -> None:
         teacher = Scaled(cube(1))

@@ -101,6 +101,41 @@ class TestIntegers:
         assert proposed[0] == proposed[1]
 
 
+class TestAskingAndTelling:
+    """Without a curriculum and without an env."""
+
+    @every_teacher
+    def test_many_at_once_are_told_in_any_order(self, name: str) -> None:
+        teacher = build_teacher(name, space=cube(2), seed=0)
+        order = np.random.default_rng(1)
+        for _ in range(10):
+            proposals = teacher.sample(100)
+            assert len(proposals) == 100
+            assert_sound(teacher, proposals.tasks)
+            for i in order.permutation(100)[:90]:
+                assert proposals[i].task.tolist() == proposals.tasks[i].tolist()
+                score = bumpy(proposals[i].task)
+                teacher.tell(proposals[i], score, success=score > 0.75, mastered_score=0.75)
+
+    @every_teacher
+    def test_one_alone_is_the_first_of_one(self, name: str) -> None:
+        one, other = (build_teacher(name, space=cube(2), seed=3) for _ in range(2))
+        for teacher in (one, other):
+            run(teacher, 600)
+        for _ in range(50):
+            alone, (first,) = one.sample(), other.sample(1)
+            assert (alone.task.tolist(), alone.source) == (first.task.tolist(), first.source)
+            assert alone.ticket == first.ticket
+
+    @every_teacher
+    def test_what_cannot_be_learned_from_is_refused(self, name: str) -> None:
+        teacher = build_teacher(name, space=cube(2), seed=0)
+        with pytest.raises(ValueError, match="score=nan must be finite"):
+            teacher.tell(teacher.sample(), float("nan"))
+        with pytest.raises(ValueError, match="n=0 must be at least 1"):
+            teacher.sample(0)
+
+
 class TestRandomness:
     @every_teacher
     @pytest.mark.parametrize("seed", [0, 7])

@@ -85,13 +85,21 @@ def test_settings_out_of_range_are_refused(arguments: dict[str, Any], sentence: 
 
 def test_a_threshold_of_its_own_overrides_the_envs() -> None:
     oracle = Oracle(cube(1), seed=0, threshold=10.0, episodes_per_step=1)
-    oracle.observe(played(oracle.sample(), 9.0, mastered_return=1.0))
+    oracle.observe(played(oracle.sample(), 9.0, mastered_score=1.0))
     assert oracle.position.tolist() == [0.0]
-    oracle.observe(played(oracle.sample(), 11.0, mastered_return=1.0))
+    oracle.observe(played(oracle.sample(), 11.0, mastered_score=1.0))
     assert oracle.position[0] > 0
+
+
+def test_a_threshold_that_no_episode_reaches_is_said_once_after_a_while() -> None:
+    oracle = Oracle(cube(1), seed=0, threshold=500.0)
+    tell(oracle, *[10.0, 20.0] * 500)
+    with pytest.warns(UserWarning, match="threshold=500 was reached by none of the first 1000 .*score is 20"):
+        tell(oracle, 0.0)
+    tell(oracle, *[0.0] * 2000)
 
 
 def test_says_so_if_nothing_tells_it_what_mastery_is() -> None:
     oracle = Oracle(cube(1), seed=0, episodes_per_step=1)
     with pytest.raises(ValueError, match="threshold=None must be a number"):
-        oracle.observe(played(oracle.sample(), 9.0, mastered_return=None))
+        oracle.observe(played(oracle.sample(), 9.0, mastered_score=None))

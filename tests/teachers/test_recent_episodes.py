@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from chiron.envs.env_info import EnvInfo
-from chiron.teachers import Curriculum, Proposal, Random
+from chiron.teachers import Curriculum, Proposals, Random
 from chiron.teachers.recent_episodes import RecentEpisodes
 
 from tests.teachers.spaces import cube
@@ -19,10 +19,11 @@ class EveryThirdAtRandom(Random):
         super().__init__(*arguments)
         self.proposed = 0
 
-    def sample(self) -> Proposal:
+    def _propose(self, n: int) -> Proposals:
         self.proposed += 1
         task = np.arange(1, self.space.dim + 1) * self.proposed / 100
-        return Proposal(task.astype(np.float32), "random" if self.proposed % 3 == 0 else "gaussian_0")
+        source = "random" if self.proposed % 3 == 0 else "gaussian_0"
+        return Proposals(task.astype(np.float32)[None], source)
 
 
 def play(curriculum: Curriculum, episodes: int, success: bool | None = None) -> None:

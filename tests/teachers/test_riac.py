@@ -143,7 +143,7 @@ class TestProposals:
     def test_modes_come_in_their_shares(self) -> None:
         teacher = RIAC(cube(2), seed=0)
         run(teacher, 2000)
-        modes = [teacher.sample().source.split("_")[0] for _ in range(10_000)]
+        modes = [proposal.source.split("_")[0] for proposal in teacher.sample(10_000)]
         for mode, share in (("region", 0.7), ("random", 0.2), ("mutation", 0.1)):
             assert modes.count(mode) / 10_000 == pytest.approx(share, abs=0.015)
 
@@ -152,8 +152,8 @@ class TestProposals:
         run(teacher, 2000)
         alp = teacher.regions.alp
         chosen = np.zeros(len(alp))
-        for _ in range(20_000):
-            mode, _, region = teacher.sample().source.partition("_")
+        for proposal in teacher.sample(20_000):
+            mode, _, region = proposal.source.partition("_")
             if mode == "region":
                 chosen[int(region)] += 1
         np.testing.assert_allclose(chosen / chosen.sum(), alp / alp.sum(), atol=0.015)
@@ -162,8 +162,7 @@ class TestProposals:
     def test_lie_in_the_region_they_name(self) -> None:
         teacher = RIAC(cube(2), seed=0)
         run(teacher, 2000)
-        for _ in range(2000):
-            proposal = teacher.sample()
+        for proposal in teacher.sample(2000):
             mode, _, region = proposal.source.partition("_")
             if mode != "random":
                 assert (proposal.task >= teacher.regions.low[int(region)] - 1e-6).all()
@@ -173,7 +172,7 @@ class TestProposals:
         teacher = RIAC(cube(2, 0, 100), seed=0)
         for i in range(100):
             teacher.observe(result([i, i], abs(i - 60)))
-        mutations = [p.task for p in (teacher.sample() for _ in range(20_000)) if p.source == "mutation_0"]
+        mutations = [p.task for p in teacher.sample(20_000) if p.source == "mutation_0"]
         assert len(mutations) > 1500
         np.testing.assert_allclose(np.mean(mutations, axis=0), [60, 60], atol=0.01)
         np.testing.assert_allclose(np.std(mutations, axis=0), [0.1, 0.1], atol=0.01)
@@ -182,7 +181,7 @@ class TestProposals:
         teacher = RIAC(cube(2), seed=0)
         run(teacher, 1000, lambda task: 0.3)
         assert len(teacher.regions) > 3
-        regions = {teacher.sample().source.partition("_")[2] for _ in range(2000)} - {""}
+        regions = {proposal.source.partition("_")[2] for proposal in teacher.sample(2000)} - {""}
         assert len(regions) == len(teacher.regions)
 
     def test_concentrate_where_returns_change(self) -> None:

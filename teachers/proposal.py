@@ -1,0 +1,58 @@
+"""What a teacher proposes to play."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..envs.task_space import Task
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A task to play.
+
+    Attributes:
+        task: A point of the task space's box, float32 of shape (d,); integers are rounded when it is played.
+        source: How the teacher came to it, for the episode log ("random", "gaussian_3", …).
+        ticket: What the teacher wants to get back with the episode: numbers, strings, arrays.
+    """
+
+    task: Task
+    source: str
+    ticket: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Proposals:
+    """Several tasks to play, in arrays; indexing and iteration give each as a `Proposal`.
+
+    Attributes:
+        tasks: Points of the task space's box, float32 of shape (n, d).
+        sources: How the teacher came to each, n strings, or one for all.
+        tickets: What the teacher wants to get back with each episode: by name, n values.
+    """
+
+    tasks: NDArray[np.float32]
+    sources: str | Sequence[str] | NDArray[np.str_]
+    tickets: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.tasks)
+
+    def __getitem__(self, index: int) -> Proposal:
+        source = self.sources if isinstance(self.sources, str) else str(self.sources[index])
+        ticket = {name: _plain(values[index]) for name, values in self.tickets.items()}
+        return Proposal(self.tasks[index], source, ticket)
+
+    def __iter__(self) -> Iterator[Proposal]:
+        return (self[index] for index in range(len(self)))
+
+
+def _plain(value: Any) -> Any:
+    """A number or string of an array as Python's own, which every state file takes; arrays as they are."""
+    return value.item() if isinstance(value, np.generic) else value

@@ -1,0 +1,67 @@
+"""The score from which an episode counts as a success for a teacher."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+from .episode import Episode
+
+_PATIENCE = 1_000
+"""Episodes after which it is said that none has reached the threshold."""
+
+
+class Threshold:
+    """A score given by the user, or by the env; if no episode reaches it, that is said once.
+
+    Args:
+        value: The score; None uses what the env calls mastered.
+        name: What the teacher's argument is called, for messages.
+
+    Attributes:
+        value: The score in use; None until the first episode, if it is the env's.
+    """
+
+    def __init__(self, value: float | None, name: str = "threshold") -> None:
+        if value is not None and not math.isfinite(value):
+            raise ValueError(f"{name}={value} must be a finite number")
+        self._name = name
+        self.value = value
+        self._waiting = 0
+        self._best = -math.inf
+
+    def of(self, episode: Episode) -> float:
+        """The threshold for a finished episode, which is compared with it for the warning.
+
+        Raises:
+            ValueError: If neither the user nor the env names a threshold.
+        """
+        if self.value is None:
+            if episode.mastered_score is None:
+                raise ValueError(
+                    f"{self._name}=None must be a number, because the env declares no mastered_return"
+                )
+            self.value = episode.mastered_score
+        if self._best < self.value:
+            self._wait(episode.score)
+        return self.value
+
+    def _wait(self, score: float) -> None:
+        self._best = max(self._best, score)
+        self._waiting += 1
+        if self._waiting == _PATIENCE + 1:
+            warnings.warn(
+                f"{self._name}={self.value:g} was reached by none of the first {_PATIENCE} episodes, whose "
+                f"best score is {self._best:g}: until one does, this teacher goes on as at the start",
+                stacklevel=4,
+            )
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything needed to resume exactly from here."""
+        return {"value": self.value, "waiting": self._waiting, "best": self._best}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Resume from a state that `state_dict` returned."""
+        self.value, self._waiting, self._best = state["value"], state["waiting"], state["best"]
