@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .analysis.study import load_study as load_study
+    from .conf.load_student import load_student as load_student
     from .envs.vector.make_vec import make_vec as make_vec
     from .runs.make_run import make_run as make_run
     from .runs.run import Run as Run
     from .runs.run import RunCallback as RunCallback
-    from .runs.trained_student import load_student as load_student
     from .students.curriculum_vec_env import CurriculumVecEnv as CurriculumVecEnv
     from .teachers.curriculum import Curriculum as Curriculum
 
@@ -20,7 +20,7 @@ _PLACES = {
     "CurriculumVecEnv": ".students.curriculum_vec_env",
     "Run": ".runs.run",
     "RunCallback": ".runs.run",
-    "load_student": ".runs.trained_student",
+    "load_student": ".conf.load_student",
     "load_study": ".analysis.study",
     "make_run": ".runs.make_run",
     "make_vec": ".envs.vector.make_vec",

@@ -48,7 +48,8 @@ class PlayedEpisode:
         self._task = info["task"]
         yield
         while self._last_info is None and self._length < self._max_steps:
-            observation, reward, terminated, truncated, info = self._env.step(self._policy(observation))
+            action = self._policy(observation, self._length == 0)
+            observation, reward, terminated, truncated, info = self._env.step(action)
             self._return += float(reward)
             self._length += 1
             if terminated or truncated:

@@ -14,8 +14,12 @@ from ..envs.task_space import Task
 _MOST_SLOTS = 128
 """Envs that are worth the memory they take."""
 
-Policy = Callable[[Any], Any]
-"""From one observation to one action, or from a batch of them to a batch."""
+Policy = Callable[[Any, Any], Any]
+"""From the observations of some envs, and which of them begin an episode, to the actions.
+
+Either for one env, an observation and a bool, or for several, a batch and a boolean array of shape (n,). What
+an algorithm takes beside observations (recurrent state, action masks) the policy keeps or finds out itself.
+"""
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,7 @@ def evaluate(
 
     starting = np.ones(slots, dtype=np.bool_)
     while len(results) < len(tasks):
+        begun = starting.copy()
         if starting.any():
             observations, _ = envs.reset(
                 seed=[seeds[index] for index in playing.tolist()],  # type: ignore[arg-type]  # one per slot
@@ -74,11 +79,11 @@ def evaluate(
             )
             returns[starting] = lengths[starting] = 0
             starting[:] = False
-        observations, rewards, terminated, truncated, infos = envs.step(policy(observations))
+        observations, rewards, terminated, truncated, infos = envs.step(policy(observations, begun))
         returns += rewards
         lengths += 1
         ended = (terminated | truncated) & counted
-        if ended.any() and "is_success" not in infos:
+        if not (infos.get("_is_success", False) | ~ended).all():
             raise ValueError("mastery cannot be judged: the env's last info holds no is_success")
         for slot in np.flatnonzero(ended).tolist():
             index = int(playing[slot])

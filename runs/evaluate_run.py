@@ -96,11 +96,10 @@ def _play(
     """One row per episode; `tasks` has `episodes` of each task, one after another."""
     slots = evaluation_slots(len(tasks))
     make_repeating = partial(repeat_actions, make_env, student.action_repeat)
-    env = make_repeating()
-    columns = env.get_wrapper_attr("task_space").columns
+    columns = make_repeating().get_wrapper_attr("task_space").columns
     envs = make_vec(make_repeating, slots, n_workers=min(n_workers, slots))
     try:
-        results = evaluate(student.policy(env), envs, tasks.tasks, tasks.seeds)
+        results = evaluate(student.policy(envs), envs, tasks.tasks, tasks.seeds)
     finally:
         envs.close()
     return pd.DataFrame(

@@ -184,7 +184,7 @@ def assemble(
             list(of_sb3.values()),
         )
     if videos is not None:
-        of_run["videos"] = Videos(videos, lambda: student.policy)
+        of_run["videos"] = Videos(videos, student.policy)
     return _run(parts, student, curriculum, settings, directory, of_run)
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .run import RunCallback
 from .tensorboard import TensorBoard
 
 if TYPE_CHECKING:
+    import gymnasium as gym
+
     from ..evaluation.evaluate import Policy
     from ..evaluation.evaluation import Evaluation
     from .run import Run
@@ -38,17 +40,17 @@ class Videos(RunCallback):
 
     Args:
         videos: Plays and records.
-        policy: Returns the student's policy.
+        make_policy: Returns the student's policy in an env.
     """
 
-    def __init__(self, videos: StudentVideos, policy: Callable[[], Policy]) -> None:
+    def __init__(self, videos: StudentVideos, make_policy: Callable[[gym.Env[Any, Any]], Policy]) -> None:
         self._videos = videos
-        self._policy = policy
+        self._make_policy = make_policy
 
     def on_evaluation(self, run: Run, evaluation: Evaluation) -> None:
         for callback in run.callbacks.values():
             if isinstance(callback, TensorBoard):
-                callback.add_videos(evaluation.step, self._videos.record(self._policy()))
+                callback.add_videos(evaluation.step, self._videos.record(self._make_policy))
 
     def on_training_end(self, run: Run) -> None:
         self._videos.close()

@@ -52,7 +52,7 @@ class RunDirectory:
         self.snapshots = path / "snapshots.jsonl"
         self.competence = path / "competence.npy"
         self.model = path / "model.zip"
-        self.normalization = path / "vec_normalize.pkl"
+        self.normalization = path / "normalization.npz"
         self.figure = path / "curriculum.png"
         self.still = path / "teacher.png"
         self.animation = path / "teacher.gif"

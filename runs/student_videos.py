@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from itertools import islice
 from typing import Any
 
@@ -37,11 +38,11 @@ class StudentVideos:
         self._env = ActionRepeat(RenderCollection(env), action_repeat)
         self._space = env.get_wrapper_attr("task_space")
 
-    def record(self, policy: Policy) -> dict[str, bytes]:
+    def record(self, make_policy: Callable[[gym.Env[Any, Any]], Policy]) -> dict[str, bytes]:
         """Let a policy play the first seconds of an episode of each task.
 
         Args:
-            policy: Takes one observation, or a batch of them.
+            make_policy: Makes what chooses actions, from the env it acts in.
 
         Returns:
             The content of a GIF file, by the word for its task.
@@ -49,7 +50,7 @@ class StudentVideos:
         every = max(1, round(self._frames_per_second / _FRAMES_PER_SECOND))
         # The first frame is that of the reset.
         max_steps = math.ceil((_SECONDS * self._frames_per_second - 1) / self._env.times)
-        videos = {}
+        policy, videos = make_policy(self._env), {}
         for word, hardness in HARDNESS.items():
             episode = PlayedEpisode(self._env, policy, graded_task(self._space, hardness), _SEED, max_steps)
             frames = (_small(frame) for frame in islice(episode.frames(), 0, None, every))

@@ -1,26 +1,31 @@
-"""What a finished run has learned, ready to play."""
+"""What a run has learned, ready to play."""
 
 from __future__ import annotations
 
-import pkgutil
-from functools import cached_property
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import gymnasium as gym
-import numpy as np
-from stable_baselines3.common.base_class import BaseAlgorithm
-from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
-from ..evaluation.evaluate import Policy
+from ..students.saved_student import load_student_model, saved_steps
+from ..students.sb3_policy import Envs, SB3Policy
+from ..students.sb3_student import SB3Adapter
+from .blaming import blaming
 from .run_directory import RunDirectory
+
+Build = Callable[[Mapping[str, Any]], Callable[..., Any]]
+"""Turns the node of a component in a configuration into what makes it, as `chiron.conf.build.build` does."""
 
 
 class TrainedStudent:
     """The student of a run, and what it needs to know about its env.
 
+    It is made as for training, from the run's configuration, and reads tensors and arrays from the run's
+    files: nothing in them is executed.
+
     Args:
         directory: The run's directory.
+        build: Makes the algorithm of its configuration.
 
     Raises:
         ValueError: If no run lies there, its student is simulated, or it has left no model yet.
@@ -31,7 +36,7 @@ class TrainedStudent:
         action_repeat: For how many steps of the env it holds an action.
     """
 
-    def __init__(self, directory: RunDirectory) -> None:
+    def __init__(self, directory: RunDirectory, build: Build) -> None:
         config = directory.read_config()
         if config is None:
             raise ValueError(f"run={directory.path} is not a run directory: it holds no config.yaml")
@@ -40,44 +45,32 @@ class TrainedStudent:
             raise ValueError(f"run={directory.path} has a simulated student, which has no env")
         if not directory.model.exists():
             raise ValueError(f"run={directory.path} has no model.zip yet")
-        self.action_repeat: int = config["student"].get("action_repeat", 1)
-        self._algorithm: str = config["student"]["_target_"]
+        self._algorithm: dict[str, Any] = dict(config["student"])
+        self._adapter = SB3Adapter.taken_from(self._algorithm)
+        self.action_repeat = self._adapter.action_repeat
         self.directory = directory
+        self._build = build
 
-    def policy(self, env: gym.Env[Any, Any]) -> Policy:
+    def policy(self, envs: Envs) -> SB3Policy:
         """The deterministic policy, which normalises observations as in training.
 
         Args:
-            env: The env it is going to act in.
+            envs: Where it is going to act: one env, or a vector env.
+
+        Raises:
+            ValueError: If its files are missing or damaged, or the envs have other spaces than in training.
         """
-        model = self._model
-        if not self.directory.normalization.exists():
-            return lambda observation: model.predict(observation, deterministic=True)[0]
-        normalizer = VecNormalize.load(str(self.directory.normalization), DummyVecEnv([lambda: env]))
-
-        def act(observation: Any) -> Any:
-            return model.predict(normalizer.normalize_obs(np.asarray(observation)), deterministic=True)[0]
-
-        return act
+        if isinstance(envs, gym.Env):
+            observations, actions = envs.observation_space, envs.action_space
+        else:
+            observations, actions = envs.single_observation_space, envs.single_action_space
+        with blaming(f"run={self.directory.path}"):
+            algorithm = self._build(self._algorithm)
+            normalize = self._adapter.vec_normalize
+            model = load_student_model(algorithm, normalize, observations, actions, self.directory.path)
+            return SB3Policy(model, envs)
 
     @property
     def steps(self) -> int:
         """Training steps that the model has behind it."""
-        return self._model.num_timesteps
-
-    @cached_property
-    def _model(self) -> BaseAlgorithm:
-        algorithm: type[BaseAlgorithm] = pkgutil.resolve_name(self._algorithm)
-        return algorithm.load(self.directory.model, device="cpu")
-
-
-def load_student(run: str | Path) -> TrainedStudent:
-    """The student of a finished run.
-
-    Args:
-        run: The run's directory.
-
-    Raises:
-        ValueError: If no run lies there, its student is simulated, or it has left no model yet.
-    """
-    return TrainedStudent(RunDirectory(Path(run)))
+        return saved_steps(self.directory.model)

@@ -72,9 +72,9 @@ def no_student(actions: str, env: gym.Env[Any, Any], seed: int) -> Policy:
     """
     env.action_space.seed(seed)
     if actions == "random":
-        return lambda observation: env.action_space.sample()
+        return lambda observation, episode_start: env.action_space.sample()
     nothing = np.zeros_like(env.action_space.sample())
-    return lambda observation: nothing
+    return lambda observation, episode_start: nothing
 
 
 def _window_is_closed() -> bool:

@@ -64,7 +64,7 @@ def _evaluate(folders: Sequence[Path], test_set: str, episodes: int, n_workers: 
         for path in sorted(config.parent for config in folder.rglob("config.yaml")) or [folder]:
             run = RunDirectory(path)
             try:
-                student = TrainedStudent(run)
+                student = TrainedStudent(run, build)
                 with blaming(f"run={path}"):
                     make_env = build(student.env)
                 name, rows = evaluate_run(student, make_env, test_set, episodes, n_workers)

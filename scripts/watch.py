@@ -132,7 +132,7 @@ def _student(wanted: Mapping[str, Any]) -> TrainedStudent | None:
     others = [text for text in HydraConfig.get().overrides.task if text.lstrip("+~").startswith("env")]
     if others:
         raise ValueError(f"{others[0]} and run= exclude each other: a run brings its own env")
-    return TrainedStudent(RunDirectory(Path(wanted["run"])))
+    return TrainedStudent(RunDirectory(Path(wanted["run"])), build)
 
 
 def _make_env(

@@ -20,6 +20,7 @@ from stable_baselines3.common.vec_env.base_vec_env import (
 )
 
 from ..envs.env_info import env_info
+from ..envs.vector.infos import infos_by_slot
 from ..envs.vector.make_vec import make_vec
 from ..envs.vector.sync_vector_env import EnvFn
 from ..teachers.curriculum import Curriculum
@@ -35,8 +36,9 @@ class CurriculumVecEnv(VecEnv):
 
     When the episode of a slot ends, its result is reported to the curriculum first, then the next task is
     requested and the slot is reset into it, all within the same `step_wait`. For Stable-Baselines3 this is
-    an ordinary `VecEnv`: infos contain `terminal_observation` and `TimeLimit.truncated`, and in `episode`
-    return and length as with `VecMonitor`. Put `VecNormalize` outside, so that teachers see raw returns.
+    an ordinary `VecEnv`: infos are those of the envs, and contain `terminal_observation` and
+    `TimeLimit.truncated`, and in `episode` return and length as with `VecMonitor`. Put `VecNormalize`
+    outside, so that teachers see raw returns.
 
     Args:
         envs: One function per slot that makes its env, or a `gymnasium.vector.VectorEnv` with autoreset
@@ -92,14 +94,16 @@ class CurriculumVecEnv(VecEnv):
             episode = self.curriculum.next_task(slot)
             self._tasks[slot] = episode.task
             seeds[slot] = episode.seed
-            self.reset_infos[slot] = {"task": episode.task}
             self._returns[slot] = 0.0
             self._starts[slot] = self.steps
         observations: VecEnvObs
-        observations, _ = self.envs.reset(
+        observations, env_infos = self.envs.reset(
             seed=seeds,  # type: ignore[arg-type]  # one per slot, as Gymnasium's own vector envs take them
             options={"reset_mask": mask, "task": self._tasks},
         )
+        infos = infos_by_slot(env_infos, self.num_envs)
+        for slot in slots:
+            self.reset_infos[slot] = infos[slot] | {"task": self._tasks[slot].copy()}
         self._check_finite("observation", observations)
         self._observations = observations
         if self._history is not None:
@@ -120,23 +124,20 @@ class CurriculumVecEnv(VecEnv):
         self._check_finite("reward", rewards)
         self._returns += rewards
 
-        infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
+        infos = infos_by_slot(env_infos, self.num_envs)
         dones = terminated | truncated
         slots = dones.nonzero()[0].tolist()
         if slots:
             for slot in slots:
-                infos[slot] = self._finish_episode(slot, env_infos)
+                infos[slot] |= self._finish_episode(slot, infos[slot].get("is_success"))
                 infos[slot]["TimeLimit.truncated"] = bool(truncated[slot] and not terminated[slot])
                 infos[slot]["terminal_observation"] = _at(observations, slot)
             observations = self._reset_slots(slots, dones)
         self._observations = observations
         return observations, rewards.astype(np.float32), dones, infos
 
-    def _finish_episode(self, slot: int, env_infos: dict[str, Any]) -> dict[str, Any]:
-        reported = env_infos.get("_is_success")
-        success = None
-        if reported is not None and reported[slot]:
-            success = bool(env_infos["is_success"][slot])
+    def _finish_episode(self, slot: int, reported: Any) -> dict[str, Any]:
+        success = None if reported is None else bool(reported)
         episode = self.curriculum.finish(
             slot,
             episode_return=float(self._returns[slot]),
@@ -214,6 +215,12 @@ class CurriculumVecEnv(VecEnv):
 
     def close(self) -> None:
         self.envs.close()
+
+    def has_attr(self, attr_name: str) -> bool:
+        """Whether every env has an attribute or a method; unlike `get_attr`, this calls no method."""
+        if hasattr(self.envs, "call"):
+            return all(self.envs.call("has_wrapper_attr", attr_name))
+        return hasattr(self.envs, attr_name)
 
     def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
         if hasattr(self.envs, "get_attr"):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from gymnasium import spaces
 from gymnasium.vector import VectorEnv
 from numpy.random import SeedSequence
 from stable_baselines3.common.base_class import BaseAlgorithm
@@ -14,7 +15,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 
-from ..evaluation.evaluate import Policy, evaluate
+from ..evaluation.evaluate import evaluate
 from ..evaluation.evaluation import Evaluation
 from ..evaluation.metrics import mastered_percent, return_mean
 from ..evaluation.task_sets import TaskSet
@@ -22,12 +23,11 @@ from ..teachers.recent_episodes import RecentEpisodes
 from .curriculum_callback import CurriculumCallback
 from .curriculum_vec_env import CurriculumVecEnv
 from .forgetting import Forgetting
+from .saved_student import save_student
+from .sb3_policy import Envs, SB3Policy, require_served
 from .speed_callback import SpeedCallback
 from .student import LearningEvents, Student
 from .training_state import TrainingState
-
-MODEL, NORMALIZATION = "model.zip", "vec_normalize.pkl"
-"""Files of a saved student."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,18 @@ class SB3Adapter:
     def taken_from(cls, settings: dict[str, Any]) -> SB3Adapter:
         """Make one of those settings that are its attributes, which are removed from `settings`."""
         return cls(**{part.name: settings.pop(part.name) for part in fields(cls) if part.name in settings})
+
+    def normalized(self, vec_env: VecEnv) -> VecEnv:
+        """The envs with their observations and rewards normalised, if they are to be.
+
+        Raises:
+            ValueError: If the observations are not of a kind that can be normalised.
+        """
+        if self.vec_normalize is None:
+            return vec_env
+        if self.vec_normalize.get("norm_obs", True):
+            _require_numbers(vec_env.observation_space, self.vec_normalize.get("norm_obs_keys"))
+        return VecNormalize(vec_env, **self.vec_normalize)
 
 
 class SB3Student(Student):
@@ -79,10 +91,9 @@ class SB3Student(Student):
         callbacks: Sequence[BaseCallback] = (),
     ) -> None:
         seed_of_algorithm = int(seed.generate_state(1)[0])
-        wrapped: VecEnv = vec_env
-        if adapter.vec_normalize is not None:
-            wrapped = VecNormalize(vec_env, **adapter.vec_normalize)
+        wrapped = adapter.normalized(vec_env)
         self.model = make_algorithm(env=wrapped, seed=seed_of_algorithm, device=device)
+        require_served(self.model, test_envs)
         self._vec_env = vec_env
         self._test_envs, self._test_set = test_envs, test_set
         self._callbacks = list(callbacks)
@@ -97,10 +108,13 @@ class SB3Student(Student):
     def steps(self) -> int:
         return self._vec_env.steps
 
-    @property
-    def policy(self) -> Policy:
-        """The deterministic policy as it is now, from raw observations."""
-        return policy_of(self.model)
+    def policy(self, envs: Envs) -> SB3Policy:
+        """The deterministic policy as it is now, from raw observations.
+
+        Args:
+            envs: Where it acts.
+        """
+        return SB3Policy(self.model, envs)
 
     def learn(self, total_steps: int, events: LearningEvents, logger: Logger) -> None:
         self.model.set_logger(logger)
@@ -117,7 +131,8 @@ class SB3Student(Student):
         self.model.learn(left, callback=callbacks, reset_num_timesteps=self._stored is None)
 
     def evaluate(self) -> Evaluation:
-        results = evaluate(self.policy, self._test_envs, self._test_set.tasks, self._test_set.seeds)
+        policy, test_set = self.policy(self._test_envs), self._test_set
+        results = evaluate(policy, self._test_envs, test_set.tasks, test_set.seeds)
         return Evaluation(self.steps, mastered_percent(results), return_mean(results), results)
 
     def state_dict(self) -> dict[str, Any]:
@@ -139,26 +154,31 @@ class SB3Student(Student):
             self._forgetting.load_state_dict(state["forgetting"])
 
     def save(self, folder: Path) -> None:
-        self.model.save(folder / MODEL)
-        normalizer = self.model.get_vec_normalize_env()
-        if normalizer is not None:
-            normalizer.save(str(folder / NORMALIZATION))
+        save_student(self.model, folder)
 
     def close(self) -> None:
         self._vec_env.close()
         self._test_envs.close()
 
 
-def policy_of(model: BaseAlgorithm) -> Policy:
-    """The model's deterministic policy on raw observations, normalised as in its training."""
-    normalizer = model.get_vec_normalize_env()
-
-    def act(observations: Any) -> Any:
-        if normalizer is not None:
-            observations = normalizer.normalize_obs(observations)
-        return model.predict(observations, deterministic=True)[0]
-
-    return act
+def _require_numbers(space: spaces.Space[Any], keys: Sequence[str] | None) -> None:
+    """Make sure that observations can be normalised: those under `keys`, or under every key, of a Dict."""
+    if isinstance(space, spaces.Dict):
+        wrong = [key for key in keys or space if not isinstance(space.get(key), spaces.Box)]
+        boxes = [key for key, part in space.items() if isinstance(part, spaces.Box)]
+        if wrong and boxes:
+            raise ValueError(
+                f"vec_normalize normalises arrays of numbers, and observation {wrong[0]!r} is "
+                f"{space.get(wrong[0])}: use +student.vec_normalize.norm_obs_keys=[{','.join(boxes)}], or "
+                "student.vec_normalize=null"
+            )
+        if boxes:
+            return
+    if not isinstance(space, spaces.Box):
+        raise ValueError(
+            f"vec_normalize normalises arrays of numbers, and the env's observations are {space}: use "
+            "student.vec_normalize=null"
+        )
 
 
 class _Events(BaseCallback):

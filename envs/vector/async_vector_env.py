@@ -24,6 +24,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import DTypeLike, NDArray
 
+from .infos import InfosAsTheyAre
 from .sync_vector_env import EnvFn
 
 _MAKE, _STEP, _RESET, _CALL, _SET = b"m", b"s", b"r", b"c", b"a"
@@ -40,7 +41,7 @@ class WorkerError(RuntimeError):
     """A worker process died or hung, or one of its envs raised an error."""
 
 
-class AsyncTaskVectorEnv(VectorEnv[Any, Any, Any]):
+class AsyncTaskVectorEnv(InfosAsTheyAre, VectorEnv[Any, Any, Any]):
     """Envs shared out to processes, each of which steps its share one after another.
 
     Actions, observations, rewards, flags, tasks and seeds live in shared memory; one short message per

@@ -11,14 +11,17 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from gymnasium.vector.utils import concatenate, iterate
 from numpy.typing import NDArray
 
+from .infos import InfosAsTheyAre
+
 EnvFn = Callable[[], gym.Env[Any, Any]]
 
 
-class SyncTaskVectorEnv(SyncVectorEnv):
+class SyncTaskVectorEnv(InfosAsTheyAre, SyncVectorEnv):
     """Gymnasium's loop over environments, with a reset that gives each slot its own task.
 
     Slots are never reset on their own: whoever steps them resets those whose episode ended. Until then such a
-    slot rests: it is not stepped, keeps its observation and flags, and earns nothing.
+    slot rests: it is not stepped, keeps its observation and flags, and earns nothing. Infos are arrays of
+    objects, as the envs gave them.
 
     Args:
         env_fns: One function per slot, each making a new environment.

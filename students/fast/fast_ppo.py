@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from gymnasium import spaces
@@ -87,8 +89,9 @@ class FastPPO(PPO):
         buffer = self.rollout_buffer
         n = buffer.buffer_size * buffer.n_envs
 
-        def flat(array: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> torch.Tensor:
-            return torch.from_numpy(buffer.swap_and_flatten(array)).reshape(n, -1)
+        def flat(array: np.ndarray[Any, Any]) -> torch.Tensor:
+            # Observations and actions have the types of their spaces.
+            return torch.from_numpy(buffer.swap_and_flatten(array)).reshape(n, -1).float()
 
         return Minibatch(
             flat(buffer.observations),

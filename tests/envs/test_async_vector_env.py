@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from chiron.envs import AsyncTaskVectorEnv, StumpTracks, SyncTaskVectorEnv, WorkerError
+from chiron.envs.vector.infos import infos_by_slot
 from chiron.envs.vector.make_vec import make_vec
 from gymnasium import spaces
 
@@ -74,6 +76,8 @@ def nothing_is_left_behind() -> Iterator[None]:
 def same(first: Any, second: Any) -> bool:
     if isinstance(first, dict):
         return first.keys() == second.keys() and all(same(first[key], second[key]) for key in first)
+    if np.asarray(first).dtype.hasobject:
+        return all(a is b is None or same(a, b) for a, b in zip(first, second, strict=True))
     return np.array_equal(first, second)
 
 
@@ -97,6 +101,26 @@ def test_workers_do_what_the_loop_does_bit_for_bit(n_workers: int) -> None:
             assert same(left, right)
         over = first_step[2] | first_step[3] | (rng.random(5) < 0.02)
     workers.close()
+
+
+class TalkativeEnv(CountdownEnv):
+    """Its infos have other keys, shapes and types from step to step and from slot to slot."""
+
+    def step(self, action: Any) -> Any:
+        *rest, info = super().step(action)
+        contacts = np.arange(self._left)
+        return *rest, info | {"contacts": contacts, f"left {self._left}": {"as": ["it", "is"]}}
+
+
+@pytest.mark.parametrize("make", [SyncTaskVectorEnv, partial(AsyncTaskVectorEnv, n_workers=2)])
+def test_infos_stay_as_the_envs_gave_them(make: Any) -> None:
+    envs = make([TalkativeEnv] * 2)
+    envs.reset(seed=0, options={"task": np.array([[3, 0.5], [2, 0.5]], np.float32)})
+    by_slot = infos_by_slot(envs.step(np.zeros((2, 1), np.float32))[4], 2)
+    envs.close()
+    contacts = [info.pop("contacts").tolist() for info in by_slot]
+    assert contacts == [[0, 1], [0]]
+    assert by_slot == [{"left 2": {"as": ["it", "is"]}}, {"left 1": {"as": ["it", "is"]}}]
 
 
 def test_dicts_of_observations_and_discrete_actions() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from chiron.evaluation.task_sets import uniform_tasks
 from tests.conftest import CountdownEnv
 
 
-def idle(observations: Any) -> Any:
+def idle(observations: Any, episode_starts: Any) -> Any:
     return np.zeros((len(observations), 1), dtype=np.float32)
 
 
@@ -43,7 +44,7 @@ def test_the_same_policy_earns_the_same_rows_again_in_used_worlds() -> None:
     worlds = SyncTaskVectorEnv([StumpTracks] * 2)
 
     def rows() -> list[tuple[float, int]]:
-        def policy(observations: Any) -> Any:
+        def policy(observations: Any, episode_starts: Any) -> Any:
             return np.tanh(observations[:, 4:8] * 3)
 
         return [
@@ -78,6 +79,25 @@ def test_task_sets_depend_on_their_seed_alone() -> None:
     assert first.seeds == again.seeds
     assert first.tasks.tolist() != other.tasks.tolist()
     assert len(set(first.seeds)) == 50
+
+
+@pytest.mark.parametrize("slots", [1, 3, 20])
+def test_a_policy_is_told_where_episodes_begin(slots: int) -> None:
+    task_set = uniform_tasks(CountdownEnv().task_space, 20, seed=0)
+    told = []
+
+    def policy(observations: Any, episode_starts: Any) -> Any:
+        told.append(episode_starts.tolist())
+        return idle(observations, episode_starts)
+
+    results = evaluate(policy, SyncTaskVectorEnv([CountdownEnv] * slots), task_set.tasks, task_set.seeds)
+    begun = [step for step, starts in enumerate(told) for start in starts if start]
+    assert len(begun) == 20
+    for slot in range(slots):
+        starts = [step for step, flags in enumerate(told) if flags[slot]]
+        lengths = {(step, row.length) for step, row in zip(begun, results, strict=True)}
+        for start, following in itertools.pairwise(starts):
+            assert (start, following - start) in lengths
 
 
 def test_a_world_that_says_nothing_about_success_is_refused() -> None:

@@ -38,7 +38,7 @@ def run(shared_run: SharedRun, tmp_path: Path) -> RunDirectory:
 def replayed(run: RunDirectory, env: gym.Env[Any, Any], task: list[float], seed: int) -> tuple[float, int]:
     """Return and length of an episode, played by Stable-Baselines3 and Gymnasium alone, two frames a step."""
     model = PPO.load(run.model, device="cpu")
-    normalizer = VecNormalize.load(str(run.normalization), DummyVecEnv([lambda: env]))
+    normalizer = VecNormalize.load(str(run.path / "vec_normalize.pkl"), DummyVecEnv([lambda: env]))
     observation, _ = env.reset(seed=seed, options={"task": np.array(task, np.float32)})
     total, steps, over = 0.0, 0, False
     while not over:

@@ -103,7 +103,7 @@ class TestWhatARunLeaves:
         assert config is not None
         assert config["student"]["action_repeat"] == 2
         model = PPO.load(finished.model, device="cpu")
-        normalizer = VecNormalize.load(str(finished.normalization), DummyVecEnv([StumpTracks]))
+        normalizer = VecNormalize.load(str(finished.path / "vec_normalize.pkl"), DummyVecEnv([StumpTracks]))
         last = finished.read_evaluations().groupby("task_index").last()
         columns = StumpTracks.task_space().columns
         task_set = uniform_tasks(StumpTracks.task_space(), 3, seed=0)

@@ -63,7 +63,7 @@ def n_frames(video: Path) -> int:
 def play_by_hand(run: RunDirectory, seed: int) -> tuple[float, int, int]:
     """Return, steps of the student and steps of the env of the run's student."""
     model = PPO.load(run.model, device="cpu")
-    normalizer = VecNormalize.load(str(run.normalization), DummyVecEnv([StumpTracks]))
+    normalizer = VecNormalize.load(str(run.path / "vec_normalize.pkl"), DummyVecEnv([StumpTracks]))
     env = ActionRepeat(StumpTracks(), 2)
     observation, _ = env.reset(seed=seed, options={"task": TASK})
     total, length, over = 0.0, 0, False

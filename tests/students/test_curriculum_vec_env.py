@@ -120,6 +120,20 @@ class TestStableBaselinesContract:
                     assert infos[slot]["TimeLimit.truncated"] is False
                     assert infos[slot]["task"].tolist() == before[slot].tolist()
 
+    def test_callbacks_see_the_infos_of_the_envs(self) -> None:
+        class Talkative(CountdownEnv):
+            def step(self, action: Any) -> Any:
+                *rest, info = super().step(action)
+                return *rest, info | {"left": np.arange(self._left)}
+
+        space = CountdownEnv().task_space
+        vec_env = CurriculumVecEnv([Talkative] * 2, Curriculum(Random(space, seed=0), EnvInfo(space), seed=0))
+        vec_env.reset()
+        for _ in range(40):
+            left = [env.unwrapped._left for env in vec_env.envs.envs]  # type: ignore[attr-defined]
+            infos = vec_env.step(np.zeros((2, 1), dtype=np.float32))[3]
+            assert [len(info["left"]) + 1 for info in infos] == left
+
     def test_truncation_is_distinguished_from_termination(self) -> None:
         space = StumpTracks.task_space()
         vec_env = CurriculumVecEnv(

@@ -1,0 +1,181 @@
+"""The files of a saved student, and the student in them: read without unpickling anything."""
+
+from __future__ import annotations
+
+import io
+import json
+import pickle
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import torch
+from gymnasium import spaces
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.running_mean_std import RunningMeanStd
+from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecNormalize, unwrap_vec_normalize
+
+MODEL, NORMALIZATION, SB3_NORMALIZATION = "model.zip", "normalization.npz", "vec_normalize.pkl"
+"""The algorithm as Stable-Baselines3 saves it, statistics of `VecNormalize`, and these as it saves them."""
+_WITHOUT_MEMORY: Mapping[str, Any] = {
+    "buffer_size": 1,
+    "replay_buffer_class": None,
+    "replay_buffer_kwargs": {},
+    "optimize_memory_usage": False,
+    "n_steps": 1,
+    "batch_size": 1,
+}
+"""Attributes of algorithms that say how much is stored in training."""
+
+
+def save_student(model: BaseAlgorithm, folder: Path) -> None:
+    """Write an algorithm, and the statistics that normalise its observations, into a folder."""
+    model.save(folder / MODEL)
+    normalizer = model.get_vec_normalize_env()
+    if normalizer is not None:
+        normalizer.save(str(folder / SB3_NORMALIZATION))
+        save_normalization(normalizer, folder / NORMALIZATION)
+
+
+def load_student_model(
+    make_algorithm: Callable[..., BaseAlgorithm],
+    vec_normalize: Mapping[str, Any] | None,
+    observations: spaces.Space[Any],
+    actions: spaces.Space[Any],
+    folder: Path,
+) -> BaseAlgorithm:
+    """An algorithm that plays as a saved one does, made from its arguments as for training.
+
+    Only tensors, arrays and numbers are read from the files, so files of others execute nothing. It has the
+    parameters of the policy, without a replay buffer or an optimizer's state, and is not meant to learn.
+
+    Args:
+        make_algorithm: The algorithm's class with the arguments that it was trained with, as a partial.
+        vec_normalize: Arguments of `VecNormalize`; None if it did not normalise.
+        observations: One env's space.
+        actions: One env's space.
+        folder: Where `save_student` wrote it.
+
+    Raises:
+        ValueError: If a file is missing or damaged, or holds another kind of student.
+    """
+    vec_env: VecEnv = DummyVecEnv([lambda: _NeverPlayed(observations, actions)])
+    if vec_normalize is not None:
+        vec_env = VecNormalize(vec_env, **vec_normalize)
+        if vec_env.norm_obs:
+            load_normalization(vec_env, folder / NORMALIZATION)
+    # As `BaseAlgorithm.load` makes one: with nothing set up, so that attributes can still be changed.
+    model = make_algorithm(env=None, seed=None, device="cpu", _init_setup_model=False)
+    vec_env = model._wrap_env(vec_env, monitor_wrapper=False)
+    model.env, model._vec_normalize_env, model.n_envs = vec_env, unwrap_vec_normalize(vec_env), 1
+    model.observation_space, model.action_space = vec_env.observation_space, vec_env.action_space
+    for name in _WITHOUT_MEMORY.keys() & vars(model).keys():
+        setattr(model, name, _WITHOUT_MEMORY[name])
+    model._setup_model()
+    path = folder / MODEL
+    try:
+        model.policy.load_state_dict(read_tensors(path, "policy"))
+    except RuntimeError as error:
+        raise ValueError(
+            f"{path} holds other networks than those of student= in config.yaml: "
+            f"{' '.join(str(error).split())[:300]}"
+        ) from error
+    model.num_timesteps = saved_steps(path)
+    return model
+
+
+def read_tensors(path: Path, part: str) -> dict[str, Any]:
+    """Tensors from a model that Stable-Baselines3 has saved; nothing else in the file is looked at.
+
+    Args:
+        path: A file of `BaseAlgorithm.save`.
+        part: Which of its state dicts: "policy", "policy.optimizer", …
+
+    Raises:
+        ValueError: If the file cannot be read, or has no such part.
+    """
+    content = io.BytesIO(_read(path, f"{part}.pth"))
+    try:
+        tensors: dict[str, Any] = torch.load(content, map_location="cpu", weights_only=True)
+    except (RuntimeError, ValueError, EOFError, OSError, pickle.UnpicklingError) as error:
+        raise ValueError(f"{path} is damaged: {part}.pth in it holds no tensors") from error
+    return tensors
+
+
+def saved_steps(path: Path) -> int:
+    """Training steps behind a model that Stable-Baselines3 has saved.
+
+    Raises:
+        ValueError: If the file cannot be read.
+    """
+    try:
+        return int(json.loads(_read(path, "data"))["num_timesteps"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} is damaged: it does not say how long it was trained") from error
+
+
+def save_normalization(normalizer: VecNormalize, path: Path) -> None:
+    """Write the statistics of a `VecNormalize` into a file of arrays."""
+    arrays = {
+        f"{name}/{field}": np.asarray(getattr(statistics, field))
+        for name, statistics in _statistics(normalizer)
+        for field in ("mean", "var", "count")
+    }
+    np.savez(path, allow_pickle=False, **arrays)
+
+
+def load_normalization(normalizer: VecNormalize, path: Path) -> None:
+    """Give a `VecNormalize` the statistics that `save_normalization` wrote.
+
+    Raises:
+        ValueError: If the file is missing, damaged, or of other observations.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            stored = {name: np.asarray(arrays[name]) for name in arrays.files}
+    except FileNotFoundError as error:
+        raise ValueError(
+            f"{path} is missing: this student was trained on normalised observations, and the file holds "
+            "their means and deviations"
+        ) from error
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path} is damaged: {error}") from error
+    for name, statistics in _statistics(normalizer):
+        for field in ("mean", "var", "count"):
+            value = stored.get(f"{name}/{field}")
+            current = getattr(statistics, field)
+            if value is None or value.shape != np.shape(current):
+                raise ValueError(f"{path} holds statistics of other observations than this env's: {name}")
+            setattr(statistics, field, value if value.ndim else value[()])
+
+
+def _statistics(normalizer: VecNormalize) -> Iterator[tuple[str, RunningMeanStd]]:
+    """What a `VecNormalize` has counted, by name."""
+    if normalizer.norm_obs:
+        if isinstance(normalizer.obs_rms, dict):
+            yield from ((f"observation/{key}", part) for key, part in normalizer.obs_rms.items())
+        else:
+            yield "observation", normalizer.obs_rms
+    yield "return", normalizer.ret_rms
+
+
+def _read(path: Path, member: str) -> bytes:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.read(member)
+    except KeyError as error:
+        raise ValueError(
+            f"{path} is no model that Stable-Baselines3 has saved: {member} is not in it"
+        ) from error
+    except (OSError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path} cannot be read: {error}") from error
+
+
+class _NeverPlayed(gym.Env[Any, Any]):
+    """An env that has the spaces of another and is never reset: algorithms read them from an env."""
+
+    def __init__(self, observations: spaces.Space[Any], actions: spaces.Space[Any]) -> None:
+        self.observation_space, self.action_space = observations, actions

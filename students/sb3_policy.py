@@ -1,0 +1,100 @@
+"""A policy of Stable-Baselines3 or sb3-contrib, played as its algorithm plays it in training."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.vector import VectorEnv
+from stable_baselines3.common.base_class import BaseAlgorithm
+
+Envs = gym.Env[Any, Any] | VectorEnv[Any, Any, Any]
+"""One env, or several as one vector env."""
+
+_UNDERSTOOD = {"observation", "state", "episode_start", "deterministic", "action_masks"}
+"""Arguments of `predict` that `SB3Policy` gives."""
+
+
+class SB3Policy:
+    """The deterministic policy of an algorithm, as it is now.
+
+    Observations are normalised as in training. The state of recurrent networks is kept from call to call, for
+    each env, and algorithms that take action masks get those of the envs.
+
+    Args:
+        model: The algorithm. Its `VecNormalize`, if it has one, normalises.
+        envs: Where it acts.
+
+    Raises:
+        ValueError: If the algorithm cannot act there; see `require_served`.
+    """
+
+    def __init__(self, model: BaseAlgorithm, envs: Envs) -> None:
+        require_served(model, envs)
+        self._model = model
+        self._envs = envs
+        self._normalizer = model.get_vec_normalize_env()
+        self._state: tuple[np.ndarray[Any, Any], ...] | None = None
+        self._takes_masks = takes_action_masks(model)
+
+    def __call__(self, observations: Any, episode_starts: Any = False) -> Any:
+        """Choose actions.
+
+        Args:
+            observations: What the envs returned: of one env, or a batch.
+            episode_starts: Whether the observation is the first of an episode; of shape (n,) for a batch.
+
+        Returns:
+            One action, or a batch of them.
+        """
+        if self._normalizer is not None:
+            observations = self._normalizer.normalize_obs(observations)
+        masks = {"action_masks": self._action_masks()} if self._takes_masks else {}
+        starts = np.atleast_1d(episode_starts)
+        actions, self._state = self._model.predict(
+            observations, state=self._state, episode_start=starts, deterministic=True, **masks
+        )
+        # One choice of a discrete action is an array without axes, which envs do not take for a number.
+        return actions[()]
+
+    def _action_masks(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        if isinstance(self._envs, VectorEnv):
+            return np.stack(self._envs.call("action_masks"))  # type: ignore[attr-defined]  # see below
+        return np.asarray(self._envs.get_wrapper_attr("action_masks")())
+
+
+def require_served(model: BaseAlgorithm, envs: Envs) -> None:
+    """Make sure that an algorithm gets everything that it needs to choose actions.
+
+    Args:
+        model: The algorithm.
+        envs: Where it is to act.
+
+    Raises:
+        ValueError: If it needs action masks and the envs have none, or something that is not known here.
+    """
+    name = type(model).__name__
+    if takes_action_masks(model) and not _have_action_masks(envs):
+        raise ValueError(
+            f"{name} needs an env with a method action_masks(), which returns True for each action that is "
+            "allowed now (sb3_contrib.common.wrappers.ActionMasker adds one)"
+        )
+    for parameter in inspect.signature(model.predict).parameters.values():
+        if parameter.name not in _UNDERSTOOD and parameter.default is parameter.empty:
+            raise ValueError(
+                f"{name}.predict needs {parameter.name}, which is none of {', '.join(sorted(_UNDERSTOOD))}"
+            )
+
+
+def takes_action_masks(model: BaseAlgorithm) -> bool:
+    """Whether an algorithm chooses among the actions that its env allows, as MaskablePPO does."""
+    return "action_masks" in inspect.signature(model.predict).parameters
+
+
+def _have_action_masks(envs: Envs) -> bool:
+    if isinstance(envs, VectorEnv):
+        # Gymnasium's vector envs of single envs have `call`; the compiled engine has no single envs.
+        return hasattr(envs, "call") and all(envs.call("has_wrapper_attr", "action_masks"))
+    return envs.has_wrapper_attr("action_masks")
