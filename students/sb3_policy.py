@@ -82,7 +82,8 @@ def require_served(model: BaseAlgorithm, envs: Envs) -> None:
             "allowed now (sb3_contrib.common.wrappers.ActionMasker adds one)"
         )
     for parameter in inspect.signature(model.predict).parameters.values():
-        if parameter.name not in _UNDERSTOOD and parameter.default is parameter.empty:
+        is_needed = parameter.default is parameter.empty and "VAR" not in parameter.kind.name
+        if is_needed and parameter.name not in _UNDERSTOOD:
             raise ValueError(
                 f"{name}.predict needs {parameter.name}, which is none of {', '.join(sorted(_UNDERSTOOD))}"
             )
