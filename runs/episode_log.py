@@ -37,7 +37,7 @@ class EpisodeLog(RunCallback):
         self._folder, self._columns = run.directory.episodes, run.curriculum.space.columns
         self._folder.mkdir(parents=True, exist_ok=True)
         kept = {self._part(number) for number in range(self.parts)}
-        for file in set(self._folder.iterdir()) - kept:
+        for file in set(self._folder.glob("*part-*")) - kept:
             file.unlink()
 
     def on_episode(self, run: Run, episode: Episode) -> None:

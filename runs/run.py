@@ -21,6 +21,7 @@ from ..envs.vector.async_vector_env import WorkerError
 from ..evaluation.evaluation import Evaluation
 from ..students.student import Student
 from ..teachers.curriculum import Curriculum
+from .holding import Holding, holding, last_summary, remove_results
 from .run_directory import RunDirectory, installed_versions
 from .run_lock import DirectoryBusyError, RunLock
 from .settings import RunSettings
@@ -134,18 +135,22 @@ class Run:
         """Train to the end of the budget and leave everything in the directory.
 
         If the directory holds a checkpoint the run is resumed from it, as if it had never stopped; without
-        one, what an earlier try left there is removed. Whatever ends the training, the directory holds all
-        that was logged and a summary that says how it ended; an exception is passed on.
+        one, what an earlier try left there is removed; a finished run is left as it is. Whatever ends the
+        training, the directory holds all that was logged and a summary that says how it ended; an exception
+        is passed on.
 
         Returns:
             The content of `summary.json`.
 
         Raises:
             DirectoryBusyError: If another process works in the directory.
+            NotOwnDirectoryError: If the directory holds something other than this run.
             CheckpointError: If the directory holds checkpoints and none can be used.
             DiskError: If the disk is full or gone.
         """
         try:
+            # Before anything is written, the lock's file included; and again where it stays true.
+            holding(self.directory, self.config)
             with RunLock(self.directory.lock):
                 return self._execute_locked()
         except DirectoryBusyError:
@@ -161,8 +166,11 @@ class Run:
             self.student.close()
 
     def _execute_locked(self) -> dict[str, Any]:
+        held = holding(self.directory, self.config)
+        if held.kind == "finished":
+            return held.summary or {}
         try:
-            self._start_or_resume()
+            self._start_or_resume(held)
         except Exception as error:
             record_failure(self.directory, error)
             raise
@@ -183,24 +191,31 @@ class Run:
         self.directory.drop_checkpoints()
         return self.directory.read_summary() or {}
 
-    def _start_or_resume(self) -> None:
-        has_started = self.directory.read_config() is not None
-        state, self.notices = self.directory.newest_checkpoint() if has_started else (None, [])
-        if state is None:
-            self.directory.begin(self.config)
+    def _start_or_resume(self, held: Holding) -> None:
+        if held.kind == "checkpoint":
+            running = {"status": "running", "error": None, **_process(), "ended": None}
+            self.directory.write_summary({**(held.summary or {}), **running})
+            self.directory.log.unlink(missing_ok=True)
+            self._load(*self.directory.newest_checkpoint())
         else:
-            self.is_resumed = True
-            self.notices += _version_notices(self.directory)
-            self._seconds, self._last = state["seconds"], state["evaluation"]
-            for name, callback in self.callbacks.items():
-                if name in state["callbacks"]:
-                    callback.load_state_dict(state["callbacks"][name])
-            self.curriculum.load_state_dict(state["curriculum"])
-            self.student.load_state_dict(state["student"])
+            remove_results(self.directory)
+            self.directory.begin(self.config)
+            self._write_summary("running", None)
         self._call("on_start")
         self.curriculum.listeners.append(self._on_episode)
         self._started = time.monotonic() - self._seconds
         self._write_summary("running", None)
+
+    def _load(self, state: dict[str, Any] | None, notices: list[str]) -> None:
+        assert state is not None
+        self.is_resumed = True
+        self.notices = notices + _version_notices(self.directory)
+        self._seconds, self._last = state["seconds"], state["evaluation"]
+        for name, callback in self.callbacks.items():
+            if name in state["callbacks"]:
+                callback.load_state_dict(state["callbacks"][name])
+        self.curriculum.load_state_dict(state["curriculum"])
+        self.student.load_state_dict(state["student"])
 
     def _train(self) -> None:
         with ExitStack() as after_training:
@@ -310,7 +325,7 @@ def record_failure(directory: RunDirectory, error: Exception) -> None:
         directory.path.mkdir(parents=True, exist_ok=True)
         now = {"began": _now(), "ended": _now()}
         summary = {"status": "failed", "error": sentence_of(error), **_process(), **now}
-        directory.write_summary({**(directory.read_summary() or {}), **summary})
+        directory.write_summary({**(last_summary(directory) or {}), **summary})
         _write_traceback(directory, error)
 
 
@@ -334,7 +349,11 @@ def _process() -> dict[str, Any]:
 
 
 def _version_notices(directory: RunDirectory) -> list[str]:
-    begun, now = directory.read_versions()["packages"], installed_versions()["packages"]
+    try:
+        begun = directory.read_versions()["packages"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return [f"{directory.versions} cannot be read, so whether packages have changed is unknown"]
+    now = installed_versions()["packages"]
     changed = [
         f"{name} {begun.get(name)} then, {now[name]} now" for name in now if begun.get(name) != now[name]
     ]

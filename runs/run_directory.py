@@ -58,13 +58,7 @@ class RunDirectory:
         self.animation = path / "teacher.gif"
 
     def begin(self, config: dict[str, Any]) -> None:
-        """Make an empty directory that says what is going to run, dropping what an earlier try left."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        for left in set(self.path.iterdir()) - {self.lock}:
-            if left.is_dir():
-                shutil.rmtree(left)
-            else:
-                left.unlink()
+        """Write down what is going to run."""
         with replacing(self.config) as file:
             file.write_text(yaml.safe_dump(config, sort_keys=False))
         _write_json(self.versions, installed_versions())
@@ -111,7 +105,8 @@ class RunDirectory:
                 os.truncate(file, length)
 
     def _event_files(self) -> list[Path]:
-        return sorted(self.path.rglob("events.out.tfevents.*"))
+        # Not those in folders: they are somebody else's, and so is what a link leads to.
+        return sorted(file for file in self.path.glob("events.out.tfevents.*") if not file.is_symlink())
 
     def write_summary(self, summary: dict[str, Any]) -> None:
         """Replace the summary, in one move."""

@@ -9,6 +9,7 @@ import socket
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
+from typing import IO
 
 
 class DirectoryBusyError(ValueError):
@@ -31,14 +32,15 @@ class RunLock:
     def __enter__(self) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._file = self._path.open("a+")
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self._file.close()
-            raise DirectoryBusyError(
-                f"{self._path.parent} is in use by {holder(self._path) or 'another process'}: wait for it, "
-                "or stop it"
-            ) from None
+        while not _try(self._file, fcntl.LOCK_EX):
+            if not _try(self._file, fcntl.LOCK_SH):
+                self._file.close()
+                raise DirectoryBusyError(
+                    f"{self._path.parent} is in use by {holder(self._path) or 'another process'}: wait for "
+                    "it, or stop it"
+                )
+            # Nobody holds the directory: what stood in the way was somebody who asked whether it is held.
+            fcntl.flock(self._file, fcntl.LOCK_UN)
         self._file.truncate(0)
         since = datetime.now(UTC).isoformat(timespec="seconds")
         json.dump({"host": socket.gethostname(), "pid": os.getpid(), "since": since}, self._file)
@@ -54,20 +56,26 @@ class RunLock:
 
 def is_held(path: Path) -> bool:
     """Whether some process holds the lock of this file."""
-    if not path.exists():
+    try:
+        with path.open() as file:
+            return not _try(file, fcntl.LOCK_SH)
+    except FileNotFoundError:
         return False
-    with path.open() as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
+
+
+def _try(file: IO[str], kind: int) -> bool:
+    """Whether a lock could be had at once."""
+    try:
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def holder(path: Path) -> str | None:
     """Who wrote into a lock's file that it holds it, in words; None if nobody did."""
     try:
         written = json.loads(path.read_text())
-    except (OSError, ValueError):
+        return f"process {written['pid']} on {written['host']}, since {written['since']}"
+    except (OSError, ValueError, KeyError, TypeError):
         return None
-    return f"process {written['pid']} on {written['host']}, since {written['since']}"

@@ -13,16 +13,14 @@ from omegaconf import DictConfig, OmegaConf
 from ..conf.build import build
 from ..conf.schema import OF_THE_COMMAND_LINE
 from ..runs.blaming import blaming
+from ..runs.holding import NotOwnDirectoryError, holding
 from ..runs.run_directory import RunDirectory
 from ..runs.run_lock import holder, is_held
-from ..runs.settings import RunSettings, leaves, settings_from
+from ..runs.settings import RunSettings, settings_from
 from .run_path import run_path
 
 if TYPE_CHECKING:
     from ..runs.run import Run, RunCallback
-
-_NO_DIFFERENCE = ("results", "n_workers", "checkpoint.", "callbacks.")
-"""How keys begin that say where and how a job runs, which may change before it is resumed."""
 
 
 @dataclass(frozen=True)
@@ -85,40 +83,27 @@ class Job:
         """What the very same job left when it was run before, or None if it has yet to finish.
 
         Raises:
-            ValueError: If the directory holds a run of another configuration.
+            NotOwnDirectoryError: If the directory holds another run or anything else.
         """
-        stored = self.directory.read_config()
-        if stored is None:
-            return None
-        mine, theirs = (dict(leaves(config)) for config in (self.config, stored))
-        differing = sorted(
-            key
-            for key in mine | theirs
-            if mine.get(key) != theirs.get(key) and not key.startswith(_NO_DIFFERENCE)
-        )
-        if differing:
-            listed = ", ".join(f"{k}={mine.get(k)} (there: {theirs.get(k)})" for k in differing)
-            raise ValueError(
-                f"{self.directory.path} holds a run of another configuration, which differs in {listed}; "
-                "choose another study= or remove that directory"
-            )
-        summary = self.directory.read_summary()
-        return summary if summary is not None and summary["status"] == "finished" else None
+        held = holding(self.directory, self.config)
+        return held.summary if held.kind == "finished" else None
 
     def state(self) -> JobState:
         """How far the job has come, without doing anything about it."""
+        # Asked first: a run that ends meanwhile has written its last summary by then.
+        is_running = is_held(self.directory.lock)
         try:
-            summary = self.finished_summary()
-        except ValueError as error:
+            held = holding(self.directory, self.config)
+        except NotOwnDirectoryError as error:
             return JobState("refused", note=str(error))
-        if summary is not None:
-            return JobState("finished", summary=summary)
+        if held.kind == "finished":
+            return JobState("finished", summary=held.summary)
         step = self.directory.checkpointed_step()
-        if is_held(self.directory.lock):
+        if is_running:
             return JobState("running", step, holder(self.directory.lock) or "")
-        left = self.directory.read_summary() or {}
+        left = held.summary or {}
         if left.get("status") == "failed":
-            return JobState("failed", step, left["error"])
+            return JobState("failed", step, str(left.get("error")))
         return JobState("open", step)
 
     def build(self, callbacks: Mapping[str, RunCallback] | None = None) -> Run:

@@ -18,6 +18,7 @@ from rich.console import Console
 from yaml import YAMLError
 
 from ..runs.checkpoints import CheckpointError
+from ..runs.holding import NotOwnDirectoryError
 from ..runs.run_lock import DirectoryBusyError
 from . import stop_signals
 from .console import print_summary, result_line
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
 
 FAILED, INTERRUPTED = 1, 130
 """Exit codes: training broke down, or jobs of a sweep are not done; stopped by Ctrl-C or SIGTERM."""
+_REFUSALS = (
+    *(HydraException, OmegaConfBaseException, YAMLError),
+    *(CheckpointError, DirectoryBusyError, NotOwnDirectoryError),
+)
 _DRY_RUN = "--dry-run"
 
 
@@ -50,7 +55,7 @@ def main() -> None:
         with stop_signals.handled():
             _train()
             stopped = stop_signals.is_asked_to_stop()
-    except (HydraException, OmegaConfBaseException, YAMLError, CheckpointError, DirectoryBusyError) as error:
+    except _REFUSALS as error:
         refuse(error)
     except KeyboardInterrupt:
         stopped = True

@@ -1,0 +1,139 @@
+"""What the directory of a run holds, and so what a run may do there: begin, resume, or leave it alone."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from .run_directory import RunDirectory
+from .settings import leaves
+
+_NO_DIFFERENCE = ("results", "n_workers", "checkpoint.", "callbacks.")
+"""How keys begin that say where and how a run is executed, which may change before it is resumed."""
+_MARKS = ("config.yaml", "versions.json", "summary.json", "run.log", "run.lock", ".part-*")
+"""Files of a run without results, as patterns."""
+_RESULTS = (
+    *("checkpoints", "episodes/part-*.parquet", "episodes/.part-*", "evaluations.csv", "snapshots.jsonl"),
+    *("model.zip", "vec_normalize.pkl", "competence.npy", ".student-*", "events.out.tfevents.*"),
+    *("curriculum.png", "teacher.png", "teacher.gif", "evaluations/*.csv"),
+)
+"""All other files of a run; a folder that is matched is the run's own with all that is in it."""
+
+
+class NotOwnDirectoryError(ValueError):
+    """A directory holds what a run must neither resume nor remove."""
+
+
+@dataclass(frozen=True)
+class Holding:
+    """What the directory of a run holds.
+
+    Attributes:
+        kind: nothing; a start of this run, without a state to resume from; a checkpoint of this run; or this
+            run, finished.
+        summary: What `summary.json` says; None if there is none, or none that can be read.
+    """
+
+    kind: Literal["nothing", "start", "checkpoint", "finished"]
+    summary: dict[str, Any] | None = None
+
+
+def holding(directory: RunDirectory, config: Mapping[str, Any]) -> Holding:
+    """Look up what a directory holds. The answer stays true while the directory is locked.
+
+    Args:
+        directory: Of the run.
+        config: The configuration of the run.
+
+    Raises:
+        NotOwnDirectoryError: If it holds another run or something else, or a run whose damage hides whether
+            it was finished.
+    """
+    path, remedy = directory.path, "restore it, remove the directory or choose another"
+    results = [file for file in _matching(path, _RESULTS) if _has_content(file)]
+    stored, summary = _read_config(directory), last_summary(directory)
+    if stored is not None:
+        _require_equal(path, config, stored)
+    elif results:
+        fault = "is empty or cannot be read" if directory.config.exists() else "is missing"
+        raise NotOwnDirectoryError(
+            f"{directory.config} {fault} beside {results[0].relative_to(path)}: {remedy}"
+        )
+    elif foreign := _foreign(path):
+        raise NotOwnDirectoryError(
+            f"{path} holds {foreign[0].name} and no run: a run begins in an empty directory only"
+        )
+    if summary is not None and summary.get("status") == "finished":
+        return Holding("finished", summary)
+    if directory.checkpointed_step() is not None:
+        return Holding("checkpoint", summary)
+    if summary is None and results:
+        fault = "cannot be read" if directory.summary.exists() else "is missing"
+        raise NotOwnDirectoryError(f"{directory.summary} {fault}, so the run may be finished: {remedy}")
+    return Holding("nothing" if stored is None and summary is None else "start", summary)
+
+
+def remove_results(directory: RunDirectory) -> None:
+    """Remove what an earlier try of a run has left, but for what says which run it is; nothing else."""
+    for file in [*_matching(directory.path, (*_RESULTS, ".part-*")), directory.log]:
+        if file.is_dir() and not file.is_symlink():
+            shutil.rmtree(file)
+        else:
+            file.unlink(missing_ok=True)
+    for folder in (directory.episodes, directory.reevaluations):
+        with suppress(OSError):  # a file of somebody else's is in it
+            folder.rmdir()
+
+
+def _matching(path: Path, patterns: tuple[str, ...]) -> list[Path]:
+    return [file for pattern in patterns for file in sorted(path.glob(pattern))]
+
+
+def _has_content(file: Path) -> bool:
+    return any(file.iterdir()) if file.is_dir() else file.lstat().st_size > 0
+
+
+def _foreign(path: Path) -> list[Path]:
+    """What lies in a directory without results and is no file of a run."""
+    own = {path / Path(pattern).parts[0] for pattern in _RESULTS} | set(_matching(path, (*_MARKS, *_RESULTS)))
+    return sorted(set(path.iterdir()) - own) if path.exists() else []
+
+
+def _read_config(directory: RunDirectory) -> Mapping[str, Any] | None:
+    try:
+        config = directory.read_config()
+    except (OSError, ValueError, yaml.YAMLError):
+        return None
+    return config if isinstance(config, Mapping) and config else None
+
+
+def last_summary(directory: RunDirectory) -> dict[str, Any] | None:
+    """What a run last wrote into its summary; None if there is none, or none that can be read."""
+    try:
+        summary = directory.read_summary()
+    except (OSError, ValueError):
+        return None
+    return summary if isinstance(summary, dict) else None
+
+
+def _require_equal(path: Path, config: Mapping[str, Any], stored: Mapping[str, Any]) -> None:
+    # As the file gives them back: tuples as lists, for one.
+    written = yaml.safe_load(yaml.safe_dump(dict(config)))
+    mine, theirs = (dict(leaves(each)) for each in (written, stored))
+    differing = sorted(
+        key
+        for key in mine | theirs
+        if mine.get(key) != theirs.get(key) and not key.startswith(_NO_DIFFERENCE)
+    )
+    if differing:
+        listed = ", ".join(f"{key}={mine.get(key)} (there: {theirs.get(key)})" for key in differing)
+        raise NotOwnDirectoryError(
+            f"{path} holds a run of another configuration, which differs in {listed}; "
+            "choose another study= or remove that directory"
+        )
