@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..runs.checked_files import require_no_way_out
 from .comparison import Comparison, compare
 from .comparison_report import write_report
 from .study import load_study
@@ -25,11 +26,15 @@ def compare_folders(
         allowed: As `compare` takes it.
 
     Raises:
-        ValueError: If a folder does not exist, there is nothing to compare, or the runs are not comparable.
+        ValueError: If a folder does not exist, there is nothing to compare, the runs are not comparable, or
+            a link in `out` leads out of it.
     """
     for folder in folders:
         if not folder.is_dir():
             raise ValueError(f"{folder} is not a folder")
+    if out.exists():
+        # A folder that the command line names may lie anywhere; what lies in it does not lead elsewhere.
+        require_no_way_out(out, folders[0] if out.parent == folders[0] else out)
     runs, notes = load_study(*folders)
     if not runs:
         raise ValueError("; ".join(notes))

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from ..evaluation.metrics import area_under_curve
+from ..runs.checked_files import DamagedFileError
 from .conditions import Condition, find_conditions, require_fairness, rest_of, setting_of
 from .significance import holm, probability_of_improvement, probability_of_improvement_interval, welch_p_value
 from .statistics import (
@@ -21,7 +22,7 @@ from .statistics import (
     mean_margin,
     worst_tasks_mean,
 )
-from .study import COMPONENTS, StudyRun
+from .study import COMPONENTS, LeftOut, StudyRun
 
 WORST_SHARE = 0.1
 """Of the test tasks; what conditional value at risk looks at."""
@@ -42,7 +43,8 @@ class Comparison:
         pairs: One row per pair of conditions with a counted run: `condition`, `other`, `difference` of the
             means, `p_value` of Welch's test, `p_holm` corrected over all pairs.
         curves: One row per condition and step: `condition`, `step`, `seeds`, `mean`, `sd`, `margin`.
-        notes: Sentences about everything that is not as it should be.
+        notes: Sentences about everything that is not as it should be; `LeftOut`, if something finished is
+            left out for that.
     """
 
     conditions: list[Condition]
@@ -103,11 +105,14 @@ def compare(
 
 
 def _gaps(condition: Condition) -> list[str]:
-    sentences = [
-        f"{condition.label}, seed {run.seed}, is not counted: {run.problem} ({run.directory.path})"
-        for run in condition.runs
-        if run.problem is not None
-    ]
+    sentences = []
+    for run in condition.runs:
+        if run.problem is not None:
+            # What has not finished is no surprise; what has finished and cannot be counted is.
+            kind = LeftOut if run.is_finished else str
+            said = f"{condition.label}, seed {run.seed}, is not counted: {run.problem} ({run.directory.path})"
+            sentences.append(kind(said))
+        sentences += run.faults
     if condition.missing:
         seeds = ", ".join(map(str, condition.missing))
         sentences.append(f"{condition.label} has no run with seed {seeds}, which other conditions have")
@@ -211,9 +216,13 @@ def _judge(counted: Sequence[Condition]) -> tuple[str | None, dict[Path, pd.Data
         Its name, the rows of each run by its directory, and a sentence about each set that cannot be used.
     """
     runs = [run for condition in counted for run in condition.counted]
-    notes, usable = [], []
+    notes: list[str] = []
+    usable = []
     for name in sorted(set.intersection(*(set(run.directory.test_sets()) for run in runs))):
-        rows = {run.directory.path: run.directory.read_test_set(name) for run in runs}
+        rows, faults = _rows_of(name, runs)
+        if faults:
+            notes += faults
+            continue
         episodes = [table[["task_index", "episode", "seed"]] for table in rows.values()]
         if not all(played.equals(episodes[0]) for played in episodes):
             notes.append(f"Not all runs were evaluated on the same episodes of {name}: it is not used")
@@ -223,6 +232,23 @@ def _judge(counted: Sequence[Condition]) -> tuple[str | None, dict[Path, pd.Data
         return None, {}, notes
     name, rows = max(usable, key=lambda candidate: len(next(iter(candidate[1].values()))))
     return name, rows, notes
+
+
+def _rows_of(name: str, runs: Sequence[StudyRun]) -> tuple[dict[Path, pd.DataFrame], list[LeftOut]]:
+    """What each run has played of a named test set, and a sentence about each that cannot be used."""
+    rows, faults = {}, []
+    for run in runs:
+        try:
+            run.directory.require_unchanged(run.directory.test_set_rows(name))
+            table = run.directory.read_test_set(name)
+            numbers = table[["task_index", "episode", "seed", "return"]]
+            if table.empty or not all(numbers[key].dtype.kind in "if" for key in numbers):
+                raise ValueError(f"{run.directory.test_set_rows(name)} holds no episodes")
+        except (DamagedFileError, ValueError, KeyError) as error:
+            faults.append(LeftOut(f"{error}: evaluations on {name} are not used"))
+            continue
+        rows[run.directory.path] = table
+    return rows, faults
 
 
 def _worst_mean(run: StudyRun, again: pd.DataFrame | None) -> float:

@@ -161,7 +161,9 @@ def _styled(
 
 def _legend(condition: Condition) -> str:
     seeds = len(condition.counted)
-    return f"{condition.label} ({seeds} seed{'s' if seeds > 1 else ''})"
+    # Matplotlib leaves out of its legends what begins with an underscore.
+    label = condition.label if not condition.label.startswith("_") else f" {condition.label}"
+    return f"{label} ({seeds} seed{'s' if seeds > 1 else ''})"
 
 
 def _finish(figure: Figure, axes: Axes) -> None:
@@ -178,7 +180,7 @@ def _p_text(p: float) -> str:
 def _is_plane(condition: Condition) -> bool:
     run = condition.counted[0]
     if run.is_simulated:
-        return run.directory.competence.exists() and np.load(run.directory.competence).ndim == 2
+        return any(run.competence is not None and run.competence.ndim == 2 for run in condition.counted)
     return len(task_columns_of(run)) == 2
 
 
@@ -186,7 +188,8 @@ def _draw_map(axes: Axes, condition: Condition) -> ScalarMappable | ColorizingAr
     """Returns what a colour bar is for."""
     runs = condition.counted
     if runs[0].is_simulated:
-        competence = np.mean([np.load(run.directory.competence) for run in runs], axis=0)
+        planes = [run.competence for run in runs if run.competence is not None and run.competence.ndim == 2]
+        competence = np.mean([plane for plane in planes if plane.shape == planes[0].shape], axis=0)
         axes.set(xlabel="x0", ylabel="x1", aspect="equal")
         return axes.imshow(competence.T, origin="lower", extent=(0, 1, 0, 1), cmap="viridis", vmin=0, vmax=1)
     x, y = task_columns_of(runs[0])

@@ -15,12 +15,14 @@ import numpy as np
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from ..runs import plots
+from ..runs.checked_files import PICTURE_BYTES, DamagedFileError, read_picture, reading
 from .comparison import Comparison
 from .comparison_figures import FIGURES, NothingToDrawError
 from .conditions import Condition
 from .reproduction import command_of
 from .significance import SIGNIFICANCE_LEVEL
-from .study import COMPONENTS
+from .study import COMPONENTS, LeftOut
 
 _TEMPLATE = "comparison_report.html"
 _QUARTERS = 4
@@ -49,6 +51,7 @@ def write_report(
         The path of `report.html`.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    curricula = [_curriculum(condition, comparison.notes) for condition in comparison.counted]
     comparison.table.to_csv(folder / "table.csv", index=False)
     comparison.curves.to_csv(folder / "curves.csv", index=False)
     content = {
@@ -66,7 +69,7 @@ def write_report(
         judged_on=_judged_on(comparison),
         over_time=over_time_cells(comparison),
         figures=_draw(comparison, folder, rng),
-        curricula=[_curriculum(condition) for condition in comparison.counted],
+        curricula=curricula,
         commands=[(condition.label, command_of(condition.runs)) for condition in comparison.conditions],
         runs=[
             (condition.label, run, command_of([run]))
@@ -77,7 +80,8 @@ def write_report(
         shared=_shared_settings(comparison),
     )
     report = folder / "report.html"
-    report.write_text(page)
+    # Names of folders may be bytes that are no text.
+    report.write_text(page, encoding="utf-8", errors="backslashreplace")
     return report
 
 
@@ -219,41 +223,38 @@ def _draw(comparison: Comparison, folder: Path, rng: np.random.Generator) -> dic
     for name, draw in FIGURES.items():
         png = folder / f"{name}.png"
         png.unlink(missing_ok=True)
-        try:
-            figure = draw(comparison, rng)
-        except NothingToDrawError as error:
-            drawn[name] = {"absent": str(error)}
-            continue
-        figure.savefig(png, dpi=120)
         svg = io.BytesIO()
-        with mpl.rc_context({"svg.hashsalt": _SVG_IDS}):
+        with plots.names_as_text(), mpl.rc_context({"svg.hashsalt": _SVG_IDS}):
+            try:
+                figure = draw(comparison, rng)
+            except NothingToDrawError as error:
+                drawn[name] = {"absent": str(error)}
+                continue
+            figure.savefig(png, dpi=120)
             figure.savefig(svg, format="svg", metadata={"Date": None})
         drawn[name] = {"image": _data_uri(svg.getvalue(), "image/svg+xml")}
     return drawn
 
 
-def _curriculum(condition: Condition) -> dict[str, Any]:
-    """The pictures of the run in the middle of its condition."""
+def _curriculum(condition: Condition, notes: list[str]) -> dict[str, Any]:
+    """The pictures of the run in the middle of its condition; those that cannot be used are noted."""
     middle = sorted(condition.counted, key=lambda run: run.score)[len(condition.counted) // 2]
-    pictures = [middle.directory.figure, middle.directory.still]
-    return {
-        "label": condition.label,
-        "seed": middle.seed,
-        "score": middle.score,
-        "images": [_data_uri(path.read_bytes(), "image/png") for path in pictures if path.exists()],
-    }
+    images = []
+    for picture in (middle.directory.figure, middle.directory.still):
+        try:
+            middle.directory.require_unchanged(picture)
+            if picture.exists():
+                with reading(picture, middle.directory.path, PICTURE_BYTES) as file:
+                    images.append(_data_uri(read_picture(file), "image/png"))
+        except DamagedFileError as error:
+            notes.append(LeftOut(f"{error}; it is left out of the report"))
+    return {"label": condition.label, "seed": middle.seed, "score": middle.score, "images": images}
 
 
 def _versions(comparison: Comparison) -> list[str]:
     """What the runs ran on: one line per different installation."""
-    lines: dict[str, None] = {}
-    for condition in comparison.conditions:
-        for run in condition.runs:
-            if run.directory.versions.exists():
-                found = json.loads(run.directory.versions.read_text())
-                packages = ", ".join(f"{k} {v}" for k, v in found["packages"].items() if v is not None)
-                lines[f"Python {found['python']} on {found['platform']}; {packages}"] = None
-    return list(lines)
+    runs = [run for condition in comparison.conditions for run in condition.runs]
+    return list(dict.fromkeys(run.versions for run in runs if run.versions is not None))
 
 
 def _shared_settings(comparison: Comparison) -> list[tuple[str, str]]:

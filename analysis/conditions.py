@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..envs.task_space import RESERVED_NAMES
+from ..runs.printable import printable
 from . import DIFFERENCES
 from .study import COMPONENTS, StudyRun
 
@@ -21,6 +22,8 @@ _NO_DIFFERENCE = {
 }
 """Keys that say where and how something ran, and what the single run was called, but not what it was."""
 
+_LONGEST_VALUE = 60
+"""Characters of a value that is shown whole."""
 _SHOWN_KEYS = 4
 """Differing keys that a sentence names."""
 
@@ -98,13 +101,22 @@ def _labels(examples: Sequence[StudyRun]) -> list[str]:
             group = key.partition(".")[0]
             peers = [o for o in examples if group not in COMPONENTS or o.names[group] == run.names[group]]
             if len({repr(peer.config.get(key)) for peer in peers}) > 1:
-                settings.append(f"{key}={_shown(run.config.get(key))}")
+                settings.append(f"{printable(key, _LONGEST_VALUE)}={_shown(run.config.get(key))}")
         labels.append(" ".join(["/".join(run.names[group] for group in named), *settings]))
+    counts, numbers = Counter(labels), defaultdict[str, int](int)
+    for index, label in enumerate(labels):
+        # A number and the text of its digits look alike.
+        if counts[label] > 1:
+            numbers[label] += 1
+            labels[index] = f"{label} ({numbers[label]})"
     return labels
 
 
 def _shown(value: Any) -> str:
-    return f"{value:_}" if type(value) is int else "null" if value is None else str(value)
+    text = f"{value:_}" if type(value) is int else "null" if value is None else str(value)
+    if len(text) > _LONGEST_VALUE:
+        text = f"{text[:_LONGEST_VALUE]}… {hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    return printable(text)
 
 
 def task_columns_of(run: StudyRun) -> list[str]:
@@ -217,6 +229,6 @@ def _differing(facts: Sequence[Mapping[str, Any]]) -> str:
     for key in dict.fromkeys(key for one in facts for key in one):
         values = list(dict.fromkeys(_shown(one[key]) if key in one else "absent" for one in facts))
         if len(values) > 1:
-            sentences.append(f"{key} is {' or '.join(values[:_SHOWN_KEYS])}")
+            sentences.append(f"{printable(key, _LONGEST_VALUE)} is {' or '.join(values[:_SHOWN_KEYS])}")
     more = len(sentences) - _SHOWN_KEYS
     return ", ".join(sentences[:_SHOWN_KEYS]) + (f" and {more} more" if more > 0 else "")

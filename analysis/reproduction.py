@@ -13,8 +13,11 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from ..conf.compose import composed
+from ..runs.printable import printable
 from .study import COMPONENTS, StudyRun
 
+_CHOICE = re.compile(r"\w[\w-]*(/\w[\w-]*)*")
+"""What a choice of a config group looks like. Anything else would be grammar, or a path to another folder."""
 _NOT_SAID = ("seed", "results", "videos")
 """The seed is said for all runs at once; where results lie, and videos, do not change a run."""
 
@@ -30,6 +33,8 @@ def command_of(runs: Sequence[StudyRun]) -> str:
         to the reader's `--config-dir`.
     """
     first = runs[0]
+    if not all(_CHOICE.fullmatch(first.names[group]) for group in COMPONENTS):
+        return "(its summary.json names an env, teacher or student that no command line can choose)"
     choices = [f"{group}={first.names[group]}" for group in COMPONENTS]
     seeds = ",".join(str(run.seed) for run in runs)
     wanted = first.directory.read_config() or {}
@@ -45,7 +50,7 @@ def command_of(runs: Sequence[StudyRun]) -> str:
         f"seed={seeds}",
         *overrides,
     ]
-    return " ".join(word if word == "…" else shlex.quote(word) for word in words)
+    return printable(" ".join(word if word == "…" else shlex.quote(word) for word in words))
 
 
 def _overrides(wanted: Mapping[str, Any], choices: tuple[str, ...]) -> list[str] | None:
@@ -98,4 +103,5 @@ def _written(value: Any) -> str:
         return repr(value)
     if re.fullmatch(r"[\w./+-]+", value) and isinstance(yaml.safe_load(value), str):
         return value
-    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    # What a configuration has kept is resolved: braces that are left in it are text.
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'").replace("${", "\\${") + "'"

@@ -10,14 +10,25 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
+from numpy.typing import NDArray
 
+from ..envs.task_space import RESERVED_NAMES
+from ..runs.checked_files import DamagedFileError, reason_of
+from ..runs.printable import printable
 from ..runs.run_directory import RunDirectory, mastery_in
 from ..runs.settings import leaves
 
 COMPONENTS = ("env", "teacher", "student")
 
 _FINISHED = "finished"
+_LONGEST_NAME = 200
+_MARKS = ("config.yaml", "summary.json", "evaluations.csv")
+
+
+class LeftOut(str):
+    """A sentence about a finished run, or a part of it, that is left out: its files are not as they were."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True)
@@ -32,9 +43,14 @@ class StudyRun:
         steps: Training steps it made.
         total_steps: Training steps it was to make.
         problem: Why it cannot be counted, or None.
+        is_finished: Whether it says that it made them.
         mastery: Percentage mastered by step; empty if it cannot be counted.
         last: One row per test task of its last evaluation, in the order of the tasks, with the columns of
             `evaluations.csv`; None for a simulated student.
+        competence: Of a simulated student in the end, in [0, 1], with one axis per task parameter; None if
+            it has left none.
+        versions: What it ran on, in a line; None if it has not kept that.
+        faults: Sentences about parts of it that cannot be used, though it is counted.
     """
 
     directory: RunDirectory
@@ -44,8 +60,12 @@ class StudyRun:
     steps: int
     total_steps: int
     problem: str | None = None
+    is_finished: bool = True
     mastery: pd.Series[float] = field(default_factory=lambda: pd.Series(dtype=np.float64))
     last: pd.DataFrame | None = None
+    competence: NDArray[np.float64] | None = None
+    versions: str | None = None
+    faults: tuple[LeftOut, ...] = ()
 
     @property
     def score(self) -> float:
@@ -65,10 +85,11 @@ def load_study(*folders: Path | str) -> tuple[list[StudyRun], list[str]]:
         folders: Runs' directories, or folders that hold some.
 
     Returns:
-        The runs, in the order of their paths, and a sentence about each folder that is or holds none.
+        The runs, in the order of their paths, and a sentence about each folder that is or holds none;
+        `LeftOut`, if it should be one.
     """
     runs: dict[Path, StudyRun] = {}
-    notes = []
+    notes: list[str] = []
     for folder in map(Path, folders):
         found = sorted({path.parent for name in _MARKS for path in folder.rglob(name)})
         if not found:
@@ -78,16 +99,15 @@ def load_study(*folders: Path | str) -> tuple[list[StudyRun], list[str]]:
                 continue
             try:
                 runs[path.resolve()] = read_run(path)
-            except _NotARunError as error:
+            except _FailedAtTheStartError as error:
                 notes.append(f"{path} is not a run: {error}")
+            except ValueError as error:
+                notes.append(LeftOut(f"{path} is not a run: {error}"))
     return list(runs.values()), notes
 
 
-_MARKS = ("config.yaml", "summary.json", "evaluations.csv")
-
-
-class _NotARunError(ValueError):
-    """A folder that has something of a run but not what makes one."""
+class _FailedAtTheStartError(ValueError):
+    """A folder of a run that failed before anything of it was written."""
 
 
 def read_run(path: Path) -> StudyRun:
@@ -101,55 +121,126 @@ def read_run(path: Path) -> StudyRun:
     """
     directory = RunDirectory(path)
     try:
+        directory.require_unchanged(directory.config)
         config, summary = directory.read_config(), directory.read_summary()
-    except (yaml.YAMLError, json.JSONDecodeError) as error:
-        raise _NotARunError(f"its files cannot be read ({_first_line(error)})") from error
+    except DamagedFileError as error:
+        raise ValueError(f"its files cannot be used ({error})") from error
+    if config is None and summary is not None and summary.get("status") == "failed":
+        raise _FailedAtTheStartError(f"it failed before it began: {printable(summary.get('error'))}")
     if config is None or summary is None:
         missing = directory.config if config is None else directory.summary
-        raise _NotARunError(f"it has no {missing.name}")
-    try:
-        run = StudyRun(
-            directory,
-            {k: json.dumps(v) if isinstance(v, list) else v for k, v in leaves(config)},
-            {group: str(summary[group]) for group in COMPONENTS},
-            summary["seed"],
-            summary["steps"],
-            summary["total_steps"],
-        )
-        status = summary["status"]
-    except (KeyError, TypeError) as error:
-        raise _NotARunError(f"its summary.json lacks {error}") from error
+        raise ValueError(f"it has no {missing.name}")
+    run = _as_told(directory, config, summary)
+    status = summary.get("status")
     if status != _FINISHED:
         log = f", see {directory.log}" if directory.log.exists() else ""
-        return replace(run, problem=f"{status} after {run.steps:,} of {run.total_steps:,} steps{log}")
-    return _with_results(run)
+        so_far = f"{printable(status, 40)} after {run.steps:,} of {run.total_steps:,} steps"
+        return replace(run, problem=f"{so_far}{log}", is_finished=False)
+    try:
+        run = _with_results(run)
+    except _NoResultError as error:
+        return replace(run, problem=str(error))
+    # Whatever else a strange table leads to.
+    except Exception as error:
+        return replace(run, problem=f"its evaluations.csv cannot be used ({reason_of(error)})")
+    return _with_extras(run)
+
+
+class _NoResultError(ValueError):
+    """A finished run has no result that can be counted."""
+
+
+def _as_told(directory: RunDirectory, config: Mapping[str, Any], summary: Mapping[str, Any]) -> StudyRun:
+    """What a run's configuration and summary say, if they say it as a run would."""
+    for key in (*COMPONENTS, "seed", "steps", "total_steps", "status"):
+        if key not in summary:
+            raise ValueError(f"its summary.json lacks {key!r}")
+    numbers = [summary[key] for key in ("seed", "steps", "total_steps")]
+    if not all(type(number) is int and 0 <= number < 2**63 for number in numbers):
+        raise ValueError(f"its summary.json has seed, steps and total_steps of {printable(numbers, 80)}")
+    names = {group: str(summary[group]) for group in COMPONENTS}
+    for name in names.values():
+        if not name.isprintable() or len(name) > _LONGEST_NAME:
+            raise ValueError(f"its summary.json has a name that is none: {printable(name, 80)}")
+    if config.get("seed") != summary["seed"]:
+        raise ValueError("its config.yaml and its summary.json are of different runs")
+    for group in COMPONENTS:
+        if not isinstance(config.get(group), dict):
+            raise ValueError(f"its config.yaml has no {group}")
+    values = {key: json.dumps(value) if isinstance(value, list) else value for key, value in leaves(config)}
+    return StudyRun(directory, values, names, *numbers)
 
 
 def _with_results(run: StudyRun) -> StudyRun:
+    directory = run.directory
     try:
-        evaluations = run.directory.read_evaluations()
-        mastery = mastery_in(evaluations)
-    except (FileNotFoundError, pd.errors.EmptyDataError):
-        return replace(run, problem="it has no finished evaluation")
-    except (KeyError, ValueError) as error:
-        return replace(run, problem=f"its evaluations.csv cannot be read ({_first_line(error)})")
-    if mastery.empty:
-        return replace(run, problem="it has no finished evaluation")
-    values = evaluations["return" if "return" in evaluations else "mastered_percent"]
+        directory.require_unchanged(directory.evaluations)
+        evaluations = directory.read_evaluations()
+    except FileNotFoundError as error:
+        raise _NoResultError("it has no finished evaluation") from error
+    except DamagedFileError as error:
+        raise _NoResultError(f"its evaluations.csv cannot be used ({error})") from error
+    if evaluations.empty:
+        raise _NoResultError("it has no finished evaluation")
+    is_simulated = "mastered_percent" in evaluations
+    values = evaluations["mastered_percent" if is_simulated else "return"]
     not_finite = int((~np.isfinite(values)).sum())
     if not_finite:
-        problem = f"{not_finite} of the {len(values)} {values.name} values in its evaluations are not finite"
-        return replace(run, problem=problem)
+        raise _NoResultError(
+            f"{not_finite} of the {len(values)} {values.name} values in its evaluations are not finite"
+        )
+    _require_evaluations(evaluations, is_simulated)
+    mastery = mastery_in(evaluations)
     tested_at = int(mastery.index[-1])
     if tested_at < run.total_steps:
-        return replace(
-            run, problem=f"its last evaluation came after {tested_at:,} of {run.total_steps:,} steps"
-        )
-    last = None
-    if "task_index" in evaluations:
-        last = evaluations[evaluations["step"] == tested_at].sort_values("task_index").reset_index(drop=True)
+        raise _NoResultError(f"its last evaluation came after {tested_at:,} of {run.total_steps:,} steps")
+    if is_simulated:
+        return replace(run, mastery=mastery)
+    last = evaluations[evaluations["step"] == tested_at].sort_values("task_index").reset_index(drop=True)
     return replace(run, mastery=mastery, last=last)
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+def _require_evaluations(evaluations: pd.DataFrame, is_simulated: bool) -> None:
+    """Make sure that a table is a log of whole evaluations."""
+    steps = evaluations["step"]
+    names = [str(name) for name in evaluations.columns]
+    if not all(name.isprintable() and len(name) <= _LONGEST_NAME for name in names):
+        raise ValueError("a name of its columns is none")
+    if steps.dtype.kind != "i" or steps.min() < 0 or not steps.is_monotonic_increasing:
+        raise ValueError("its steps are not in order")
+    if is_simulated:
+        if not evaluations["mastered_percent"].between(0, 100).all() or not steps.is_unique:
+            raise ValueError("its mastered_percent is none")
+        return
+    if evaluations["task_index"].dtype.kind != "i" or evaluations["mastered"].dtype != bool:
+        raise ValueError("task_index must be whole numbers, and mastered True or False")
+    tasks = evaluations.drop(columns=["mastered"])
+    if any(tasks[name].dtype.kind not in "if" for name in tasks.columns if name not in RESERVED_NAMES):
+        raise ValueError("a task must be numbers")
+    played = evaluations.groupby("step")["task_index"].agg(["count", "nunique"])
+    if len(set(played.to_numpy().ravel().tolist())) != 1:
+        raise ValueError("not all of its evaluations have the same tasks, once each")
+
+
+def _with_extras(run: StudyRun) -> StudyRun:
+    """A run with what belongs to it beside its result; what cannot be used is left out."""
+    directory, faults = run.directory, list[LeftOut]()
+    competence = versions = None
+    try:
+        directory.require_unchanged(directory.competence)
+        competence = directory.read_competence() if directory.competence.exists() else None
+    except DamagedFileError as error:
+        faults.append(LeftOut(f"{error}; its competence is left out"))
+    try:
+        directory.require_unchanged(directory.versions)
+        versions = _versions_in(directory.read_versions()) if directory.versions.exists() else None
+    except DamagedFileError as error:
+        faults.append(LeftOut(f"{error}; its versions are left out"))
+    return replace(run, competence=competence, versions=versions, faults=tuple(faults))
+
+
+def _versions_in(found: Mapping[str, Any]) -> str:
+    listed = found.get("packages")
+    packages = listed.items() if isinstance(listed, dict) else ()
+    shown = ", ".join(f"{name} {version}" for name, version in packages if version is not None)
+    return printable(f"Python {found.get('python')} on {found.get('platform')}; {shown}", 1000)

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from torch.utils.tensorboard import SummaryWriter
 
 from .comparison import Comparison
+from .conditions import Condition
 
 MEAN = "evaluation/mastered_percent"
 """Named as the curve of a single run is, so that TensorBoard draws both into one chart."""
 
 # Single runs have no band, and TensorBoard would say of each that it misses one.
 _BAND = ("comparison/mastered_percent", "comparison/mastered_percent_low", "comparison/mastered_percent_high")
+_LONGEST_NAME = 100
+"""Characters of a folder's name; file systems take 255 bytes."""
 LAYOUT = {"Mean over seeds, with its 95% confidence band": {"Percentage mastered": ["Margin", list(_BAND)]}}
 
 
@@ -33,7 +37,7 @@ def write_bands(comparison: Comparison, folder: Path) -> list[Path]:
     """
     for old in folder.rglob("events.out.tfevents.*"):
         old.unlink()
-    folders = [folder / _folder_name(condition.label) for condition in comparison.counted]
+    folders = [folder / name for name in _folder_names(comparison.counted)]
     for condition, path in zip(comparison.counted, folders, strict=True):
         writer: Any = SummaryWriter(path)
         writer.add_custom_scalars(LAYOUT)
@@ -48,5 +52,12 @@ def write_bands(comparison: Comparison, folder: Path) -> list[Path]:
     return folders
 
 
-def _folder_name(label: str) -> str:
-    return re.sub(r"[^\w.,=+-]+", "_", label)
+def _folder_names(conditions: Sequence[Condition]) -> list[str]:
+    """A name for the folder of each condition, made of its label."""
+    names: list[str] = []
+    for condition in conditions:
+        name = re.sub(r"[^\w.,=+-]+", "_", condition.label)
+        if len(name) > _LONGEST_NAME or name.startswith(".") or name in names:
+            name = f"{name[:_LONGEST_NAME].lstrip('.')}_{len(names)}"
+        names.append(name)
+    return names

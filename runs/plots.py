@@ -7,9 +7,11 @@ where drawing begins.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
+import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -39,6 +41,13 @@ _DEVIATIONS = 2.0
 
 Line = NDArray[np.float64]
 """Points, shape (n, 2)."""
+
+
+@contextmanager
+def names_as_text() -> Iterator[None]:
+    """Draw names as they are, within: `$` in the name of a parameter or a teacher begins no formula."""
+    with mpl.rc_context({"text.parse_math": False}):
+        yield
 
 
 class Layer(NamedTuple):

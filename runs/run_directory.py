@@ -13,11 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from . import checked_files
+from .checked_files import DamagedFileError, digest_of, reading
 from .checkpoints import Checkpoints
 from .whole_files import replacing
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
 
 _RECORDED_PACKAGES = (
     "chiron-curricula",
@@ -29,6 +33,9 @@ _RECORDED_PACKAGES = (
     "numpy",
     "hydra-core",
 )
+
+
+_FINISHED = "finished"
 
 
 class RunDirectory:
@@ -64,16 +71,20 @@ class RunDirectory:
         _write_json(self.versions, installed_versions())
 
     def read_config(self) -> dict[str, Any] | None:
-        """The resolved configuration of the run, or None if nothing ran here."""
+        """The resolved configuration of the run, or None if nothing ran here.
+
+        Raises:
+            DamagedFileError: As every reader of this class, if the file cannot be used.
+        """
         if not self.config.exists():
             return None
-        config: dict[str, Any] = yaml.safe_load(self.config.read_text())
-        return config
+        with reading(self.config, self.path, checked_files.TEXT_BYTES) as file:
+            return checked_files.read_yaml(file)
 
     def read_versions(self) -> dict[str, Any]:
         """Python, platform and packages that the run was begun with."""
-        versions: dict[str, Any] = json.loads(self.versions.read_text())
-        return versions
+        with reading(self.versions, self.path, checked_files.TEXT_BYTES) as file:
+            return checked_files.read_json(file)
 
     def checkpointed_step(self) -> int | None:
         """Steps that the run had made at its newest checkpoint, None if there is none."""
@@ -109,15 +120,67 @@ class RunDirectory:
         return sorted(file for file in self.path.glob("events.out.tfevents.*") if not file.is_symlink())
 
     def write_summary(self, summary: dict[str, Any]) -> None:
-        """Replace the summary, in one move."""
+        """Replace the summary, in one move; that of a finished run lists the SHA-256 of its files."""
+        if summary["status"] == _FINISHED:
+            files = [*self._results(), *self.reevaluations.glob("*.csv")]
+            summary = {**summary, "files": {self._name_of(file): digest_of(file) for file in sorted(files)}}
         _write_json(self.summary, summary)
 
     def read_summary(self) -> dict[str, Any] | None:
         """The run's summary, or None if it has none yet."""
         if not self.summary.exists():
             return None
-        summary: dict[str, Any] = json.loads(self.summary.read_text())
-        return summary
+        with reading(self.summary, self.path, checked_files.TEXT_BYTES) as file:
+            return checked_files.read_json(file)
+
+    def record(self, file: Path) -> None:
+        """Let the summary of a finished run list a file that was written after its end.
+
+        Args:
+            file: Of this directory.
+        """
+        if self._recorded() is not None:
+            summary = self.read_summary() or {}
+            summary["files"][self._name_of(file)] = digest_of(file)
+            _write_json(self.summary, summary)
+
+    def require_unchanged(self, *files: Path) -> None:
+        """Make sure that files are as the finished run left them; of others, nothing is known.
+
+        Args:
+            files: Files of this directory, or folders in it.
+
+        Raises:
+            DamagedFileError: If one of them is missing, or is not what the run wrote.
+        """
+        recorded = self._recorded() or {}
+        for part in map(self._name_of, files):
+            for name in (n for n in recorded if n == part or n.startswith(f"{part}/")):
+                file = self.path / name
+                if not file.exists():
+                    raise DamagedFileError(f"{file} is missing")
+                with reading(file, self.path, checked_files.LARGEST_BYTES):
+                    is_unchanged = digest_of(file) == recorded[name]
+                if not is_unchanged:
+                    raise DamagedFileError(
+                        f"{file} is not what this run wrote: it was damaged or changed after its end"
+                    )
+
+    def _recorded(self) -> dict[str, str] | None:
+        """SHA-256 by file of a finished run; None of others, and of runs of versions that recorded none."""
+        summary = self.read_summary() or {}
+        files = summary.get("files") if summary.get("status") == _FINISHED else None
+        return files if isinstance(files, dict) else None
+
+    def _results(self) -> list[Path]:
+        single = (
+            *(self.config, self.versions, self.evaluations, self.snapshots, self.competence),
+            *(self.model, self.normalization, self.figure, self.still, self.animation),
+        )
+        return [*(file for file in single if file.is_file()), *self.episodes.glob("part-*.parquet")]
+
+    def _name_of(self, file: Path) -> str:
+        return file.relative_to(self.path).as_posix()
 
     def read_episodes(self) -> pd.DataFrame:
         """The log of training episodes, one row each, in order of finishing.
@@ -127,16 +190,22 @@ class RunDirectory:
         """
         import pandas as pd  # here for start-up time
 
-        parts = sorted(self.episodes.glob("part-*.parquet"))
-        if not parts:
+        tables = []
+        for part in sorted(self.episodes.glob("part-*.parquet")):
+            with reading(part, self.path, checked_files.TABLE_BYTES) as file:
+                tables.append(checked_files.read_parquet(file))
+        if not tables:
             raise FileNotFoundError(f"{self.episodes} holds no episode")
-        return pd.concat([pd.read_parquet(part) for part in parts], ignore_index=True)
+        return pd.concat(tables, ignore_index=True)
 
     def read_evaluations(self) -> pd.DataFrame:
         """The log of evaluations: one row per test task and evaluation, or per evaluation if simulated."""
-        import pandas as pd  # here for start-up time
+        return self._read_table(self.evaluations)
 
-        return pd.read_csv(self.evaluations)
+    def read_competence(self) -> NDArray[np.float64]:
+        """The final competence of a simulated student, in [0, 1]: one axis per task parameter."""
+        with reading(self.competence, self.path, checked_files.TABLE_BYTES) as file:
+            return checked_files.read_array(file)
 
     def read_mastery(self) -> pd.Series[float]:
         """Percentage of the test tasks, or of a simulated student's cells, mastered after each step."""
@@ -152,13 +221,15 @@ class RunDirectory:
         Raises:
             FileNotFoundError: If it was not evaluated on that set.
         """
-        import pandas as pd  # here for start-up time
-
-        return pd.read_csv(self.test_set_rows(name))
+        return self._read_table(self.test_set_rows(name))
 
     def test_set_rows(self, name: str) -> Path:
         """Where the episodes on a named test set are kept."""
         return self.reevaluations / f"{name}.csv"
+
+    def _read_table(self, path: Path) -> pd.DataFrame:
+        with reading(path, self.path, checked_files.TABLE_BYTES) as file:
+            return checked_files.read_table(file)
 
 
 def mastery_in(evaluations: pd.DataFrame) -> pd.Series[float]:

@@ -29,6 +29,7 @@ def task_columns(table: pd.DataFrame) -> list[str]:
     return [name for name in table.columns if name not in RESERVED_NAMES]
 
 
+@plots.names_as_text()
 def draw_curriculum(directory: RunDirectory) -> None:
     """Draw learning curve, tasks proposed over time and tasks mastered, into the run's `curriculum.png`.
 
@@ -65,6 +66,7 @@ def draw_curriculum(directory: RunDirectory) -> None:
     _save(figure, directory.figure, 110)
 
 
+@plots.names_as_text()
 def draw_teacher(directory: RunDirectory) -> list[str]:
     """Draw what the teacher proposed: the run's still, and its animation if its tasks have two parameters.
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..teachers.focus import Focus, FocusBox, FocusGaussian
+from .checked_files import TABLE_BYTES, reading
 from .run import RunCallback
 from .whole_files import AppendFile
 
@@ -69,8 +70,12 @@ def read_snapshots(path: Path) -> list[Snapshot]:
 
     Args:
         path: A `snapshots.jsonl`.
+
+    Raises:
+        DamagedFileError: If it cannot be used.
     """
-    return [_snapshot(json.loads(line)) for line in path.read_text().splitlines()]
+    with reading(path, path.parent, TABLE_BYTES) as file:
+        return [_snapshot(json.loads(line)) for line in file]
 
 
 def _snapshot(row: dict[str, Any]) -> Snapshot:

@@ -128,6 +128,7 @@ def _shade(axes: Axes, rows: NDArray[np.float64], extent: tuple[float, float, fl
     axes.set(xlim=limits[0], ylim=limits[1])
 
 
+@plots.names_as_text()
 def _picture(
     names: Sequence[str], low: NDArray[Any], high: NDArray[Any], title: str, entries: dict[str, str]
 ) -> tuple[Figure, Axes]:

@@ -15,6 +15,8 @@ def replacing(path: Path) -> Iterator[Path]:
         The path to write to, with the same suffix.
     """
     beside = path.with_name(f".part-{path.name}")
+    # What a killed process left there, or a link that somebody has put there.
+    beside.unlink(missing_ok=True)
     try:
         yield beside
         beside.replace(path)

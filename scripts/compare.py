@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,7 +12,8 @@ from rich.console import Console
 from rich.table import Table
 
 from ..analysis import DIFFERENCES
-from .refusal import refuse
+from ..runs.printable import printable
+from .refusal import LEFT_OUT, refuse
 
 COMMAND = "chiron-compare"
 
@@ -49,28 +51,31 @@ def _compare(folders: Sequence[Path], out: Path, baseline: str | None, allowed: 
     # For start-up time: these import torch, scipy, pandas and matplotlib, which --help does not need.
     from ..analysis.compare_folders import compare_folders
     from ..analysis.comparison_report import over_time_cells, result_cells
+    from ..analysis.study import LeftOut
 
     try:
         comparison = compare_folders(folders, out, baseline, allowed)
     except (ValueError, OSError) as error:
         refuse(error, COMMAND)
-    console = Console(highlight=False, markup=False, soft_wrap=True)
+    console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
     if not console.is_terminal:
         console.width = max(console.width, _NARROWEST)
     console.print(_table("Results", result_cells(comparison)))
     console.print(_table("Mastered %, mean ± sd, by training steps", over_time_cells(comparison)))
     for note in comparison.notes:
-        console.print(f"- {note}")
-    console.print(f"Report:       {out / 'report.html'}")
-    console.print(f"TensorBoard:  tensorboard --logdir '{_around([*folders, out])}'")
+        console.print(f"- {printable(note)}")
+    console.print(f"Report:       {printable(out / 'report.html')}")
+    console.print(f"TensorBoard:  tensorboard --logdir '{printable(_around([*folders, out]))}'")
+    if any(isinstance(note, LeftOut) for note in comparison.notes):
+        sys.exit(LEFT_OUT)
 
 
 def _table(title: str, rows: Sequence[dict[str, str]]) -> Table:
     table = Table(title=title)
     for heading in rows[0]:
-        table.add_column(heading, justify="left" if heading == "condition" else "right")
+        table.add_column(printable(heading), justify="left" if heading == "condition" else "right")
     for row in rows:
-        table.add_row(*row.values())
+        table.add_row(*map(printable, row.values()))
     return table
 
 

@@ -15,15 +15,20 @@ from omegaconf.errors import (
 )
 from yaml import YAMLError
 
+from ..runs.printable import printable
+
 BAD_INPUT = 2
 """Exit code for what cannot be run as asked."""
+LEFT_OUT = 3
+"""Exit code for what was done, but for a damaged part, which a sentence names."""
 _EXTRAS = {"joblib": "joblib", "ray": "ray", "submitit_slurm": "slurm"}
 """By launcher of Hydra, the extra of this package that installs it."""
 
 
 def refuse(error: Exception, program: str = "chiron-train") -> NoReturn:
     """Leave with exit code 2 and one sentence about what is wrong."""
-    print(f"{program}: {as_sentence(error)}", file=sys.stderr)
+    sentence = "\n".join(map(printable, as_sentence(error).split("\n")))
+    print(f"{program}: {sentence}", file=sys.stderr)
     sys.exit(BAD_INPUT)
 
 

@@ -74,11 +74,11 @@ def damage_returns(path: Path) -> None:
     ("damage", "problem"),
     [
         (Path.unlink, "it has no finished evaluation"),
-        (lambda path: path.write_text(""), "it has no finished evaluation"),
+        (lambda path: path.write_text(""), "its evaluations.csv cannot be used"),
         (damage_header, "it has no finished evaluation"),
         (damage_budget, "its last evaluation came after 300 of 400 steps"),
         (damage_returns, "2 of the 50 return values in its evaluations are not finite"),
-        (lambda path: path.write_text("step,score\n1,2\n"), "its evaluations.csv cannot be read"),
+        (lambda path: path.write_text("step,score\n1,2\n"), "its evaluations.csv cannot be used"),
     ],
 )
 def test_results_that_cannot_be_counted_are_named(tmp_path: Path, damage: object, problem: str) -> None:
@@ -108,8 +108,8 @@ def test_folders_that_are_no_runs_are_named(tmp_path: Path) -> None:
     assert len(runs) == 1
     assert [note.replace(str(tmp_path), "") for note in notes] == [
         "/half is not a run: it has no summary.json",
-        "/odd is not a run: its files cannot be read (Expecting property name enclosed in double quotes: "
-        "line 1 column 2 (char 1))",
+        "/odd is not a run: its files cannot be used (/odd/summary.json cannot be read: Expecting property "
+        "name enclosed in double quotes: line 1 column 2 (char 1))",
         "/poor is not a run: its summary.json lacks 'env'",
         "/empty is not a run and contains none",
     ]

@@ -1,0 +1,240 @@
+"""Reading files that may be damaged, or a stranger's: whole, or one sentence that names the file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+
+from .printable import printable
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TEXT_BYTES = 1 << 20
+"""Of a configuration or a summary, at most."""
+TABLE_BYTES = 1 << 30
+"""Of a log, at most."""
+PICTURE_BYTES = 1 << 25
+"""Of a picture, at most."""
+LARGEST_BYTES = 1 << 36
+"""Of anything that is read at all."""
+
+_MOST_NODES = 100_000
+"""Numbers, lists, dicts and pieces of text in one configuration or summary."""
+_PIECE = 64
+"""Characters of a piece of text."""
+_MOST_BITS = 256
+"""Bits of a whole number; seeds may have many."""
+_MOST_CELLS_PER_BYTE = 8
+"""Of a Parquet file. Seeds and returns are different in every row: an honest file has fewer than one."""
+_REASON_LENGTH = 300
+
+
+class DamagedFileError(ValueError):
+    """A file cannot be used; the message names it and says why."""
+
+
+@contextmanager
+def reading(path: Path, home: Path, most_bytes: int) -> Iterator[BinaryIO]:
+    """Open a file, and turn whatever is wrong with its content into one sentence.
+
+    Args:
+        path: The file.
+        home: The folder that it belongs to: links out of it are not followed.
+        most_bytes: How large it may be.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        DamagedFileError: If it is no regular file, lies outside of its folder, is too large, or if what the
+            body makes of it fails, in whatever way.
+    """
+    require_inside(path, home)
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise DamagedFileError(f"{path} is no regular file")
+        if status.st_size > most_bytes:
+            raise DamagedFileError(
+                f"{path} has {status.st_size:,} bytes, and no more than {most_bytes:,} are read"
+            )
+        with path.open("rb") as file:
+            yield file
+    except (FileNotFoundError, DamagedFileError):
+        raise
+    # Parsers fail on damaged content in more ways than can be listed, memory and recursion included.
+    except Exception as error:
+        raise DamagedFileError(f"{path} cannot be read: {reason_of(error)}") from error
+
+
+def require_inside(path: Path, home: Path) -> None:
+    """Make sure that no link leads from a path in a folder to somewhere else.
+
+    Args:
+        path: What is going to be read or written; it need not exist.
+        home: The folder, which may itself be a link.
+
+    Raises:
+        DamagedFileError: If a link does.
+    """
+    try:
+        place = path.resolve()
+    except (OSError, RuntimeError) as error:
+        raise DamagedFileError(f"{path} is a link that leads nowhere") from error
+    if not place.is_relative_to(home.resolve()):
+        raise DamagedFileError(f"{path} is a link to {place}, outside of {home}: it is not followed")
+
+
+def require_no_way_out(folder: Path, home: Path) -> None:
+    """Make sure that all in a folder is regular files and folders, and that no link leads out of its home.
+
+    Args:
+        folder: What is going to be written into.
+        home: The folder that it belongs to; the same one, or one above.
+
+    Raises:
+        DamagedFileError: If something else is there.
+    """
+    for path in (folder, *folder.rglob("*")):
+        require_inside(path, home)
+        if not (path.is_file() or path.is_dir()):
+            raise DamagedFileError(f"{path} is neither a file nor a folder")
+
+
+def reason_of(error: BaseException) -> str:
+    """What an error says, on one line of sensible length, or its kind if it says nothing."""
+    lines = str(error).strip().splitlines()
+    return printable(lines[0].strip(), _REASON_LENGTH) if lines else type(error).__name__
+
+
+def digest_of(path: Path) -> str:
+    """The SHA-256 of a file's content, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_yaml(file: BinaryIO) -> dict[str, Any]:
+    """A mapping from YAML, of plain values only.
+
+    Raises:
+        ValueError: If it is something else, or larger than any configuration.
+        yaml.YAMLError: If it is no YAML, or names a type of Python.
+    """
+    return _mapping(yaml.safe_load(file))
+
+
+def read_json(file: BinaryIO) -> dict[str, Any]:
+    """A mapping from JSON.
+
+    Raises:
+        ValueError: If it is something else, or larger than any summary.
+    """
+    return _mapping(json.load(file))
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    """The same value, if it is a mapping of texts to what JSON knows, of sensible size."""
+    if not isinstance(value, dict):
+        raise ValueError(f"it holds {type(value).__name__}, not keys and values")
+    # Counted as often as they are referred to: YAML can name one list in a list, that twice in another, and
+    # so on, which fits into a line and not into any memory.
+    left: list[dict[Any, Any] | list[Any]] = [value]
+    count = 0
+    while left:
+        node = left.pop()
+        children = list(node) if isinstance(node, list) else [*node.values(), *node]
+        for child in children:
+            count += 1 + _pieces(child)
+        if count > _MOST_NODES:
+            raise ValueError(f"it holds more than {_MOST_NODES:,} values")
+        if isinstance(node, dict) and not all(isinstance(key, str) for key in node):
+            raise ValueError("its keys are not all texts")
+        left += [child for child in children if isinstance(child, dict | list)]
+    return value
+
+
+def _pieces(leaf: Any) -> int:
+    """How much more than one value a value is."""
+    if isinstance(leaf, str):
+        leaf.encode()  # fails for halves of characters, which cannot be shown
+        return len(leaf) // _PIECE
+    if isinstance(leaf, int) and leaf.bit_length() > _MOST_BITS:
+        raise ValueError(f"it holds a whole number of {leaf.bit_length():,} bits")
+    if leaf is not None and not isinstance(leaf, bool | int | float | dict | list):
+        raise ValueError(f"it holds a {type(leaf).__name__}")
+    return 0
+
+
+def read_table(file: BinaryIO) -> pd.DataFrame:
+    """A table from CSV, whose last line is whole.
+
+    Raises:
+        ValueError: If it is something else.
+    """
+    import pandas as pd  # here for start-up time
+
+    table = pd.read_csv(file)
+    file.seek(-1, 2)
+    if file.read() != b"\n":
+        raise ValueError("its last line is cut off")
+    return table
+
+
+def read_parquet(file: BinaryIO) -> pd.DataFrame:
+    """A table from Parquet, that is not much larger in memory than on disk.
+
+    Raises:
+        ValueError: If it declares more rows than its bytes can hold.
+        OSError: If it is something else.
+    """
+    import pandas as pd  # here for start-up time
+    import pyarrow.parquet as pq  # here for start-up time
+
+    declared = pq.read_metadata(file)
+    size = file.seek(0, 2)
+    if declared.num_rows * declared.num_columns > _MOST_CELLS_PER_BYTE * size:
+        raise ValueError(f"it declares {declared.num_rows:,} rows in {size:,} bytes")
+    file.seek(0)
+    return pd.read_parquet(file)
+
+
+def read_array(file: BinaryIO) -> NDArray[np.float64]:
+    """An array of finite floats from a `.npy` file.
+
+    Raises:
+        ValueError: If it is something else, or declares another size than it has.
+    """
+    version = np.lib.format.read_magic(file)
+    read_header = (
+        np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    )
+    shape, _, dtype = read_header(file)
+    start = file.tell()
+    if dtype != np.float64 or math.prod(shape) * dtype.itemsize != file.seek(0, 2) - start:
+        raise ValueError(f"it declares an array of {dtype} and of shape {shape}, which it does not hold")
+    file.seek(0)
+    array: NDArray[np.float64] = np.load(file, allow_pickle=False)
+    if not np.isfinite(array).all():
+        raise ValueError("not all of its numbers are finite")
+    return array
+
+
+def read_picture(file: BinaryIO) -> bytes:
+    """The content of a whole PNG file.
+
+    Raises:
+        ValueError: If it is something else.
+    """
+    content = file.read()
+    if not content.startswith(b"\x89PNG\r\n\x1a\n") or not content.endswith(b"IEND\xaeB`\x82"):
+        raise ValueError("it is no whole PNG file")
+    return content
