@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from gymnasium.vector import VectorEnv
 
+from ..envs.long_episodes import LongEpisodes
 from ..envs.task_space import Task
 
 _MOST_SLOTS = 128
@@ -70,6 +71,7 @@ def evaluate(
     results: dict[int, TaskResult] = {}
 
     starting = np.ones(slots, dtype=np.bool_)
+    long = LongEpisodes(envs)
     while len(results) < len(tasks):
         begun = starting.copy()
         if starting.any():
@@ -82,6 +84,8 @@ def evaluate(
         observations, rewards, terminated, truncated, infos = envs.step(policy(observations, begun))
         returns += rewards
         lengths += 1
+        longest = int((lengths * counted).argmax())
+        long.watch(int(lengths[longest]), tasks[playing[longest]], seeds[playing[longest]])
         ended = (terminated | truncated) & counted
         if not (infos.get("_is_success", False) | ~ended).all():
             raise ValueError("mastery cannot be judged: the env's last info holds no is_success")

@@ -15,6 +15,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 
 from ..envs.env_info import EnvInfo, env_info
+from ..envs.trainable_spaces import require_trainable
 from ..envs.vector.action_repeat import repeat_actions
 from ..envs.vector.make_vec import make_vec
 from ..evaluation.evaluate import evaluation_slots
@@ -157,7 +158,9 @@ def assemble(
     device = _checked_device(settings.device)
     assert parts.env is not None
     with parts.blaming("env"):
-        info = env_info(parts.env())
+        env = parts.env()
+        info = env_info(env)
+        require_trainable(env.observation_space, env.action_space)
     with parts.blaming("student"):
         make_env = partial(repeat_actions, parts.env, parts.adapter.action_repeat)
         make_env()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import warnings
 
@@ -15,7 +16,8 @@ from stable_baselines3.common.env_checker import check_env as sb3_check_env
 from yaml import YAMLError
 
 from ..conf.build import build
-from ..envs.env_checks import CHECKS, BrokenContractError, check_env, ignore_advice
+from ..envs.env_checks import CHECKS, BrokenContractError, check_that
+from ..envs.trainable_spaces import require_trainable
 from ..envs.vector.sync_vector_env import EnvFn
 from ..runs.blaming import blaming
 from .refusal import refuse
@@ -48,23 +50,36 @@ def _check(config: DictConfig) -> None:
             make_env()
     except (ValueError, OmegaConfBaseException) as error:
         refuse(error, COMMAND)
-    try:
-        check_env(make_env)
-        is_a_stable_baselines_env(make_env)
-    except BrokenContractError as error:
-        print(f"{COMMAND}: {error}", file=sys.stderr)
-        sys.exit(BROKEN)
-    print(f"{chosen} keeps the contract of an env: {len(CHECKS) + 1} checks passed")
+    checks = (*CHECKS, is_a_stable_baselines_env)
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        try:
+            for check in checks:
+                check_that(check, make_env)
+        except BrokenContractError as error:
+            print(f"{COMMAND}: {error}", file=sys.stderr)
+            sys.exit(BROKEN)
+        finally:
+            for note in dict.fromkeys(_plain(warning.message) for warning in warned):
+                print(f"note: {note}", file=sys.stderr)
+    print(f"{chosen} keeps the contract of an env: {len(checks)} checks passed")
 
 
 def is_a_stable_baselines_env(make_env: EnvFn) -> None:
     """Stable-Baselines3's own checker must have nothing against it."""
-    with warnings.catch_warnings():
-        ignore_advice()
-        try:
-            sb3_check_env(make_env())
-        except (AssertionError, Warning) as error:
-            raise BrokenContractError(f"Stable-Baselines3's checker objects: {error}") from error
+    env = make_env()
+    try:
+        require_trainable(env.observation_space, env.action_space)
+        sb3_check_env(env)
+    except ValueError as error:
+        raise BrokenContractError(str(error)) from error
+    except AssertionError as error:
+        raise BrokenContractError(f"Stable-Baselines3's checker objects: {_plain(error)}") from error
+
+
+def _plain(message: Warning | Exception | str) -> str:
+    """In one line and without the colours in which Gymnasium warns."""
+    return " ".join(re.sub(r"\x1b\[\d*m", "", str(message)).removeprefix("WARN: ").split())
 
 
 if __name__ == "__main__":

@@ -20,6 +20,8 @@ from stable_baselines3.common.vec_env.base_vec_env import (
 )
 
 from ..envs.env_info import env_info
+from ..envs.long_episodes import LongEpisodes
+from ..envs.trainable_spaces import require_trainable
 from ..envs.vector.infos import infos_by_slot
 from ..envs.vector.make_vec import make_vec
 from ..envs.vector.sync_vector_env import EnvFn
@@ -47,8 +49,8 @@ class CurriculumVecEnv(VecEnv):
         n_workers: Number of processes that step the envs, if they are given as functions; 0 for this one.
 
     Raises:
-        ValueError: If there are no envs, the vector env resets its slots itself, or the envs have another
-            task space than the curriculum.
+        ValueError: If there are no envs, the vector env resets its slots itself, its spaces are none that
+            students take, or the envs have another task space than the curriculum.
 
     Attributes:
         envs: The vector env.
@@ -68,6 +70,7 @@ class CurriculumVecEnv(VecEnv):
                 "CurriculumVecEnv decides when slots are reset: make the VectorEnv with "
                 "autoreset_mode=AutoresetMode.DISABLED"
             )
+        require_trainable(envs.single_observation_space, envs.single_action_space)
         self.envs = envs
         self.curriculum = curriculum
         self.steps = 0
@@ -82,6 +85,7 @@ class CurriculumVecEnv(VecEnv):
         self._starts = [0] * self.num_envs
         """Value of `steps` when the episode of each slot began."""
         self._start_time = time.time()
+        self._long = LongEpisodes(envs)
         self._history = None if hasattr(envs, "state_dict") else ActionHistory()
 
     def reset(self) -> VecEnvObs:
@@ -123,6 +127,7 @@ class CurriculumVecEnv(VecEnv):
         self._check_finite("observation", observations)
         self._check_finite("reward", rewards)
         self._returns += rewards
+        self._watch_the_longest()
 
         infos = infos_by_slot(env_infos, self.num_envs)
         dones = terminated | truncated
@@ -153,6 +158,11 @@ class CurriculumVecEnv(VecEnv):
         if success is not None:
             info["is_success"] = success
         return info
+
+    def _watch_the_longest(self) -> None:
+        start = min(self._starts)
+        episode = self.curriculum.playing(self._starts.index(start))
+        self._long.watch(self._length_since(start), episode.task, episode.seed)
 
     def _length_since(self, start: int) -> int:
         """Length of an episode that began when `steps` was `start`."""

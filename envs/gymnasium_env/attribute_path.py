@@ -1,36 +1,43 @@
-"""Where in an object a number stands: attribute by attribute, index by index."""
+"""Where in an object a number stands: attribute by attribute, index by index, key by key."""
 
 from __future__ import annotations
 
 import copy
 import difflib
 import re
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
-_STEP = re.compile(r"\.?([A-Za-z_]\w*)|\[(-?\d+)\]")
+_STEP = re.compile(r"\.?(?P<name>[A-Za-z_]\w*)|\[(?:(?P<index>-?\d+)|(?P<key>[^\[\]]+))\]")
+
+
+class _Step(NamedTuple):
+    """One step of a path: to the attribute of that name, or to the item of that index or key."""
+
+    where: str | int
+    is_item: bool
 
 
 class AttributePath:
-    """A path such as `unwrapped.gravity`, `unwrapped.world.gravity[1]` or `unwrapped.model.body_mass`.
+    """A path such as `unwrapped.gravity`, `unwrapped.world.gravity[1]` or `unwrapped.config[lanes]`.
 
     Args:
-        text: Names after dots and whole numbers in brackets.
+        text: Names after dots; in brackets indices of lists and arrays, or keys of dicts, without quotes.
 
     Raises:
         ValueError: If it is anything else.
-
-    Attributes:
-        steps: A str for each attribute, an int for each index.
     """
 
     def __init__(self, text: str) -> None:
         self.text = text
         found = list(_STEP.finditer(text))
         if not found or text.startswith((".", "[")) or "".join(match[0] for match in found) != text:
-            raise ValueError(f"{text!r} must be attributes and indices, such as unwrapped.gravity[1]")
-        self.steps: list[str | int] = [match[1] or int(match[2]) for match in found]
+            raise ValueError(
+                f"{text!r} must be attributes, and indices or keys in brackets, such as unwrapped.gravity[1]"
+            )
+        self._steps = [_step(match) for match in found]
 
     def read(self, owner: Any) -> Any:
         """What stands there in an object.
@@ -38,53 +45,65 @@ class AttributePath:
         Raises:
             ValueError: If there is no such place, naming what comes closest.
         """
-        for step in self.steps:
+        for step in self._steps:
             try:
                 owner = _get(owner, step)
-            except (AttributeError, IndexError, TypeError) as error:
+            except (AttributeError, LookupError, TypeError) as error:
                 raise ValueError(f"{self.text} does not exist: {_reason(owner, step)}") from error
         return owner
 
     def write(self, owner: Any, value: Any) -> None:
         """Put something there.
 
-        What an index changes is a copy, which takes the place of the original: arrays and lists may be
-        shared with a class, and Box2D's vectors are copies anyway.
+        What an index or key changes is a copy, which takes the place of the original: arrays, lists and dicts
+        may be shared with a class, and Box2D's vectors are copies anyway.
         """
-        _put(owner, self.steps, value)
+        _put(owner, self._steps, value)
 
     def overlaps(self, other: AttributePath) -> bool:
         """Whether writing to one of the two changes what the other reads."""
-        return all(mine == theirs for mine, theirs in zip(self.steps, other.steps, strict=False))
+        return all(mine == theirs for mine, theirs in zip(self._steps, other._steps, strict=False))
 
 
-def _get(owner: Any, step: str | int) -> Any:
-    return getattr(owner, step) if isinstance(step, str) else owner[step]
+def _step(match: re.Match[str]) -> _Step:
+    if match["name"]:
+        return _Step(match["name"], is_item=False)
+    return _Step(int(match["index"]) if match["index"] else match["key"], is_item=True)
 
 
-def _put(owner: Any, steps: list[str | int], value: Any) -> None:
+def _get(owner: Any, step: _Step) -> Any:
+    return owner[step.where] if step.is_item else getattr(owner, str(step.where))
+
+
+def _put(owner: Any, steps: list[_Step], value: Any) -> None:
     step, rest = steps[0], steps[1:]
     if rest:
         inner = _get(owner, step)
-        if isinstance(rest[0], str):
+        if not rest[0].is_item:
             _put(inner, rest, value)
             return
         inner = copy.copy(inner)
         _put(inner, rest, value)
         value = inner
-    if isinstance(step, str):
-        setattr(owner, step, value)
+    if step.is_item:
+        owner[step.where] = value
     else:
-        owner[step] = value
+        setattr(owner, str(step.where), value)
 
 
-def _reason(owner: Any, step: str | int) -> str:
+def _reason(owner: Any, step: _Step) -> str:
     kind = type(owner).__name__
-    if isinstance(step, int):
-        size = f" of size {len(owner)}" if hasattr(owner, "__len__") else ""
-        return f"{kind}{size} has no index {step}"
-    close = difflib.get_close_matches(step, dir(owner), n=3)
-    return f"{kind} has no {step!r}" + (f", but {', '.join(close)}" if close else "")
+    if not step.is_item:
+        return f"{kind} has no {step.where!r}{_similar(str(step.where), dir(owner))}"
+    if isinstance(owner, Mapping):
+        return f"{kind} has no key {step.where!r}{_similar(str(step.where), map(str, owner))}"
+    size = f" of size {len(owner)}" if hasattr(owner, "__len__") else ""
+    return f"{kind}{size} has no index {step.where}"
+
+
+def _similar(name: str, known: Any) -> str:
+    close = difflib.get_close_matches(name, known, n=3)
+    return f", but {', '.join(close)}" if close else ""
 
 
 def is_number(value: Any) -> bool:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import copy
-import importlib
 import inspect
-import pkgutil
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from itertools import combinations
 from typing import Any
 
@@ -18,9 +15,8 @@ from gymnasium.envs.registration import EnvSpec
 from ..same_value import same_value
 from ..task_space import Quantity, Task, TaskSettings
 from .attribute_path import is_number
+from .env_maker import EnvMaker, EnvWrapper, find, find_maker, one_line
 from .parameter import GymnasiumParameter
-
-EnvMaker = Callable[..., gym.Env[Any, Any]]
 
 _PLAYABLE: list[tuple[Any, ...]] = []
 """The configurations whose bounds this process has tried. What cannot be played is not among them."""
@@ -34,8 +30,8 @@ class GymnasiumEnv(gym.Wrapper[Any, Any, Any, Any]):
     The first env of a configuration in a process plays a step at each bound of each parameter.
 
     Args:
-        env_id: The id of a registered env (`module:id` imports a module that registers it), or a function
-            or class that makes one, or its import path with dots.
+        env_id: The id of a registered env (`module:id` imports a module that registers it), a spec, or a
+            function or class that makes an env, or its import path with dots.
         parameters: From the name of each parameter to its declaration; see `GymnasiumParameter`.
         return_range: Lowest and highest episode return, for teachers that want returns in [0, 1].
         mastered_return: A task is mastered in an episode whose return is above this.
@@ -44,6 +40,9 @@ class GymnasiumEnv(gym.Wrapper[Any, Any, Any, Any]):
             are set and before it is reset: for what the env works out from them only once.
         reuse: Whether one env plays all episodes, if its constructor's arguments allow; saves the time of
             making it.
+        max_episode_steps: After how many steps an episode is truncated; None leaves that to the env, or to
+            its registration.
+        wrappers: Put around the env, the first one innermost: functions of an env, or their import paths.
         render_mode: How the env shows itself, if at all: what its constructor takes.
 
     Raises:
@@ -58,13 +57,15 @@ class GymnasiumEnv(gym.Wrapper[Any, Any, Any, Any]):
 
     def __init__(
         self,
-        env_id: str | EnvMaker,
+        env_id: str | EnvSpec | EnvMaker,
         parameters: Mapping[str, Mapping[str, Any]],
         return_range: Sequence[float],
         mastered_return: float,
         arguments: Mapping[str, Any] | None = None,
         after_setting: str | Callable[[Any], None] | None = None,
         reuse: bool = False,
+        max_episode_steps: int | None = None,
+        wrappers: Sequence[str | EnvWrapper] = (),
         render_mode: str | None = None,
     ) -> None:
         self.env_id = env_id
@@ -75,11 +76,11 @@ class GymnasiumEnv(gym.Wrapper[Any, Any, Any, Any]):
         try:
             self.return_range, self.mastered_return = _checked_returns(return_range, mastered_return)
             self._parameters = _read_parameters(parameters)
-            self._after_setting = _find(after_setting) if isinstance(after_setting, str) else after_setting
-            self._make, own_arguments = _find_maker(env_id)
+            self._after_setting = find(after_setting) if isinstance(after_setting, str) else after_setting
+            self._make, own_arguments = find_maker(env_id, max_episode_steps, wrappers)
             defaults = {p.name: self._default_of(p, own_arguments) for p in self._parameters}
             super().__init__(
-                self._made({p.argument: defaults[p.name] for p in self._parameters if p.argument})
+                self._made({p.argument: p.what(defaults[p.name]) for p in self._parameters if p.argument})
             )
             # Envs come and go; whoever seeds a space of this env finds it seeded afterwards.
             self.action_space, self.observation_space = self.env.action_space, self.env.observation_space
@@ -87,7 +88,10 @@ class GymnasiumEnv(gym.Wrapper[Any, Any, Any, Any]):
             self._settings = self._settle(defaults)
             self.task_space = self._settings.space
             default = self._varied
-            configuration = (env_id, copy.deepcopy(parameters), dict(self._constants), after_setting, reuse)
+            configuration = (
+                *(env_id, copy.deepcopy(parameters), dict(self._constants), after_setting, reuse),
+                *(max_episode_steps, wrappers),
+            )
             if not any(same_value(configuration, playable) for playable in _PLAYABLE):
                 self._try_bounds()
                 _PLAYABLE.append(configuration)
@@ -96,13 +100,15 @@ class GymnasiumEnv(gym.Wrapper[Any, Any, Any, Any]):
                 self._constants["render_mode"] = render_mode
             if self._is_used or render_mode is not None:
                 self._renew(default, keep_generator=False)
-        except (ValueError, gym.error.Error) as error:
-            raise ValueError(f"{self._name}: {_one_line(error)}") from error
+        except (AssertionError, TypeError, ValueError, gym.error.Error) as error:
+            raise ValueError(f"{self._name}: {one_line(error)}") from error
 
     @property
     def _name(self) -> str:
         """What the env is called."""
-        return self.env_id if isinstance(self.env_id, str) else getattr(self.env_id, "__name__", "env")
+        if isinstance(self.env_id, str):
+            return self.env_id
+        return str(getattr(self.env_id, "id", getattr(self.env_id, "__name__", "env")))
 
     @property
     def spec(self) -> EnvSpec | None:  # type: ignore[override]  # a property in gymnasium.Wrapper, too
@@ -141,14 +147,15 @@ class GymnasiumEnv(gym.Wrapper[Any, Any, Any, Any]):
         info = {key: value for key, value in info.items() if key != "is_success"}
         if terminated or truncated:
             info["is_success"] = self._return > self.mastered_return
-        return observation, float(reward), terminated, truncated, info
+        return observation, float(reward), bool(terminated), bool(truncated), info
 
-    def _values_in(self, task: Task) -> dict[str, float]:
+    def _values_in(self, task: Task) -> dict[str, Any]:
         # The number that a float32 stands for: 0.1, where its double would be 0.10000000149.
         decided = (float(str(value)) for value in task)
-        return self._settings.fixed | dict(zip(self.task_space.columns, decided, strict=True))
+        numbers = self._settings.fixed | dict(zip(self.task_space.columns, decided, strict=True))
+        return {p.name: p.what(numbers[p.name]) for p in self._parameters}
 
-    def _set(self, values: Mapping[str, float], keep_generator: bool) -> dict[str, float]:
+    def _set(self, values: Mapping[str, Any], keep_generator: bool) -> dict[str, Any]:
         """Give every parameter its value; returns the options for the env's reset."""
         varied = {p.argument: values[p.name] for p in self._parameters if p.argument}
         if varied != self._varied or (self._is_used and not self.reuse):
@@ -163,9 +170,9 @@ class GymnasiumEnv(gym.Wrapper[Any, Any, Any, Any]):
         self._varied = dict(varied)
         try:
             return self._make(**self._constants | self._varied)
-        except (AssertionError, TypeError, ValueError) as error:
+        except Exception as error:  # whatever the code of others raises
             shown = ", ".join(f"{key}={value!r}" for key, value in (self._constants | self._varied).items())
-            raise ValueError(f"cannot be made with ({shown}): {_one_line(error)}") from error
+            raise ValueError(f"cannot be made with ({shown}): {one_line(error)}") from error
 
     def _renew(self, varied: Mapping[str, Any], keep_generator: bool) -> None:
         generator = self.env.unwrapped.np_random if keep_generator and self._is_used else None
@@ -183,26 +190,29 @@ class GymnasiumEnv(gym.Wrapper[Any, Any, Any, Any]):
         self._own = [parameter.read_own(self.env) for parameter in self._parameters]
 
     def _default_of(self, parameter: GymnasiumParameter, own_arguments: Mapping[str, Any]) -> Any:
-        """The value of a parameter that a task does not name, None if it stands at its path."""
+        """The number of a parameter that a task does not name, None if it stands at its path."""
         if is_number(parameter.setting):
             return parameter.setting
         if parameter.argument is not None and parameter.argument in self._constants:
             raise ValueError(f"{parameter.name}: {parameter.argument} is fixed in arguments already")
-        if parameter.default is not None or parameter.paths:
-            return 1.0 if parameter.default is None and parameter.is_factor else parameter.default
-        own = own_arguments.get(parameter.argument or "")
-        if not is_number(own):
+        if parameter.default is not None:
+            return parameter.default
+        if parameter.paths:
+            return parameter.number_of(1.0) if parameter.is_factor else None
+        own = own_arguments.get(parameter.argument or "", inspect.Parameter.empty)
+        if own is inspect.Parameter.empty or own is None:
             known = f" (its constructor takes {', '.join(own_arguments)})" if parameter.argument else ""
             raise ValueError(
-                f"{parameter.name}: the env has no number of its own for it{known}: give a default"
+                f"{parameter.name}: the env has no value of its own for it{known}: give a default"
             )
-        return own
+        return parameter.number_of(own)
 
     def _settle(self, defaults: Mapping[str, Any]) -> TaskSettings:
-        quantities = {
-            p.name: Quantity(p.unit, p.easy, default=own[0] if defaults[p.name] is None else defaults[p.name])
-            for p, own in zip(self._parameters, self._own, strict=True)
-        }
+        quantities = {}
+        for p, own in zip(self._parameters, self._own, strict=True):
+            default = p.number_of(own[0]) if defaults[p.name] is None else defaults[p.name]
+            p.check_default(default)
+            quantities[p.name] = Quantity(p.unit, p.easy, default=default, integer=p.integer)
         return TaskSettings({p.name: p.setting for p in self._parameters}, quantities)
 
     def _try_bounds(self) -> None:
@@ -219,13 +229,11 @@ class GymnasiumEnv(gym.Wrapper[Any, Any, Any, Any]):
             actions.seed(0)
             second, reward, *_ = self.step(actions.sample())
         except Exception as error:
-            raise ValueError(f"{what} cannot be played: {_one_line(error)}") from error
+            raise ValueError(f"{what} cannot be played: {one_line(error)}") from error
         if (self.env.observation_space, self.env.action_space) != (self.observation_space, self.action_space):
             raise ValueError(f"{what} changes the env's observation or action space")
-        for seen in (first, second, reward):
-            for part in seen.values() if isinstance(seen, dict) else [seen]:
-                if not np.isfinite(part).all():
-                    raise ValueError(f"{what} gives observations or rewards that are not finite")
+        if not all(map(_is_finite, (first, second, reward))):
+            raise ValueError(f"{what} gives observations or rewards that are not finite")
 
 
 def _checked_returns(return_range: Any, mastered: Any) -> tuple[tuple[float, float], float]:
@@ -236,6 +244,13 @@ def _checked_returns(return_range: Any, mastered: Any) -> tuple[tuple[float, flo
     if not is_number(mastered) or not low <= mastered <= high:
         raise ValueError(f"mastered_return={mastered!r} must be a number in return_range=[{low:g}, {high:g}]")
     return (low, high), float(mastered)
+
+
+def _is_finite(seen: Any) -> bool:
+    if isinstance(seen, (Mapping, list, tuple)):
+        return all(map(_is_finite, seen.values() if isinstance(seen, Mapping) else seen))
+    numbers = np.asarray(seen)
+    return numbers.dtype.kind not in "fc" or bool(np.isfinite(numbers).all())
 
 
 def _read_parameters(declared: Any) -> list[GymnasiumParameter]:
@@ -249,40 +264,3 @@ def _read_parameters(declared: Any) -> list[GymnasiumParameter]:
         if is_same:
             raise ValueError(f"{one.name} and {other.name} act on the same number")
     return parameters
-
-
-def _find(path: str) -> Any:
-    """What an import path with dots names."""
-    try:
-        return pkgutil.resolve_name(path)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ValueError(f"{path} cannot be imported: {_one_line(error)}") from error
-
-
-def _find_maker(env_id: str | EnvMaker) -> tuple[EnvMaker, dict[str, Any]]:
-    """A function that makes an env, and the values its arguments have on their own."""
-    if not isinstance(env_id, str):
-        return env_id, _own_arguments(env_id)
-    module, _, registered_id = env_id.rpartition(":")
-    if module:
-        try:
-            importlib.import_module(module)
-        except ImportError as error:
-            raise ValueError(f"module {module} cannot be imported: {_one_line(error)}") from error
-    elif "." in env_id and env_id not in gym.registry:
-        maker: EnvMaker = _find(env_id)
-        return maker, _own_arguments(maker)
-    spec = gym.spec(registered_id)
-    entry_point = spec.entry_point
-    creator = _find(entry_point) if isinstance(entry_point, str) else entry_point
-    made_by_gymnasium: EnvMaker = partial(gym.make, registered_id, disable_env_checker=True)
-    return made_by_gymnasium, _own_arguments(creator) | spec.kwargs
-
-
-def _own_arguments(creator: Any) -> dict[str, Any]:
-    """The values that the arguments of a function or class have where none are given."""
-    return {name: p.default for name, p in inspect.signature(creator).parameters.items()}
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join((str(error).strip() or type(error).__name__).split())

@@ -13,7 +13,7 @@ from ..task_space import Setting
 from .attribute_path import AttributePath, is_number
 
 _WAYS = ("attribute", "factor", "argument", "option")
-_KEYS = ("value", *_WAYS, "default", "unit", "easy")
+_KEYS = ("value", *_WAYS, "default", "unit", "easy", "integer", "levels")
 
 
 class GymnasiumParameter:
@@ -24,7 +24,9 @@ class GymnasiumParameter:
         declaration: `value`: [low, high], or a number that fixes it. One of `attribute` (a path, or several
             that all get the number), `factor` (paths whose own value, a number, list or array, is
             multiplied by it), `argument` (of the env's constructor) and `option` (of the env's reset). And
-            if wanted `default`, `unit` and `easy` ("low" or "high").
+            if wanted `default`, `unit`, `easy` ("low" or "high"), `integer` (whether only whole numbers are
+            played) and `levels`: an ordered list of what the env is given, of which the number is the index;
+            `value` then is the whole list unless it is given.
 
     Raises:
         ValueError: Naming the parameter and what is wrong with its declaration.
@@ -33,6 +35,8 @@ class GymnasiumParameter:
         name: Its name.
         setting: [low, high], or the number that fixes it.
         default: Its value where a task does not name it; None for the env's own.
+        levels: What its whole numbers stand for; None if they stand for themselves.
+        integer: Whether only whole numbers are played.
         unit: Its unit.
         easy: At which end of the range tasks are easy.
         argument: The constructor's argument that it is, if it is one.
@@ -50,7 +54,12 @@ class GymnasiumParameter:
         ways = [way for way in _WAYS if declaration.get(way) is not None]
         if len(ways) != 1:
             raise ValueError(f"{name}: must have one of {', '.join(_WAYS)}, got {ways or 'none'}")
-        self.setting = _checked_setting(name, declaration.get("value"))
+        self.levels = _checked_levels(name, declaration.get("levels"))
+        integer = declaration.get("integer", False)
+        if not isinstance(integer, bool):
+            raise ValueError(f"{name}: integer={integer!r} must be true or false")
+        self.integer = integer or self.levels is not None
+        self.setting = self._checked_setting(declaration.get("value"))
         self.default = declaration.get("default")
         if self.default is not None and not is_number(self.default):
             raise ValueError(f"{name}: default={self.default!r} must be a number")
@@ -66,6 +75,56 @@ class GymnasiumParameter:
             self.paths = [AttributePath(text) for text in ([texts] if isinstance(texts, str) else texts)]
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from error
+
+    def _checked_setting(self, value: Any) -> Setting:
+        most = None if self.levels is None else len(self.levels) - 1
+        if value is None and most is not None:
+            return [0, most]
+        ends = value if isinstance(value, (list, tuple)) and len(value) == 2 else [value]
+        if not all(is_number(end) and np.isfinite(end) for end in ends):
+            raise ValueError(f"{self.name}: value={value!r} must be one finite number or [low, high]")
+        if most is not None and not all(0 <= end <= most for end in ends):
+            raise ValueError(f"{self.name}: value={value!r} must be indices of its {most + 1} levels, from 0")
+        return float(value) if is_number(value) else list(ends)
+
+    def what(self, number: float) -> Any:
+        """What the env is given where this is the parameter's number in a task."""
+        if self.levels is not None:
+            return self.levels[int(number)]
+        return int(number) if self.integer else number
+
+    def number_of(self, own: Any) -> Any:
+        """The number that stands for a value of the env's own.
+
+        Raises:
+            ValueError: If no number does.
+        """
+        if self.levels is None:
+            if is_number(own):
+                return own
+            raise ValueError(f"{self.name}: the env's own value is {own!r}, not a number: give a default")
+        for index, level in enumerate(self.levels):
+            if np.array_equal(level, own):
+                return index
+        raise ValueError(f"{self.name}: the env's own value {own!r} is none of its levels: give a default")
+
+    def check_default(self, default: float) -> None:
+        """Refuse an env's own number outside of the range, saying what was probably meant.
+
+        Raises:
+            ValueError: If tasks that do not name the parameter would lie outside of its range.
+        """
+        if is_number(self.setting) or self.default is not None:
+            return
+        low, high = self.setting  # type: ignore[misc]  # a pair, then
+        if low < high and not low <= default <= high:
+            factor = ""
+            if self.paths and not self.is_factor:
+                factor = ", or factor instead of attribute if its own number is to be multiplied by the range"
+            raise ValueError(
+                f"{self.name}: the env's own {float(default):g} does not lie in value=[{low:g}, {high:g}]: "
+                f"give a default that does{factor}"
+            )
 
     def read_own(self, env: gym.Env[Any, Any]) -> list[Any]:
         """What stands at its paths in an env, one value per path.
@@ -84,16 +143,16 @@ class GymnasiumParameter:
             is_numeric = np.issubdtype(np.asarray(own).dtype, np.number)
             if not is_numeric:
                 raise ValueError(f"{self.name}: {path.text} is {own!r}, not a number, list or array of them")
-        elif not is_number(own):
+        elif self.levels is None and not is_number(own):
             raise ValueError(f"{self.name}: {path.text} is {own!r}, not a number")
         return copy.deepcopy(own)
 
-    def write(self, env: gym.Env[Any, Any], value: float, own: list[Any]) -> None:
+    def write(self, env: gym.Env[Any, Any], value: Any, own: list[Any]) -> None:
         """Set its paths in an env.
 
         Args:
             env: Where.
-            value: The number, or the factor.
+            value: The number, level or factor.
             own: What stood there when the env was made, as `read_own` gave it.
         """
         for path, before in zip(self.paths, own, strict=True):
@@ -105,9 +164,7 @@ class GymnasiumParameter:
                 path.write(env, before * value)
 
 
-def _checked_setting(name: str, value: Any) -> Setting:
-    if is_number(value) and np.isfinite(value):
-        return float(value)
-    if isinstance(value, (list, tuple)) and len(value) == 2 and all(map(is_number, value)):
-        return value
-    raise ValueError(f"{name}: value={value!r} must be one finite number or [low, high]")
+def _checked_levels(name: str, levels: Any) -> list[Any] | None:
+    if levels is None or (isinstance(levels, (list, tuple)) and len(levels) > 1):
+        return None if levels is None else list(levels)
+    raise ValueError(f"{name}: levels={levels!r} must be a list of two or more values, in order")

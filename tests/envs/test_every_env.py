@@ -8,7 +8,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import pytest
-from chiron.envs.env_checks import CHECKS
+from chiron.envs.env_checks import CHECKS, check_that
 from chiron.envs.env_info import env_info
 from chiron.envs.walkers.walker_env import WalkerEnv
 from chiron.scripts.check import is_a_stable_baselines_env
@@ -26,10 +26,10 @@ ENVS = env_names()
 class TestEveryEnv:
     @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
     def test_keeps_the_contract(self, name: str, check: Any) -> None:
-        check(partial(build_env, name))
+        check_that(check, partial(build_env, name))
 
     def test_passes_the_checker_of_stable_baselines_without_a_warning(self, name: str) -> None:
-        is_a_stable_baselines_env(partial(build_env, name))
+        check_that(is_a_stable_baselines_env, partial(build_env, name))
 
     def test_is_registered(self, name: str) -> None:
         env, arguments = build_env(name), composed(f"env={name}")["env"]

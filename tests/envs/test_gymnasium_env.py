@@ -4,7 +4,8 @@ import gc
 import resource
 import sys
 from collections.abc import Mapping
-from typing import Any
+from functools import partial
+from typing import Any, ClassVar
 
 import gymnasium as gym
 import numpy as np
@@ -333,6 +334,204 @@ def test_the_env_has_no_say_in_what_success_is() -> None:
     assert env.step(np.array([1.0]))[4]["is_success"] is False
 
 
+class Road(gym.Env[Any, Any]):
+    """Remembers what it was made and reset with; episodes never end."""
+
+    defaults: ClassVar = {"lanes": 3, "density": 0.5, "weather": "dry"}
+
+    def __init__(self, lanes: int = 3, surface: str = "asphalt", lit: bool = False) -> None:
+        self.observation_space = spaces.Box(-np.inf, np.inf, (1,), np.float32)
+        self.action_space = spaces.Discrete(2)
+        self.lanes, self.surface, self.lit = lanes, surface, lit
+        self.config = self.defaults
+        self.options: dict[str, Any] = {}
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
+        super().reset(seed=seed)
+        self.options = options or {}
+        return self._observe(), {}
+
+    def step(self, action: Any) -> Any:
+        return self._observe(), 1, np.bool_(False), np.bool_(False), {}
+
+    def _observe(self) -> Any:
+        return np.full(1, range(self.lanes)[-1], np.float32)
+
+
+def road(*, arguments: dict[str, Any] | None = None, **parameters: Any) -> GymnasiumEnv:
+    declared = {name: parameter for name, parameter in parameters.items() if isinstance(parameter, dict)}
+    others = {name: value for name, value in parameters.items() if name not in declared}
+    return GymnasiumEnv(Road, declared, [0, 100], 50, arguments, **others)
+
+
+LANES = {"argument": "lanes", "value": [2, 5], "integer": True}
+
+
+class TestIntegersAndLevels:
+    def test_an_integer_reaches_the_env_as_one(self) -> None:
+        env = road(
+            lanes=LANES, weight={"attribute": "unwrapped.config[lanes]", "value": [1, 9], "integer": True}
+        )
+        info = env.reset(options={"task": [3.7, 2.2]})[1]
+        assert info["task"].tolist() == [4, 2]
+        assert (inner(env).lanes, inner(env).config["lanes"]) == (4, 2)
+        assert type(inner(env).config["lanes"]) is int
+        assert env.task_space.to_dict(env.task_space.default) == {"lanes": 3, "weight": 3}
+        for task in env.task_space.sample(np.random.default_rng(0), 20):
+            env.reset(options={"task": task})
+            assert type(inner(env).lanes) is int
+
+    def test_a_fixed_integer_is_one_too(self) -> None:
+        env = road(
+            lanes=LANES | {"value": 4}, density={"attribute": "unwrapped.config[density]", "value": [0, 1]}
+        )
+        env.reset()
+        assert inner(env).lanes == 4
+        with pytest.raises(ValueError, match=r"lanes=4.5 must be a whole number"):
+            road(lanes=LANES | {"value": 4.5}, lit={"argument": "lit", "levels": [False, True]})
+
+    def test_levels_are_what_the_env_is_given(self) -> None:
+        env = road(
+            surface={"argument": "surface", "levels": ["gravel", "asphalt", "ice"]},
+            lit={"argument": "lit", "levels": [True, False]},
+            weather={"attribute": "unwrapped.config[weather]", "levels": ["dry", "wet"], "value": 1},
+            traffic={
+                "option": "traffic",
+                "levels": [[], ["car"], ["car", "bus"]],
+                "default": 1,
+                "easy": "low",
+            },
+        )
+        assert env.task_space.to_dict(env.task_space.default) == {"surface": 1, "lit": 1, "traffic": 1}
+        env.reset(options={"task": {"surface": 2, "lit": 0, "traffic": 2}})
+        made = inner(env)
+        assert (made.surface, made.lit, made.config["weather"]) == ("ice", True, "wet")
+        assert made.options == {"traffic": ["car", "bus"]}
+
+    def test_levels_of_a_factor_multiply(self) -> None:
+        env = road(density={"factor": "unwrapped.config[density]", "levels": [0.5, 1, 4]})
+        env.reset(options={"task": [2]})
+        assert inner(env).config["density"] == 2.0
+        env.reset()
+        assert inner(env).config["density"] == 0.5
+
+    @pytest.mark.parametrize(
+        ("parameter", "objection"),
+        [
+            ({"argument": "surface", "levels": ["ice"]}, r"levels=\['ice'\] must be a list of two or more"),
+            ({"argument": "surface", "levels": ["ice", "mud"]}, "own value 'asphalt' is none of its levels"),
+            (
+                {"argument": "lit", "levels": [False, True], "value": [0, 2]},
+                "indices of its 2 levels, from 0",
+            ),
+            (
+                {"argument": "surface", "value": [0, 1]},
+                "own value is 'asphalt', not a number: give a default",
+            ),
+            ({"argument": "lanes", "value": [2, 5], "integer": "yes"}, "integer='yes' must be true or false"),
+            (
+                {"argument": "lanes", "value": [2.5, 5], "integer": True},
+                "low 2.5 of an integer must be whole",
+            ),
+            ({"argument": "lanes", "value": [4, 6]}, r"own 3 does not lie in value=\[4, 6\]: give a default"),
+            (
+                {"attribute": "unwrapped.config[density]", "value": [1, 2]},
+                "own 0.5 does not lie in .*or factor instead of attribute",
+            ),
+            (
+                {"attribute": "unwrapped.config[dense]", "value": [1, 2]},
+                r"unwrapped.config\[dense\] does not exist: dict has no key 'dense', but density",
+            ),
+        ],
+    )
+    def test_what_is_refused(self, parameter: dict[str, Any], objection: str) -> None:
+        with pytest.raises(ValueError, match=f"Road: it: .*{objection}") as refused:
+            road(it=parameter)
+        assert "np." not in str(refused.value)
+
+    def test_dicts_of_a_class_are_left_alone(self) -> None:
+        env = road(density={"attribute": "unwrapped.config[density]", "value": [0, 1]})
+        env.reset(options={"task": [0.25]})
+        assert inner(env).config == Road.defaults | {"density": 0.25}
+        assert Road.defaults["density"] == 0.5
+
+
+class TestEnvsFromTheWild:
+    def test_episodes_can_be_given_an_end(self) -> None:
+        env = road(lanes=LANES, max_episode_steps=3)
+        for _ in range(2):
+            env.reset()
+            steps = [env.step(0) for _ in range(3)]
+            assert [truncated for *_, truncated, _ in steps] == [False, False, True]
+            assert "is_success" in steps[-1][4]
+        registered = GymnasiumEnv(**CART_POLE, max_episode_steps=2)
+        registered.reset()
+        assert [registered.step(0)[3] for _ in range(2)] == [False, True]
+        for steps in (0, 1.5, "many"):
+            with pytest.raises(
+                ValueError, match=r"max_episode_steps=.* must be a whole number of at least 1"
+            ):
+                road(lanes=LANES, max_episode_steps=steps)
+
+    def test_truth_values_and_rewards_are_those_of_python(self) -> None:
+        env = road(lanes=LANES)
+        env.reset()
+        assert [type(value) for value in env.step(0)[1:4]] == [float, bool, bool]
+
+    def test_wrappers_are_put_around_it(self) -> None:
+        clipped = partial(gym.wrappers.TransformReward, func=lambda reward: 2 * reward)
+        env = road(lanes=LANES, wrappers=["gymnasium.wrappers.FlattenObservation", clipped])
+        env.reset()
+        assert env.step(0)[1] == 2
+        with pytest.raises(ValueError, match=r"gymnasium.wrappers.Flatten cannot be imported"):
+            road(lanes=LANES, wrappers=["gymnasium.wrappers.Flatten"])
+        with pytest.raises(ValueError, match=r"wrappers: 3 must be an import path"):
+            road(lanes=LANES, wrappers=[3])
+
+    def test_a_spec_is_as_good_as_an_id(self) -> None:
+        spec = gym.spec("CartPole-v1")
+        env = GymnasiumEnv(**CART_POLE | {"env_id": spec})
+        same_episode(env, [0.1], stock("CartPole-v1"))
+        with pytest.raises(ValueError, match=r"CartPole-v1: return_range"):
+            GymnasiumEnv(**CART_POLE | {"env_id": spec, "return_range": [1, 0]})
+
+    def test_a_vector_env_is_refused(self) -> None:
+        gym.register("OnlyMany-v0", vector_entry_point="somewhere:Many")
+        with pytest.raises(ValueError, match="OnlyMany-v0: is registered as a vector env only"):
+            GymnasiumEnv(**CART_POLE | {"env_id": "OnlyMany-v0"})
+
+    @pytest.mark.parametrize(
+        ("changes", "objection"),
+        [
+            ({"reset": lambda self: np.zeros(1)}, "the default task cannot be played: .*'seed'"),
+            ({"reset": lambda self, *, seed, options: np.zeros(1)}, "the default task cannot be played"),
+            (
+                {"step": lambda self, action: (np.zeros(1), 0.0, False, {})},
+                "the default task cannot be played",
+            ),
+            ({"__init__": lambda self, lanes, width: None}, r"cannot be made with \(lanes=3\): .*'width'"),
+            ({"__init__": lambda self, lanes: 1 / 0}, r"cannot be made with \(lanes=3\): division by zero"),
+        ],
+    )
+    def test_others_are_refused_in_one_sentence(self, changes: dict[str, Any], objection: str) -> None:
+        strange = type("Strange", (Road,), changes)
+        with pytest.raises(ValueError, match=f"Strange: {objection}") as refused:
+            GymnasiumEnv(strange, {"lanes": LANES | {"default": 3}}, [0, 100], 50)
+        assert "\n" not in str(refused.value)
+
+    def test_what_makes_no_env_is_refused(self) -> None:
+        with pytest.raises(ValueError, match=r"object: .*[eE]xpected env to be a `gymnasium.Env`"):
+            GymnasiumEnv(object, {"lanes": {"option": "lanes", "value": [0, 1], "default": 0}}, [0, 1], 1)
+
+    def test_observations_of_any_kind_are_looked_at(self) -> None:
+        class Tells(Road):
+            def _observe(self) -> Any:
+                return ({"text": "a road", "lanes": self.lanes}, (np.float32(self.lanes), None))
+
+        env = GymnasiumEnv(Tells, {"lanes": LANES}, [0, 100], 50)
+        assert env.reset()[0][0]["lanes"] == 3
+
+
 PARAMETER = CART_POLE["parameters"]["pole_mass"]
 
 
@@ -353,7 +552,7 @@ class TestWhatIsRefused:
             ),
             (
                 {"parameters": {"pole_mass": {**PARAMETER, "attribute": "unwrapped..masspole"}}},
-                "pole_mass: 'unwrapped..masspole' must be attributes and indices",
+                "pole_mass: 'unwrapped..masspole' must be attributes, and indices or keys",
             ),
             (
                 {"parameters": {"pole_mass": {**PARAMETER, "attribute": "unwrapped.state"}}},
@@ -368,7 +567,10 @@ class TestWhatIsRefused:
             ({"parameters": {"pole_mass": {"value": [1, 2]}}}, "pole_mass: must have one of"),
             ({"parameters": {"pole_mass": {**PARAMETER, "easy": "left"}}}, "pole_mass: easy='left'"),
             ({"parameters": {"pole_mass": {**PARAMETER, "default": "x"}}}, "pole_mass: default='x'"),
-            ({"parameters": {"pole_mass": {**PARAMETER, "value": [0.2, 1]}}}, r"pole_mass: default 0.1 must"),
+            (
+                {"parameters": {"pole_mass": {**PARAMETER, "value": [0.2, 1]}}},
+                "pole_mass: the env's own 0.1 does not",
+            ),
             ({"parameters": {"pole_mass": {**PARAMETER, "value": [1, 0.2]}}}, "pole_mass.*low < high"),
             ({"parameters": {"pole_mass": {**PARAMETER, "value": [1, 2, 3]}}}, "pole_mass: value="),
             ({"parameters": {"pole_mass": {**PARAMETER, "value": "heavy"}}}, "pole_mass: value='heavy'"),
@@ -402,7 +604,7 @@ class TestWhatIsRefused:
             ({"argument": "gravity", "value": [-11, 1]}, "gravity=1 cannot be played.*between -12 and 0"),
             (
                 {"argument": "gravitas", "value": [-11, 1]},
-                "gravity: the env has no number.*takes render_mode, continuous, gravity.*give a default",
+                "gravity: the env has no value.*takes render_mode, continuous, gravity.*give a default",
             ),
             (
                 {"attribute": "unwrapped.world.gravity[2]", "value": [-11, 1]},
@@ -452,9 +654,9 @@ class TestWhatIsRefused:
 
 
 class TestAttributePath:
-    @pytest.mark.parametrize("text", ["", ".a", "a.", "a..b", "a[b]", "a[1", "[1]", "a b", "a()"])
+    @pytest.mark.parametrize("text", ["", ".a", "a.", "a..b", "a[]", "a[b", "a[1", "[1]", "a b", "a()"])
     def test_what_is_no_path_is_refused(self, text: str) -> None:
-        with pytest.raises(ValueError, match="must be attributes and indices"):
+        with pytest.raises(ValueError, match="must be attributes, and indices or keys in brackets"):
             AttributePath(text)
 
     def test_reads_and_writes_through_attributes_and_indices(self) -> None:
@@ -471,7 +673,14 @@ class TestAttributePath:
 
     @pytest.mark.parametrize(
         ("one", "other", "expected"),
-        [("a.b", "a.b[1]", True), ("a.b[0]", "a.b[1]", False), ("a.b", "a.bc", False), ("a.b", "a.b", True)],
+        [
+            ("a[b]", "a.b", False),
+            ("a[b]", "a[b].c", True),
+            ("a.b", "a.b[1]", True),
+            ("a.b[0]", "a.b[1]", False),
+            ("a.b", "a.bc", False),
+            ("a.b", "a.b", True),
+        ],
     )
     def test_overlaps(self, one: str, other: str, expected: bool) -> None:
         assert AttributePath(one).overlaps(AttributePath(other)) is expected

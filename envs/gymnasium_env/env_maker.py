@@ -1,0 +1,97 @@
+"""Where a Gymnasium env comes from: a registered id, a spec, or a class or function of anyone's."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, cast
+
+import gymnasium as gym
+from gymnasium.envs.registration import EnvSpec
+from gymnasium.wrappers import TimeLimit
+
+EnvMaker = Callable[..., gym.Env[Any, Any]]
+EnvWrapper = Callable[[gym.Env[Any, Any]], gym.Env[Any, Any]]
+
+
+def find(path: str) -> Any:
+    """What an import path with dots names.
+
+    Raises:
+        ValueError: If it cannot be imported.
+    """
+    try:
+        return pkgutil.resolve_name(path)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ValueError(f"{path} cannot be imported: {one_line(error)}") from error
+
+
+def find_maker(
+    env_id: str | EnvSpec | EnvMaker, max_episode_steps: int | None, wrappers: Sequence[str | EnvWrapper]
+) -> tuple[EnvMaker, dict[str, Any]]:
+    """A function that makes an env, and the values its arguments have on their own.
+
+    Args:
+        env_id: An id, a spec, an import path, or the class or function itself; see `GymnasiumEnv`.
+        max_episode_steps: After how many steps an episode is truncated; None leaves that to the env.
+        wrappers: Put around the env, the first one innermost: functions of an env, or their import paths.
+
+    Raises:
+        ValueError: If something cannot be imported, or is no env.
+        gymnasium.error.Error: If no env of this id is registered.
+    """
+    if max_episode_steps is not None and (not isinstance(max_episode_steps, int) or max_episode_steps < 1):
+        raise ValueError(f"max_episode_steps={max_episode_steps!r} must be a whole number of at least 1")
+    around = [find(wrapper) if isinstance(wrapper, str) else wrapper for wrapper in wrappers]
+    for wrapper in around:
+        if not callable(wrapper):
+            raise ValueError(
+                f"wrappers: {wrapper!r} must be an import path, or _target_, arguments and _partial_: true"
+            )
+    limit: dict[str, Any] = {} if max_episode_steps is None else {"max_episode_steps": max_episode_steps}
+    registered = _find_registered(env_id)
+    if registered is None:
+        maker: EnvMaker = find(env_id) if isinstance(env_id, str) else cast(EnvMaker, env_id)
+        around = ([partial(TimeLimit, **limit)] if limit else []) + around
+        return partial(_make_wrapped, maker, around), _own_arguments(maker)
+    spec = registered if isinstance(registered, EnvSpec) else gym.spec(registered)
+    if spec.entry_point is None:
+        raise ValueError("is registered as a vector env only, but tasks need single envs")
+    creator = find(spec.entry_point) if isinstance(spec.entry_point, str) else spec.entry_point
+    maker = partial(gym.make, registered, disable_env_checker=True, **limit)
+    return partial(_make_wrapped, maker, around), _own_arguments(creator) | spec.kwargs
+
+
+def _find_registered(env_id: Any) -> str | EnvSpec | None:
+    """The id or spec that Gymnasium makes an env from; None if an env is made without it."""
+    if not isinstance(env_id, str):
+        return env_id if isinstance(env_id, EnvSpec) else None
+    module, _, registered_id = env_id.rpartition(":")
+    if module:
+        try:
+            importlib.import_module(module)
+        except ImportError as error:
+            raise ValueError(f"module {module} cannot be imported: {one_line(error)}") from error
+    elif "." in env_id and env_id not in gym.registry:
+        return None
+    return registered_id
+
+
+def _make_wrapped(maker: EnvMaker, wrappers: Sequence[EnvWrapper], **arguments: Any) -> gym.Env[Any, Any]:
+    env = maker(**arguments)
+    for wrapper in wrappers:
+        env = wrapper(env)
+    return env
+
+
+def _own_arguments(creator: Any) -> dict[str, Any]:
+    """The values that the arguments of a function or class have where none are given."""
+    return {name: p.default for name, p in inspect.signature(creator).parameters.items()}
+
+
+def one_line(error: BaseException) -> str:
+    """What an exception says, in one line; its class where it says nothing."""
+    return " ".join((str(error).strip() or type(error).__name__).split())

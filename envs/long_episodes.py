@@ -1,0 +1,53 @@
+"""Says which episode does not end, so that nothing waits for it in silence."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import gymnasium as gym
+from gymnasium.vector import VectorEnv
+
+from .env_info import env_info
+from .task_space import Task
+
+REMEDY = (
+    "env.max_episode_steps= limits the episodes of a Gymnasium env, another env needs a time limit of its own"
+)
+"""What to do about an env whose episodes need not end."""
+
+_LONG = 10_000
+"""Steps after which an episode is spoken of for the first time."""
+
+_log = logging.getLogger(__name__)
+
+
+class LongEpisodes:
+    """Warns of an episode that has not ended after 10,000 steps, and again whenever that number has doubled.
+
+    Args:
+        envs: Where the episodes are played.
+    """
+
+    def __init__(self, envs: gym.Env[Any, Any] | VectorEnv[Any, Any, Any]) -> None:
+        self._envs = envs
+        self._next = _LONG
+
+    def watch(self, length: int, task: Task, seed: int) -> None:
+        """Look at the longest of the current episodes.
+
+        Args:
+            length: Its steps so far.
+            task: Its task, shape (d,).
+            seed: Its seed.
+        """
+        if length < self._next:
+            return
+        self._next = 2 * length
+        _log.warning(
+            "the episode in task %s with seed %d has not ended after %s steps: %s",
+            env_info(self._envs).task_space.to_dict(task),
+            seed,
+            f"{length:,}",
+            REMEDY,
+        )
