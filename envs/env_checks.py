@@ -175,7 +175,7 @@ def _play(env: gym.Env[Any, Any], seed: int, task: Any) -> list[Any]:
     """Everything seen in an episode of random actions that depend on nothing but the seed."""
     env.action_space.seed(seed)
     observation, _ = env.reset(seed=seed, options={"task": task})
-    batch = create_empty_array(env.observation_space, 1)
+    batch: Any = create_empty_array(env.observation_space, 1)
     seen = [observation]
     for _ in range(_STEPS):
         observation, reward, terminated, truncated, _ = env.step(env.action_space.sample())

@@ -82,7 +82,7 @@ class _PlaysOnALake(CountdownEnv):
         self.task_space = TaskSpace(
             [TaskParameter("duration", 2, 30, default=5, integer=True), TaskParameter("worth", -1, 1)]
         )
-        self.action_space = spaces.Discrete(2)
+        self.action_space: Any = spaces.Discrete(2)
 
     def step(self, action: Any) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         return super().step(np.array([self.moves[action]]))
@@ -97,8 +97,8 @@ def test_a_sound_env_passes(env: type[CountdownEnv]) -> None:
 def test_what_gymnasium_merely_warns_of_is_a_warning() -> None:
     class Unlikely(CountdownEnv):
         def step(self, action: Observation) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
-            observation, *rest = super().step(action)
-            return observation.astype(np.float64), *rest
+            observation, reward, terminated, truncated, info = super().step(action)
+            return observation.astype(np.float64), reward, terminated, truncated, info
 
     with pytest.warns(UserWarning, match="dtype to be float32, actual type: float64"):
         check_env(Unlikely)

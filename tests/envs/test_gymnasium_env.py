@@ -5,7 +5,7 @@ import resource
 import sys
 from collections.abc import Mapping
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import gymnasium as gym
 import numpy as np
@@ -467,11 +467,11 @@ class TestEnvsFromTheWild:
         registered = GymnasiumEnv(**CART_POLE, max_episode_steps=2)
         registered.reset()
         assert [registered.step(0)[3] for _ in range(2)] == [False, True]
-        for steps in (0, 1.5, "many"):
+        for limit in (0, 1.5, "many"):
             with pytest.raises(
                 ValueError, match=r"max_episode_steps=.* must be a whole number of at least 1"
             ):
-                road(lanes=LANES, max_episode_steps=steps)
+                road(lanes=LANES, max_episode_steps=limit)
 
     def test_truth_values_and_rewards_are_those_of_python(self) -> None:
         env = road(lanes=LANES)
@@ -479,7 +479,7 @@ class TestEnvsFromTheWild:
         assert [type(value) for value in env.step(0)[1:4]] == [float, bool, bool]
 
     def test_wrappers_are_put_around_it(self) -> None:
-        clipped = partial(gym.wrappers.TransformReward, func=lambda reward: 2 * reward)
+        clipped = partial(gym.wrappers.TransformReward, func=lambda reward: 2 * float(reward))
         env = road(lanes=LANES, wrappers=["gymnasium.wrappers.FlattenObservation", clipped])
         env.reset()
         assert env.step(0)[1] == 2
@@ -521,7 +521,9 @@ class TestEnvsFromTheWild:
 
     def test_what_makes_no_env_is_refused(self) -> None:
         with pytest.raises(ValueError, match=r"object: .*[eE]xpected env to be a `gymnasium.Env`"):
-            GymnasiumEnv(object, {"lanes": {"option": "lanes", "value": [0, 1], "default": 0}}, [0, 1], 1)
+            GymnasiumEnv(
+                cast(Any, object), {"lanes": {"option": "lanes", "value": [0, 1], "default": 0}}, [0, 1], 1
+            )
 
     def test_observations_of_any_kind_are_looked_at(self) -> None:
         class Tells(Road):
