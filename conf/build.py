@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from ..runs.blaming import blaming
-from .fitting import fitted, hints_of
+from ..runs.fitting import fitted, hints_of
 
 _TARGET, _ARGS, _PARTIAL = "_target_", "_args_", "_partial_"
 
@@ -53,7 +53,7 @@ def build(node: Mapping[str, Any]) -> partial[Any]:
 
     As in Hydra, a dict in the node that has a `_target_` is built and called, and `_args_` and `_partial_` of
     such a dict are its positional arguments and whether it is built only. What YAML cannot write is made of
-    what it can, as the annotations of the target ask for: see `chiron.conf.fitting.fitted`.
+    what it can, as the annotations of the target ask for: see `chiron.runs.fitting.fitted`.
 
     Args:
         node: `_target_` and its keyword arguments.

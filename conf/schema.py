@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field, fields, is_dataclass, make_dataclass
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, OmegaConf
@@ -35,10 +36,15 @@ class RunConfig(RunSettings):
     results: str = "results"
 
 
-def per_env(steps: int, n_envs: int) -> int:
+def per_env(steps: int, n_envs: Any) -> int:
     """Steps that each of `n_envs` envs makes so that together they make about `steps`."""
-    # What is wrong with n_envs=0 is said where ranges are checked.
-    return max(1, steps // max(1, n_envs))
+    # What is wrong with n_envs=0 or n_envs=many is said where settings are checked.
+    return int(max(1, steps // max(1, n_envs))) if isinstance(n_envs, (int, float)) else steps
+
+
+def expanded(folder: str) -> str:
+    """A folder with `~` as the home directory, which shells leave as it is in `results=~/x`."""
+    return str(Path(folder).expanduser())
 
 
 def workers_per_job(n_jobs: int) -> int:
@@ -49,6 +55,25 @@ def workers_per_job(n_jobs: int) -> int:
     return cores if cores > 1 else 0
 
 
-ConfigStore.instance().store("schema", RunConfig)
+def without_whole_numbers(settings: type[Any]) -> type[Any]:
+    """A dataclass of settings that leaves it to the settings themselves to check their whole numbers.
+
+    YAML reads `1e5` as a float, which OmegaConf refuses where a whole number is asked for.
+    """
+    hints = get_type_hints(settings)
+    parts: list[tuple[str, Any, Any]] = []
+    for part in fields(settings):
+        hint = hints[part.name]
+        if isinstance(hint, type) and is_dataclass(hint):
+            nested = without_whole_numbers(hint)
+            parts.append((part.name, nested, field(default_factory=nested)))
+        else:
+            is_whole = hint is int or int in get_args(hint)
+            parts.append((part.name, Any if is_whole else hint, field(default=part.default)))
+    return make_dataclass(settings.__name__, parts)
+
+
+ConfigStore.instance().store("schema", without_whole_numbers(RunConfig))
+OmegaConf.register_new_resolver("expanded", expanded, replace=True)
 OmegaConf.register_new_resolver("per_env", per_env, replace=True)
 OmegaConf.register_new_resolver("workers_per_job", workers_per_job, replace=True)

@@ -12,10 +12,8 @@ from typing import Any, Literal
 import yaml
 
 from .run_directory import RunDirectory
-from .settings import leaves
+from .settings import is_how, leaves
 
-_NO_DIFFERENCE = ("results", "n_workers", "checkpoint.", "callbacks.")
-"""How keys begin that say where and how a run is executed, which may change before it is resumed."""
 _MARKS = ("config.yaml", "versions.json", "summary.json", "run.log", "run.lock", ".part-*")
 """Files of a run without results, as patterns."""
 _RESULTS = (
@@ -126,11 +124,7 @@ def _require_equal(path: Path, config: Mapping[str, Any], stored: Mapping[str, A
     # As the file gives them back: tuples as lists, for one.
     written = yaml.safe_load(yaml.safe_dump(dict(config)))
     mine, theirs = (dict(leaves(each)) for each in (written, stored))
-    differing = sorted(
-        key
-        for key in mine | theirs
-        if mine.get(key) != theirs.get(key) and not key.startswith(_NO_DIFFERENCE)
-    )
+    differing = sorted(key for key in mine | theirs if mine.get(key) != theirs.get(key) and not is_how(key))
     if differing:
         listed = ", ".join(f"{key}={mine.get(key)} (there: {theirs.get(key)})" for key in differing)
         raise NotOwnDirectoryError(

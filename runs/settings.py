@@ -6,8 +6,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
+from .fitting import fitted, hints_of
+
 LONGEST_VIDEO = 120.0
 """Seconds of an env that `chiron-watch` shows at most."""
+
+_HOW = (
+    *("study", "results", "total_steps", "n_workers", "threads"),
+    *("callbacks", "checkpoint", "pictures", "videos"),
+)
 
 
 @dataclass
@@ -99,7 +106,7 @@ _AT_LEAST = {
 
 
 def settings_from(kind: type[Any], values: dict[str, Any], prefix: str = "") -> Any:
-    """Make a settings dataclass of nested dicts.
+    """Make a settings dataclass of nested dicts; whole numbers may be written as `1e5`.
 
     Args:
         kind: The dataclass.
@@ -113,26 +120,34 @@ def settings_from(kind: type[Any], values: dict[str, Any], prefix: str = "") -> 
     for key in values:
         if key not in known:
             raise ValueError(f"{prefix}{key} is unknown: the keys are {', '.join(prefix + k for k in known)}")
-    nested: dict[str, Any] = {
-        key: part.default_factory for key, part in known.items() if is_dataclass(part.default_factory)
-    }
+    hints = hints_of(kind)
     return kind(
         **{
-            key: settings_from(nested[key], value, f"{prefix}{key}.") if key in nested else value
+            key: settings_from(hints[key], value, f"{prefix}{key}.")
+            if is_dataclass(hints[key]) and isinstance(value, dict)
+            else fitted(f"{prefix}{key}", value, hints[key])
             for key, value in values.items()
         }
     )
 
 
 def leaves(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Dotted key and value of everything in a configuration that is no mapping itself.
+    """Dotted key and value of everything in a configuration that is no mapping itself, or an empty one.
 
     Args:
         node: The configuration.
         prefix: What the keys begin with.
     """
     for key, value in node.items():
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) and value:
             yield from leaves(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
+
+
+def is_how(key: str) -> bool:
+    """Whether a dotted key says where, for how long and how a run is done, and not what it is.
+
+    Such keys are no part of a run's identity: they may change before it is resumed or continued.
+    """
+    return key.partition(".")[0] in _HOW

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from omegaconf import DictConfig, OmegaConf
 
 from ..conf.build import build
-from ..conf.schema import OF_THE_COMMAND_LINE
+from ..conf.schema import OF_THE_COMMAND_LINE, expanded
 from ..runs.blaming import blaming
 from ..runs.holding import NotOwnDirectoryError, holding
 from ..runs.run_directory import RunDirectory
 from ..runs.run_lock import holder, is_held
 from ..runs.settings import RunSettings, settings_from
-from .run_path import run_path
+from .run_path import GROUPS, Defaults, override_level, run_path
 
 if TYPE_CHECKING:
     from ..runs.run import Run, RunCallback
@@ -47,9 +47,11 @@ class Job:
     Args:
         config: The composed configuration, with or without its `hydra` node.
         hydra: Its `hydra` node: what was chosen in each group, the overrides, and the folder of the command.
+        defaults: What the jobs of a sweep are compared with; None for a job alone.
 
     Raises:
         omegaconf.errors.OmegaConfBaseException: If a mandatory value is missing.
+        ValueError: If a setting cannot be used.
 
     Attributes:
         config: The resolved configuration as plain Python.
@@ -59,19 +61,21 @@ class Job:
         directory: Where the run leaves its files.
     """
 
-    def __init__(self, config: DictConfig, hydra: Any) -> None:
+    def __init__(self, config: DictConfig, hydra: Any, defaults: Defaults | None = None) -> None:
         own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
         resolved = OmegaConf.to_container(own, resolve=True, throw_on_missing=True)
         assert isinstance(resolved, dict)
         self.config: dict[str, Any] = {str(key): value for key, value in resolved.items()}
+        self.config |= {**asdict(settings_of(self.config)), "results": expanded(self.config["results"])}
         choices = hydra.runtime.choices
-        self.names = {group: str(choices[group]) for group in ("env", "teacher", "student")}
+        self.names = {group: str(choices[group]) for group in GROUPS}
         self.overrides = list(hydra.overrides.task)
         self.study = Path(self.config["results"], self.config["study"])
         # A launcher may put its jobs into a folder other than the command's.
         if Path(hydra.runtime.cwd) != Path.cwd():
             self.study = Path(hydra.runtime.cwd, self.study)
-        path = run_path(self.study, self.names, self.config["seed"], self.overrides)
+        level = override_level(own, self.config, (defaults or Defaults()).of(own, hydra))
+        path = run_path(self.study, self.names, self.config["seed"], level)
         self.directory = RunDirectory(path)
 
     @property
@@ -131,7 +135,6 @@ class Job:
         if self.finished_summary() is not None:
             return
         self._require_place()
-        settings_of(self.config)
         if not build:
             return
         config = {**self.config, "n_workers": 0}

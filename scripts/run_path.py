@@ -2,52 +2,149 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-_NAMED_BY_PATH = {"env", "teacher", "student", "seed", "study", "results"}
-_PRESETS = {"experiment", "debug"}
-"""Groups whose choices name a study of their own, and so are named by the path unless the user renames it."""
-_HOW = ("launcher", "checkpoint.")
-"""How overrides begin that say how a run is done, and not what is run."""
+from hydra.core.global_hydra import GlobalHydra
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from ..runs.settings import is_how, leaves
+
+GROUPS = ("env", "teacher", "student")
+"""The groups whose choices are levels of the path."""
+_PRESETS = ("debug", "experiment")
+"""Groups whose choices may name a study of their own, which then stands for everything that they set."""
 _LONGEST_LEVEL = 120
+_LONGEST_WHOLE = 1e16
+"""Floats below this are written as whole numbers where they are."""
+_UNNAMED = ("seed", "hydra.")
+"""How other keys begin that do not set a run apart."""
+_ABSENT = object()
 
 
-def run_path(study: Path, names: Mapping[str, str], seed: int, overrides: Sequence[str]) -> Path:
-    """`<study>/<env>/<teacher>/<student>[/<other overrides>]/seed<k>`.
+class Defaults:
+    """What configurations are before single keys are overridden; composed once for each choice of groups."""
+
+    def __init__(self) -> None:
+        self._composed: dict[tuple[str, ...], DictConfig] = {}
+
+    def of(self, config: DictConfig, hydra: Any) -> DictConfig:
+        """The configuration that the levels of a path name, apart from the one for overrides.
+
+        Args:
+            config: A composed configuration.
+            hydra: Its `hydra` node.
+        """
+        choices = hydra.runtime.choices
+        groups = [f"{group}={choices[group]}" for group in GROUPS]
+        plain = self._compose(hydra.job.config_name, *groups)
+        for preset in _PRESETS:
+            if choices.get(preset) not in (None, "null"):
+                with_preset = self._compose(hydra.job.config_name, *groups, f"{preset}={choices[preset]}")
+                if plain.study != with_preset.study == config.study:
+                    return with_preset
+        return plain
+
+    def _compose(self, name: str, *overrides: str) -> DictConfig:
+        if overrides not in self._composed:
+            loader = GlobalHydra.instance().config_loader()
+            self._composed[overrides] = loader.load_configuration(name, list(overrides), RunMode.RUN)
+        return self._composed[overrides]
+
+
+def run_path(study: Path, names: Mapping[str, str], seed: int, level: str) -> Path:
+    """`<study>/<env>/<teacher>/<student>[/<level>]/seed<k>`.
 
     Args:
         study: The folder of all runs of a study.
         names: What the config calls its env, teacher and student.
         seed: The run's seed.
-        overrides: All overrides of the command line, as `key=value`.
+        level: What `override_level` says.
     """
-    level = override_level(overrides)
     path = study / names["env"] / names["teacher"] / names["student"]
     return path / level / f"seed{seed}" if level else path / f"seed{seed}"
 
 
-def override_level(overrides: Sequence[str]) -> str:
-    """One folder name for the overrides that the other levels do not name, "" if there are none.
+def override_level(config: DictConfig, resolved: Mapping[str, Any], defaults: DictConfig) -> str:
+    """One folder name for what sets a run apart from the defaults, "" if nothing does.
 
-    `env.body=quadruped` becomes `body-quadruped`; several are sorted and joined by `+`. Where a value
-    cannot stand in a file name as it is, a short digest keeps different values apart.
+    `env.body=quadruped` becomes `body-quadruped`; several are sorted and joined by `+`. A value is written in
+    one way however it was spelled, and what equals the default, or says how a run is done, is not written.
+    Where a value cannot stand in a file name as it is, a short digest keeps different values apart.
+
+    Args:
+        config: A composed configuration.
+        resolved: The same as plain Python.
+        defaults: What it is compared with.
     """
-    pairs = [override.lstrip("+~").partition("=")[::2] for override in overrides]
-    named = _NAMED_BY_PATH if any(key == "study" for key, _ in pairs) else _NAMED_BY_PATH | _PRESETS
-    others = sorted((key, value) for key, value in pairs if key not in named and not key.startswith(_HOW))
-    last_names = Counter(key.rpartition(".")[2] for key, _ in others)
+    others = differences(config, resolved, defaults)
+    last_names = Counter(key.rpartition(".")[2] for key in others)
     parts = []
-    for key, value in others:
+    for key, value in others.items():
         name = key.rpartition(".")[2]
         parts.append(f"{_in_file_name(key if last_names[name] > 1 else name)}-{_in_file_name(value)}")
     level = "+".join(parts)
     if len(level) > _LONGEST_LEVEL:
         level = f"{level[:_LONGEST_LEVEL]}-{_digest(level)}"
     return level
+
+
+def differences(config: DictConfig, resolved: Mapping[str, Any], defaults: DictConfig) -> dict[str, str]:
+    """The keys of a run's identity whose values are not the defaults, and these values in their normal form.
+
+    Args:
+        config: A composed configuration.
+        resolved: The same as plain Python.
+        defaults: What it is compared with.
+    """
+    mine, theirs = (_leaves(OmegaConf.to_container(one)) for one in (config, defaults))
+    values = _leaves(resolved)
+    found: dict[str, str] = {}
+    for key in sorted(mine | theirs):
+        given, default = mine.get(key, _ABSENT), theirs.get(key, _ABSENT)
+        if given == default:
+            continue
+        value = values.get(key, given)
+        if value is _ABSENT:
+            # What stands above or below the key in its place is listed itself.
+            if not any(key.startswith(f"{other}.") or other.startswith(f"{key}.") for other in mine):
+                found[key] = "absent"
+        # A default that follows from other values may say the same.
+        elif not (isinstance(default, str) and "${" in default and value == _in_place(config, key, default)):
+            found[key] = _normal_form(value)
+    return found
+
+
+def _leaves(config: Any) -> dict[str, Any]:
+    return {key: value for key, value in leaves(config) if not (is_how(key) or key.startswith(_UNNAMED))}
+
+
+def _in_place(config: DictConfig, key: str, value: str) -> Any:
+    """What an interpolation comes to if it stands in a configuration, at a key."""
+    changed = copy.deepcopy(config)
+    try:
+        OmegaConf.update(changed, key, value)
+        return OmegaConf.select(changed, key)
+    except OmegaConfBaseException:
+        return _ABSENT
+
+
+def _normal_form(value: Any) -> str:
+    """The one way in which a value is written: 1e-3 and 0.001, or 300_000 and 3e5, are the same."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, float) and value.is_integer() and abs(value) < _LONGEST_WHOLE:
+        return str(int(value))
+    if isinstance(value, list):
+        return f"[{','.join(_normal_form(item) for item in value)}]"
+    return str(value)
 
 
 def _in_file_name(text: str) -> str:

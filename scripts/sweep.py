@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from .job import Job, JobState
+from .run_path import Defaults
 
 _DIGEST = (
     ("finished", "finished"),
@@ -51,10 +52,14 @@ class Sweep:
         self._hydra_overrides = [
             override for override in config.hydra.overrides.hydra if not override.startswith("hydra.mode=")
         ]
-        self.jobs = [Job(composed, composed.hydra) for composed in _compose_all(config)]
+        defaults = Defaults()
+        self.jobs = [Job(composed, composed.hydra, defaults) for composed in _compose_all(config)]
         shared = Counter(job.directory.path for job in self.jobs).most_common(1)
         if shared and shared[0][1] > 1:
-            raise ValueError(f"{shared[0][1]} jobs of the sweep would share the directory {shared[0][0]}")
+            raise ValueError(
+                f"{shared[0][1]} jobs of the sweep are the same run, {shared[0][0]}: total_steps and keys "
+                "that say how a run is done tell no runs apart, nor does the way a value is spelled"
+            )
         self._varying = _varying(self.jobs)
 
     def states(self) -> list[JobState]:

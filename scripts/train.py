@@ -21,6 +21,7 @@ from ..runs.checkpoints import CheckpointError
 from ..runs.holding import NotOwnDirectoryError
 from ..runs.run_lock import DirectoryBusyError
 from . import stop_signals
+from .arguments import with_home
 from .console import print_summary, result_line
 from .job import Job
 from .job_check import CheckJobs
@@ -50,7 +51,7 @@ def main() -> None:
     # Hydra shows what is logged as information; here only warnings are for the terminal.
     logging.getLogger("chiron").setLevel(logging.WARNING)
     CheckJobs.sweep = None
-    arguments, sys.argv[1:] = sys.argv[1:], _without_dry_run(sys.argv[1:])
+    arguments, sys.argv[1:] = sys.argv[1:], _without_dry_run(with_home(sys.argv[1:]))
     try:
         with stop_signals.handled():
             _train()

@@ -20,6 +20,7 @@ from yaml import YAMLError
 from ..conf.build import build
 from ..conf.watch_schema import check_watch_ranges
 from ..runs.blaming import blaming
+from .arguments import with_home
 from .refusal import refuse
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def main() -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     if {"-m", "--multirun"} & set(sys.argv[1:]):
         refuse(ValueError("there is one thing to watch at a time: leave out -m"), _PROGRAM)
-    sys.argv[1:] = rejoin_braces(sys.argv[1:])
+    sys.argv[1:] = rejoin_braces(with_home(sys.argv[1:]))
     try:
         _watch()
     except (HydraException, OmegaConfBaseException, YAMLError) as error:

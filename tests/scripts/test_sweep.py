@@ -206,7 +206,7 @@ def test_jobs_that_would_share_a_directory_are_refused(
     chiron_train: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert chiron_train("-m", *GRID, "seed=0,1,0") == BAD_INPUT
-    assert "2 jobs of the sweep would share the directory results/toy_grid/" in capsys.readouterr().err
+    assert "2 jobs of the sweep are the same run, results/toy_grid/" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
 

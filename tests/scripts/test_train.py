@@ -58,7 +58,7 @@ class TestWhatARunLeaves:
             "alp_gmm",
             "ppo",
         ]
-        assert overrides == "every_steps-1_024+n_tasks-3+n_envs-4+n_workers-0+n_steps-128+total_steps-2_048"
+        assert overrides == "every_steps-1024+n_tasks-3+n_envs-4+n_steps-128"
         assert seed == "seed0"
 
     def test_summary(self, finished: RunDirectory) -> None:

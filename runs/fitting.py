@@ -38,7 +38,12 @@ def hints_of(target: Callable[..., Any]) -> dict[str, Any]:
     return hints
 
 
-def fitted(key: str, value: Any, hint: Any, imported: Callable[[str], Any]) -> Any:
+def not_imported(path: str) -> Any:
+    """Stands for an importer where nothing is to be imported."""
+    raise ValueError(f"{path} is a text")
+
+
+def fitted(key: str, value: Any, hint: Any, imported: Callable[[str], Any] = not_imported) -> Any:
     """A value as the annotation of its argument asks for.
 
     - A whole number may be written `1e3`.
