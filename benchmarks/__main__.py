@@ -14,6 +14,7 @@ from rich.console import Console
 from benchmarks import checkpoints as bench_checkpoints
 from benchmarks import comparison as bench_comparison
 from benchmarks import envs as bench_envs
+from benchmarks import fuzz as bench_fuzz
 from benchmarks import gpu as bench_gpu
 from benchmarks import gpu_engine as bench_gpu_engine
 from benchmarks import kills as bench_kills
@@ -33,6 +34,7 @@ PARTS = {
     "sweep": bench_sweep.benchmark,
     "checkpoints": bench_checkpoints.benchmark,
     "kills": bench_kills.benchmark,
+    "fuzz": bench_fuzz.benchmark,
     "gpu": bench_gpu.benchmark,
     "gpu_engine": bench_gpu_engine.benchmark,
 }
@@ -41,6 +43,7 @@ _LENGTHS = {
     "rounds": (9, 3, "how often what is compared is timed in turn"),
     "steps": (98_304, 32_768, "decisions of each run of the main job"),
     "kills": (50, 5, "how often runs of each kind are killed"),
+    "lines": (2_000, 200, "command lines with something wrong in them"),
     "episodes": (1_000_000, 100_000, "length of the teachers' long run"),
 }
 """By option: its default, what `--quick` makes of it, and what it is."""

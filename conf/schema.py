@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, make_dataclass
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
@@ -9,7 +10,9 @@ from typing import Any, get_args, get_type_hints
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, OmegaConf
 
-from ..runs.settings import RunSettings
+from ..runs.settings import RunSettings, leaves
+
+_TARGET = "_target_"
 
 OF_THE_COMMAND_LINE = ("env", "teacher", "student", "callbacks", "study", "results")
 """The keys that `RunSettings` does not have."""
@@ -34,6 +37,35 @@ class RunConfig(RunSettings):
     callbacks: Any = MISSING
     study: str = "main"
     results: str = "results"
+
+
+def require_whole(config: Mapping[str, Any]) -> None:
+    """Make sure that nothing has been taken out of a configuration that every run needs.
+
+    Args:
+        config: A resolved configuration.
+
+    Raises:
+        ValueError: If something is missing, or a group holds no component.
+    """
+    whole = OmegaConf.to_container(OmegaConf.structured(RunConfig))
+    assert isinstance(whole, dict)
+    there = {key for key, _ in leaves(config)} | config.keys()
+    for key, _ in leaves({str(key): value for key, value in whole.items()}):
+        if key not in there:
+            raise ValueError(f"{key} is missing: every run needs it, so ~{key} is not possible")
+    for group in ("env", "teacher", "student"):
+        node = config[group]
+        if not isinstance(node, Mapping) or _TARGET not in node:
+            raise ValueError(f"{group}={node} must be one of the choices, or a dict with _target_")
+        has_none = node[_TARGET] is None
+        if has_none and (group != "env" or len(node) > 1):
+            raise ValueError(f"{group}.{_TARGET}=null must be the import path of a class")
+    for name in ("study", "results"):
+        if not config[name].strip():
+            raise ValueError(f"{name}='' must be the name of a folder")
+    if not isinstance(config["callbacks"], Mapping | None):
+        raise ValueError(f"callbacks={config['callbacks']} must be a choice, or a dict of callbacks by name")
 
 
 def per_env(steps: int, n_envs: Any) -> int:

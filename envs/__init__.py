@@ -5,6 +5,7 @@ from .env_info import EnvInfo, env_info
 from .gymnasium_env import GymnasiumEnv
 from .task_space import TaskParameter, TaskSpace
 from .vector.async_vector_env import AsyncTaskVectorEnv, WorkerError
+from .vector.env_error import EnvError
 from .vector.make_vec import make_vec
 from .vector.sync_vector_env import SyncTaskVectorEnv
 from .walkers.hexagon_tracks import HexagonTracks
@@ -16,6 +17,7 @@ from .walkers.stump_tracks import StumpTracks
 
 __all__ = [
     "AsyncTaskVectorEnv",
+    "EnvError",
     "EnvInfo",
     "GymnasiumEnv",
     "HexagonTracks",

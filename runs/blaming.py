@@ -2,14 +2,79 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
+from typing import Any, TypeVar
+
+Made = TypeVar("Made")
 
 
 @contextmanager
 def blaming(key: str) -> Iterator[None]:
-    """Turn what a component says of its arguments into an error that names its part of the command line."""
+    """Turn what a component raises into a ValueError that names its part of the command line."""
     try:
         yield
-    except (ValueError, TypeError, AssertionError) as error:
-        raise ValueError(f"{key}: {error}") from error
+    except Exception as error:
+        raise ValueError(f"{key}: {_said(error)}") from error
+
+
+def make_blaming(key: str, component: Any, make: Callable[[Any], Made]) -> Made:
+    """Make something of a component; if it raises an error, name the argument that is to blame.
+
+    Components of ours say which argument they mean. Others may raise whatever Python does with a bad value:
+    what is to blame is then the argument without which the component can be made.
+
+    Args:
+        key: What names the component on the command line.
+        component: A class, or a partial of one.
+        make: Makes something of it; called again without some of the arguments after an error.
+
+    Raises:
+        ValueError: If it cannot be made.
+    """
+    with blaming(key):
+        try:
+            return make(component)
+        except Exception as error:
+            arguments = component.keywords if isinstance(component, partial) else {}
+            names = {path[-1] for path in _paths(arguments)}
+            if any(re.search(rf"\b{re.escape(name)}\b", str(error)) for name in names):
+                raise
+            for path in _paths(arguments):
+                if _can_be_made(make, partial(component.func, *component.args, **_without(arguments, path))):
+                    raise ValueError(f"{'.'.join(path)}: {_said(error)}") from error
+            raise
+
+
+def _can_be_made(make: Callable[[Any], Any], component: Any) -> bool:
+    try:
+        make(component)
+    except Exception:  # whatever it is, that argument was not all that is wrong
+        return False
+    return True
+
+
+def _paths(arguments: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+    """Where the arguments are, those nested in another before it."""
+    for name, value in arguments.items():
+        if isinstance(value, Mapping):
+            yield from ((name, *path) for path in _paths(value))
+        yield (str(name),)
+
+
+def _without(arguments: Mapping[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
+    first, *rest = path
+    if not rest:
+        return {name: value for name, value in arguments.items() if name != first}
+    return {**arguments, first: _without(arguments[first], tuple(rest))}
+
+
+def _said(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    if isinstance(error, MemoryError):
+        return f"does not fit into memory{text and f': {text}'}"
+    # Of what else Python raises, the name is half of the message.
+    is_sentence = isinstance(error, (ValueError, TypeError, AssertionError)) and bool(text)
+    return text if is_sentence else f"{type(error).__name__}: {text}".rstrip(": ")

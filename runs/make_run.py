@@ -26,20 +26,39 @@ from ..students.simulated.simulated_learner import SimulatedLearner
 from ..students.simulated.simulated_student import SimulatedStudent
 from ..teachers.curriculum import Curriculum
 from ..teachers.teacher import Teacher
-from .blaming import blaming
+from .blaming import Made, blaming, make_blaming
 from .checkpointer import Checkpointer
 from .drawn_env import draw_without_display, require_drawing
 from .episode_log import EpisodeLog
 from .evaluation_log import EvaluationLog
-from .memory import require_batch_in_buffer, require_room_for_envs, require_room_for_replay
+from .memory import (
+    require_batch_in_buffer,
+    require_room_for_envs,
+    require_room_for_network,
+    require_room_for_replay,
+    require_room_for_rollout,
+    require_room_for_tests,
+)
 from .pictures import Figure, Pictures, Videos
 from .progress import ProgressDisplay
 from .run import Run, RunCallback
 from .run_directory import RunDirectory
 from .settings import RunSettings, settings_from
 from .snapshots import SnapshotLog
+from .student_ranges import require_ranges
 from .student_videos import StudentVideos
 from .tensorboard import TensorBoard
+
+_SET_BY_THE_RUN = {
+    "teacher": {"space": "the env has the task space", "seed": "seed= seeds everything"},
+    "student": {
+        "env": "env= chooses the env",
+        "seed": "seed= seeds everything",
+        "device": "device= chooses it",
+        "_init_setup_model": "a run needs a model",
+    },
+}
+"""Arguments of components that a run itself gives, by group, and what to say of them."""
 
 MakeEnv = Callable[..., gym.Env[Any, Any]]
 Callbacks = Mapping[str, RunCallback | BaseCallback]
@@ -69,6 +88,10 @@ class Parts:
     def blaming(self, group: str) -> Any:
         """Let what a component says of its arguments name the choice it is."""
         return blaming(f"{group}={self.names[group]}")
+
+    def made(self, group: str, make: Callable[[Any], Made]) -> Made:
+        """Make something of a component; an error names the choice it is, and the argument to blame."""
+        return make_blaming(f"{group}={self.names[group]}", getattr(self, group), make)
 
 
 def make_run(
@@ -148,20 +171,18 @@ def assemble(
             raise ValueError(
                 f"callbacks.{next(iter(of_sb3))} is a callback of SB3: simulated students call none"
             )
-        with parts.blaming("student"):
-            info = parts.student().info
-        curriculum = _curriculum(parts, info, teacher_seed, episode_seed)
-        with parts.blaming("student"):
-            learner = SimulatedLearner(parts.student(seed=student_seed), curriculum)
+        simulated: SimulatedStudent = parts.made("student", lambda student: student(seed=student_seed))
+        curriculum = _curriculum(parts, simulated.info, teacher_seed, episode_seed)
+        learner = SimulatedLearner(simulated, curriculum)
         return _run(parts, learner, curriculum, settings, directory, of_run)
     torch.set_num_threads(settings.threads)
     device = _checked_device(settings.device)
     assert parts.env is not None
+    env, info = parts.made("env", _env_and_info)
     with parts.blaming("env"):
-        env = parts.env()
-        info = env_info(env)
         require_trainable(env.observation_space, env.action_space)
     with parts.blaming("student"):
+        require_ranges(parts.student, asdict(parts.adapter))
         make_env = partial(repeat_actions, parts.env, parts.adapter.action_repeat)
         make_env()
     videos = _videos(parts, settings)
@@ -171,13 +192,18 @@ def assemble(
         require_room_for_envs(make_env, n_envs)
         vec_env = CurriculumVecEnv([make_env] * n_envs, curriculum, n_workers)
     tests = settings.evaluation
+    require_room_for_tests(tests.n_tasks, info.task_space)
     test_set = uniform_tasks(info.task_space, tests.n_tasks, tests.seed)
     test_envs = make_vec(make_env, evaluation_slots(len(test_set)), n_workers=n_workers)
     with parts.blaming("student"):
         require_room_for_replay(parts.student, vec_env.observation_space, vec_env.action_space)
+        require_room_for_rollout(parts.student, vec_env.observation_space, vec_env.action_space, n_envs)
+        require_room_for_network(parts.student, vec_env.observation_space)
         require_batch_in_buffer(parts.student, n_envs)
-        student = SB3Student(
-            parts.student,
+
+    def make_student(algorithm: Any) -> SB3Student:
+        return SB3Student(
+            algorithm,
             vec_env,
             test_envs,
             test_set,
@@ -186,9 +212,16 @@ def assemble(
             device,
             list(of_sb3.values()),
         )
+
+    student = parts.made("student", make_student)
     if videos is not None:
         of_run["videos"] = Videos(videos, student.policy)
     return _run(parts, student, curriculum, settings, directory, of_run)
+
+
+def _env_and_info(make_env: MakeEnv) -> tuple[gym.Env[Any, Any], EnvInfo]:
+    env = make_env()
+    return env, env_info(env)
 
 
 def _run(
@@ -208,11 +241,18 @@ def _run(
 def _curriculum(
     parts: Parts, info: EnvInfo, teacher_seed: np.random.SeedSequence, episode_seed: np.random.SeedSequence
 ) -> Curriculum:
+    teacher = parts.made("teacher", lambda teacher: teacher(space=info.task_space, seed=teacher_seed))
     with parts.blaming("teacher"):
-        return Curriculum(parts.teacher(space=info.task_space, seed=teacher_seed), info, episode_seed)
+        if not isinstance(teacher, Teacher):
+            raise ValueError(f"_target_ makes a {type(teacher).__name__}, which is no Teacher")
+        return Curriculum(teacher, info, episode_seed)
 
 
 def _require_kinds(parts: Parts, is_simulated: bool) -> None:
+    for group, keys in _SET_BY_THE_RUN.items():
+        component = getattr(parts, group)
+        for key in keys.keys() & set(component.keywords if isinstance(component, partial) else ()):
+            raise ValueError(f"{group}.{key} is set by the run: leave it out; {keys[key]}")
     kind = parts.student.func
     name = f"{kind.__module__}.{kind.__qualname__}"
     with parts.blaming("student"):

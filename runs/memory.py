@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
 
+from ..envs.task_space import TaskSpace
 from ..envs.vector.make_vec import make_vec
 
 _MEMINFO = Path("/proc/meminfo")
@@ -20,6 +21,12 @@ _CERTAIN = 1000
 """So many envs fit anywhere."""
 _FLAGS_BYTES = 12
 """Reward, end and time limit of a stored transition."""
+_ROLLOUT_BYTES = 24
+"""Reward, start, value, log probability, advantage and return of a step of a rollout."""
+_TEST_BYTES = 40
+"""Seed and result of a test task, at least."""
+_WEIGHT_BYTES = 16
+"""A weight, its gradient and Adam's two means."""
 
 
 def require_room_for_envs(make_env: Callable[[], gym.Env[Any, Any]], n_envs: int) -> None:
@@ -32,16 +39,23 @@ def require_room_for_envs(make_env: Callable[[], gym.Env[Any, Any]], n_envs: int
     Raises:
         ValueError: If they do not: what they need, what is free, and how many would fit.
     """
-    free = free_memory()
     # What an env takes is only looked at where it could matter.
-    if free is None or n_envs <= _CERTAIN:
+    if free_memory() is None or n_envs <= _CERTAIN:
         return
-    bytes_per_env = _bytes_of(make_env)
-    if n_envs * bytes_per_env > free:
-        raise ValueError(
-            f"n_envs={n_envs} needs {_shown(n_envs * bytes_per_env)} of memory, {_shown(bytes_per_env)} "
-            f"for each env, and {_shown(free)} are free: n_envs={free // bytes_per_env} would fit"
-        )
+    _require_room("n_envs", n_envs, _bytes_of(make_env))
+
+
+def require_room_for_tests(n_tasks: int, space: TaskSpace) -> None:
+    """Make sure that so many test tasks fit into memory.
+
+    Args:
+        n_tasks: How many.
+        space: What they are drawn from.
+
+    Raises:
+        ValueError: If they do not: what they need, what is free, and how many would fit.
+    """
+    _require_room("evaluation.n_tasks", n_tasks, 4 * space.dim + _TEST_BYTES)
 
 
 def require_room_for_replay(
@@ -57,15 +71,51 @@ def require_room_for_replay(
     Raises:
         ValueError: If it does not: what it needs, what is free, and what would fit.
     """
-    size, free = _setting(algorithm, "buffer_size"), free_memory()
-    if size is None or free is None:
-        return
     bytes_per_row = 2 * _bytes_in(observations) + _bytes_in(actions) + _FLAGS_BYTES
-    if size * bytes_per_row > free:
-        raise ValueError(
-            f"buffer_size={size} needs {_shown(size * bytes_per_row)} of memory, and {_shown(free)} are "
-            f"free: buffer_size={free // bytes_per_row} would fit"
+    _require_room("buffer_size", _setting(algorithm, "buffer_size"), bytes_per_row)
+
+
+def require_room_for_rollout(
+    algorithm: partial[Any], observations: spaces.Space[Any], actions: spaces.Space[Any], n_envs: int
+) -> None:
+    """Make sure that a student's rollout buffer, if it has one, fits into memory.
+
+    Args:
+        algorithm: Makes the student's algorithm.
+        observations: One env's space.
+        actions: One env's space.
+        n_envs: How many envs it plays in.
+
+    Raises:
+        ValueError: If it does not: what it needs, what is free, and what would fit.
+    """
+    if _setting(algorithm, "buffer_size") is None:
+        bytes_per_row = _bytes_in(observations) + _bytes_in(actions) + _ROLLOUT_BYTES
+        _require_room("n_steps", _setting(algorithm, "n_steps"), n_envs * bytes_per_row)
+
+
+def require_room_for_network(algorithm: partial[Any], observations: spaces.Space[Any]) -> None:
+    """Make sure that the layers of a student's networks fit into memory, with what Adam keeps of them.
+
+    Args:
+        algorithm: Makes the student's algorithm.
+        observations: One env's space.
+
+    Raises:
+        ValueError: If they do not: what they need, and what is free.
+    """
+    layers = (algorithm.keywords.get("policy_kwargs") or {}).get("net_arch") or []
+    free = free_memory()
+    inputs = _bytes_in(observations) // 4
+    for sizes in layers.values() if isinstance(layers, Mapping) else [layers]:
+        needed = _WEIGHT_BYTES * sum(
+            before * units for before, units in zip([inputs, *sizes], sizes, strict=False)
         )
+        if free is not None and needed > free:
+            raise ValueError(
+                f"policy_kwargs.net_arch={layers} needs {_shown(needed)} of memory, and {_shown(free)} "
+                "are free"
+            )
 
 
 def require_batch_in_buffer(algorithm: partial[Any], n_envs: int) -> None:
@@ -95,6 +145,15 @@ def _setting(algorithm: partial[Any], name: str) -> int | None:
     own = inspect.signature(algorithm.func).parameters.get(name)
     value = algorithm.keywords.get(name, own and own.default)
     return value if isinstance(value, int) else None
+
+
+def _require_room(key: str, count: int | None, bytes_each: int) -> None:
+    free = free_memory()
+    if free is not None and count is not None and count * bytes_each > free:
+        raise ValueError(
+            f"{key}={count} needs {_shown(count * bytes_each)} of memory, {_shown(bytes_each)} for each, and "
+            f"{_shown(free)} are free: {key}={free // bytes_each} would fit"
+        )
 
 
 def free_memory() -> int | None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from stable_baselines3.common.logger import Logger
 
-from ..envs.vector.async_vector_env import WorkerError
+from ..envs.vector.env_error import EnvError
 from ..evaluation.evaluation import Evaluation
 from ..students.student import Student
 from ..teachers.curriculum import Curriculum
@@ -332,9 +332,8 @@ def record_failure(directory: RunDirectory, error: Exception) -> None:
 def sentence_of(error: BaseException) -> str:
     """What went wrong, on one line."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    # What is raised in another process ends with the error itself, after its traceback.
     text = " ".join(dict.fromkeys([lines[0], lines[-1]])) if lines else ""
-    if isinstance(error, ValueError | DiskError | WorkerError) and text:
+    if isinstance(error, ValueError | DiskError | EnvError) and text:
         return text
     return f"{type(error).__name__}: {text}".rstrip(": ")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
@@ -87,9 +88,11 @@ class RunSettings:
             # In a configuration that is still composed, mandatory values are strings.
             if isinstance(value, int) and value < least:
                 raise ValueError(f"{key}={value} must be at least {least}")
+            if isinstance(value, int) and value > _AT_MOST.get(key, value):
+                raise ValueError(f"{key}={value} must be at most {_AT_MOST[key]}")
         for interval in fields(self.checkpoint):
             value = getattr(self.checkpoint, interval.name)
-            if value is not None and not value > 0:
+            if value is not None and not 0 < value < math.inf:
                 raise ValueError(f"checkpoint.{interval.name}={value} must be above 0, or null")
 
 
@@ -103,6 +106,8 @@ _AT_LEAST = {
     "evaluation.n_tasks": 1,
     "evaluation.seed": 0,
 }
+_AT_MOST = {"n_workers": 1024, "threads": 1024}
+"""More than any machine has; a process that asks for tens of thousands of threads is aborted."""
 
 
 def settings_from(kind: type[Any], values: dict[str, Any], prefix: str = "") -> Any:

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 import warnings
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from stable_baselines3.common.env_checker import check_env as sb3_check_env
-from yaml import YAMLError
 
 from ..conf.build import build
 from ..envs.env_checks import CHECKS, BrokenContractError, check_that
 from ..envs.trainable_spaces import require_trainable
 from ..envs.vector.sync_vector_env import EnvFn
 from ..runs.blaming import blaming
-from .refusal import refuse
+from .hydra_command import hydra_errors_refused, keeping_errors
+from .refusal import refuse, say_error
 
 COMMAND = "chiron-check"
 
@@ -30,15 +28,12 @@ BROKEN = 1
 
 def main() -> None:
     """Run the command line."""
-    # Without this, Hydra prints whatever it catches in its own way and exits with 1.
-    os.environ["HYDRA_FULL_ERROR"] = "1"
-    try:
+    with hydra_errors_refused(COMMAND):
         _check()
-    except (HydraException, OmegaConfBaseException, YAMLError) as error:
-        refuse(error, COMMAND)
 
 
 @hydra.main(version_base="1.3", config_path="pkg://chiron.conf", config_name="check")
+@keeping_errors
 def _check(config: DictConfig) -> None:
     try:
         node = OmegaConf.to_container(config.env, resolve=True)
@@ -57,7 +52,7 @@ def _check(config: DictConfig) -> None:
             for check in checks:
                 check_that(check, make_env)
         except BrokenContractError as error:
-            print(f"{COMMAND}: {error}", file=sys.stderr)
+            say_error(error, COMMAND)
             sys.exit(BROKEN)
         finally:
             for note in dict.fromkeys(_plain(warning.message) for warning in warned):

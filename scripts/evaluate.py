@@ -14,7 +14,7 @@ from rich.table import Table
 
 from ..conf.build import build
 from ..runs.blaming import blaming
-from .refusal import refuse
+from .refusal import refuse, say_error
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,7 +54,7 @@ def main() -> None:
 def _evaluate(folders: Sequence[Path], test_set: str, episodes: int, n_workers: int) -> None:
     """Evaluate the runs in or below some folders; a folder without any is an error as such."""
     # For start-up time: these import torch, which --help does not need.
-    from ..envs.vector.async_vector_env import WorkerError
+    from ..envs.vector.env_error import EnvError
     from ..runs.evaluate_run import evaluate_run
     from ..runs.run_directory import RunDirectory
     from ..runs.trained_student import TrainedStudent
@@ -71,8 +71,8 @@ def _evaluate(folders: Sequence[Path], test_set: str, episodes: int, n_workers: 
             except ValueError as error:
                 problems.append(str(error))
                 continue
-            except WorkerError as error:
-                print(f"{COMMAND}: {error}", file=sys.stderr)
+            except EnvError as error:
+                say_error(error, COMMAND)
                 sys.exit(FAILED)
             console.print(_table(rows, name))
             console.print(

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from omegaconf import DictConfig, OmegaConf
 
 from ..conf.build import build
-from ..conf.schema import OF_THE_COMMAND_LINE, expanded
+from ..conf.schema import OF_THE_COMMAND_LINE, expanded, require_whole
 from ..runs.blaming import blaming
 from ..runs.holding import NotOwnDirectoryError, holding
 from ..runs.run_directory import RunDirectory
@@ -21,6 +21,10 @@ from .run_path import GROUPS, Defaults, override_level, run_path
 
 if TYPE_CHECKING:
     from ..runs.run import Run, RunCallback
+
+
+_ADAPTER = "chiron.students.sb3_student.SB3Adapter"
+_NORMALIZER = "stable_baselines3.common.vec_env.VecNormalize"
 
 
 @dataclass(frozen=True)
@@ -110,11 +114,11 @@ class Job:
             return JobState("failed", step, str(left.get("error")))
         return JobState("open", step)
 
-    def build(self, callbacks: Mapping[str, RunCallback] | None = None) -> Run:
+    def build(self, callbacks: Callable[[], Mapping[str, RunCallback]] = dict) -> Run:
         """Make the run, which checks everything about it and writes nothing.
 
         Args:
-            callbacks: Further callbacks.
+            callbacks: Makes further callbacks.
 
         Raises:
             ValueError: If the configuration cannot be run.
@@ -161,9 +165,7 @@ def settings_of(config: Mapping[str, Any]) -> RunSettings:
     Raises:
         ValueError: If a key is unknown or a value cannot be used.
     """
-    for key in ("study", "results"):
-        if not config[key].strip():
-            raise ValueError(f"{key}='' must be the name of a folder")
+    require_whole(config)
     of_run = {key: value for key, value in config.items() if key not in OF_THE_COMMAND_LINE}
     settings: RunSettings = settings_from(RunSettings, of_run)
     return settings
@@ -173,7 +175,7 @@ def run_from(
     config: Mapping[str, Any],
     names: Mapping[str, str],
     directory: RunDirectory,
-    callbacks: Mapping[str, RunCallback] | None = None,
+    callbacks: Callable[[], Mapping[str, RunCallback]] = dict,
 ) -> Run:
     """Build the run that a resolved configuration describes.
 
@@ -181,25 +183,31 @@ def run_from(
         config: With the keys of `RunConfig`.
         names: What the configuration calls its env, teacher and student.
         directory: Where the run leaves its files.
-        callbacks: Further callbacks.
+        callbacks: Makes further callbacks.
 
     Raises:
         ValueError: If the configuration cannot be run: key, value and what is allowed.
     """
     settings = settings_of(config)
+    built: dict[str, Any] = {}
+    for group in ("env", "teacher"):
+        with blaming(f"{group}={names[group]}"):
+            built[group] = None if config[group]["_target_"] is None else build(config[group])
     from ..runs.make_run import Parts, assemble  # imports torch, which a refusal needs not wait for
     from ..students.sb3_student import SB3Adapter  # imports torch
 
     student = dict(config["student"])
-    adapter = SB3Adapter.taken_from(student)
-    nodes = {"env": config["env"], "teacher": config["teacher"], "student": student}
-    built: dict[str, Any] = {}
-    for group, node in nodes.items():
-        with blaming(f"{group}={names[group]}"):
-            built[group] = None if node["_target_"] is None else build(node)
+    with blaming(f"student={names['student']}"):
+        adapter = SB3Adapter.taken_from(student)
+        adapter = build({"_target_": _ADAPTER, **asdict(adapter)})()
+        if adapter.vec_normalize is not None:
+            with blaming("vec_normalize"):
+                normalizer = build({"_target_": _NORMALIZER, **adapter.vec_normalize})
+            adapter = replace(adapter, vec_normalize=normalizer.keywords)
+        built["student"] = build(student)
     configured: dict[str, Any] = {}
     for name, node in (config["callbacks"] or {}).items():
         with blaming(f"callbacks.{name}"):
             configured[name] = build(node)()
     parts = Parts(**built, adapter=adapter, names=names, config=config)
-    return assemble(parts, settings, directory, {**configured, **(callbacks or {})})
+    return assemble(parts, settings, directory, {**configured, **callbacks()})

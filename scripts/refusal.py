@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from pathlib import Path
 from typing import NoReturn
 
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
@@ -15,6 +16,7 @@ from omegaconf.errors import (
 )
 from yaml import YAMLError
 
+from .. import conf
 from ..runs.printable import printable
 
 BAD_INPUT = 2
@@ -27,9 +29,27 @@ _EXTRAS = {"joblib": "joblib", "ray": "ray", "submitit_slurm": "slurm"}
 
 def refuse(error: Exception, program: str = "chiron-train") -> NoReturn:
     """Leave with exit code 2 and one sentence about what is wrong."""
+    say_error(error, program)
+    sys.exit(BAD_INPUT)
+
+
+def say_error(error: Exception, program: str) -> None:
+    """Print one sentence about what is wrong, after the traceback of the user's code if that raised it."""
+    # Imported here for start-up time: they bring gymnasium.
+    from ..envs.user_code import user_code
+    from ..envs.vector.env_error import EnvError
+
+    cause = _first_cause(error)
+    raised = next((one for one in (error, cause) if isinstance(one, EnvError)), None)
+    code = user_code(cause) if raised is None else raised.code
+    if code:
+        print(code, file=sys.stderr)
     sentence = "\n".join(map(printable, as_sentence(error).split("\n")))
     print(f"{program}: {sentence}", file=sys.stderr)
-    sys.exit(BAD_INPUT)
+
+
+def _first_cause(error: BaseException) -> BaseException:
+    return error if error.__cause__ is None else _first_cause(error.__cause__)
 
 
 def as_sentence(error: Exception) -> str:
@@ -37,13 +57,16 @@ def as_sentence(error: Exception) -> str:
     if isinstance(error, YAMLError):
         return f"broken YAML: {_all_lines(error)}"
     if not isinstance(error, HydraException | OmegaConfBaseException):
-        return str(error)
-    if isinstance(error, MissingConfigException) and error.options and error.missing_cfg_file:
+        # Ours and those of users say everything; of the others, the name is half of what they say.
+        says_all = isinstance(error, (ValueError, OSError)) or type(error).__module__ != "builtins"
+        return str(error) if says_all else f"{type(error).__name__}: {error}"
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         group, _, choice = error.missing_cfg_file.rpartition("/")
+        options = error.options or choices_of(group)
         if group == "hydra/launcher" and choice in _EXTRAS:
             extra = _EXTRAS[choice]
             return f"launcher={extra} needs the extra {extra!r}: pip install 'chiron-curricula[{extra}]'"
-        return f"{group}={choice} must be one of {', '.join(error.options)}"
+        return f"{group}={choice} must be one of {', '.join(options)}" if options else _first_line(error)
     if isinstance(error, OverrideParseException):
         return f"{error.override!r} cannot be read: {_first_line(error)}"
     if isinstance(error, MissingMandatoryValue):
@@ -55,9 +78,15 @@ def as_sentence(error: Exception) -> str:
         return f"{_first_line(error)}: the keys there are {known} (+key=value adds another)"
     if "raised while composing config" in str(error):
         return _all_lines(error)
-    if cause is not None:
-        return f"{_first_line(error)}: {_first_line(cause)}"
-    return _first_line(error)
+    key = getattr(error, "full_key", None)
+    said = [_first_line(error)] if cause is None else [_first_line(error), _first_line(cause)]
+    return ": ".join(said if not key or key in said[0] else [key, *said])
+
+
+def choices_of(group: str) -> list[str]:
+    """The names that a group of the configuration may be given; none, if it is no group."""
+    folder = Path(conf.__path__[0], group)
+    return sorted(str(path.relative_to(folder).with_suffix("")) for path in folder.rglob("*.yaml"))
 
 
 def _all_lines(error: BaseException) -> str:

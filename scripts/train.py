@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
-import os
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import hydra
@@ -15,7 +15,6 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
-from yaml import YAMLError
 
 from ..runs.checkpoints import CheckpointError
 from ..runs.holding import NotOwnDirectoryError
@@ -23,9 +22,10 @@ from ..runs.run_lock import DirectoryBusyError
 from . import stop_signals
 from .arguments import with_home
 from .console import print_summary, result_line
+from .hydra_command import hydra_errors_refused, keeping_errors
 from .job import Job
 from .job_check import CheckJobs
-from .refusal import refuse
+from .refusal import refuse, say_error
 from .sweep import Sweep
 from .train_help import print_help
 
@@ -34,11 +34,7 @@ if TYPE_CHECKING:
 
 FAILED, INTERRUPTED = 1, 130
 """Exit codes: training broke down, or jobs of a sweep are not done; stopped by Ctrl-C or SIGTERM."""
-_REFUSALS = (
-    *(HydraException, OmegaConfBaseException, YAMLError),
-    *(CheckpointError, DirectoryBusyError, NotOwnDirectoryError),
-)
-_DRY_RUN = "--dry-run"
+_PROGRAM, _DRY_RUN = "chiron-train", "--dry-run"
 
 
 def main() -> None:
@@ -46,17 +42,16 @@ def main() -> None:
     if {"--help", "-h"} & set(sys.argv[1:]):
         print_help(sys.argv[1:])
         return
-    # Without this, Hydra prints whatever it catches in its own way and exits with 1.
-    os.environ["HYDRA_FULL_ERROR"] = "1"
     # Hydra shows what is logged as information; here only warnings are for the terminal.
     logging.getLogger("chiron").setLevel(logging.WARNING)
     CheckJobs.sweep = None
     arguments, sys.argv[1:] = sys.argv[1:], _without_dry_run(with_home(sys.argv[1:]))
     try:
         with stop_signals.handled():
-            _train()
+            with hydra_errors_refused(_PROGRAM, lambda: CheckJobs.sweep is not None):
+                _train()
             stopped = stop_signals.is_asked_to_stop()
-    except _REFUSALS as error:
+    except (CheckpointError, DirectoryBusyError, NotOwnDirectoryError) as error:
         refuse(error)
     except KeyboardInterrupt:
         stopped = True
@@ -67,7 +62,7 @@ def main() -> None:
         # signal ended what worked for it.
         stopped = stop_signals.is_asked_to_stop()
         if not stopped:
-            print(f"chiron-train: {_sentence_of(error)}", file=sys.stderr)
+            say_error(error, _PROGRAM)
             _end(CheckJobs.sweep, FAILED)
     finally:
         sys.argv[1:] = arguments
@@ -75,6 +70,7 @@ def main() -> None:
 
 
 @hydra.main(version_base="1.3", config_path="pkg://chiron.conf", config_name="config")
+@keeping_errors
 def _train(config: DictConfig) -> float | None:
     """Train what a composed configuration asks for; returns the final percentage mastered."""
     hydra_config = HydraConfig.get()
@@ -84,7 +80,7 @@ def _train(config: DictConfig) -> float | None:
     try:
         job = Job(config, hydra_config)
         summary = job.finished_summary()
-        run = None if summary is not None else job.build(_progress(console))
+        run = None if summary is not None else job.build(lambda: _progress(console))
     except (ValueError, HydraException, OmegaConfBaseException) as error:
         refuse(error)
     if run is None:
@@ -124,7 +120,7 @@ def _do_job(config: DictConfig, hydra_config: Any) -> float | None:
         if summary is None:
             say("training")
             with stop_signals.stoppable():
-                summary = _build_and_execute(job, _progress(console, "" if is_alone else label))
+                summary = _build_and_execute(job, lambda: _progress(console, "" if is_alone else label))
             say(f"finished, {result_line(summary)}")
         else:
             say(f"finished already, {result_line(summary)}")
@@ -141,7 +137,7 @@ def _do_job(config: DictConfig, hydra_config: Any) -> float | None:
     return mastered
 
 
-def _build_and_execute(job: Job, callbacks: dict[str, RunCallback]) -> dict[str, Any]:
+def _build_and_execute(job: Job, callbacks: Callable[[], dict[str, RunCallback]]) -> dict[str, Any]:
     """Build a job's run and execute it; that it could not even be built is written into its directory."""
     from ..runs.run import record_failure  # imports torch
 
@@ -168,11 +164,11 @@ def _sentence_of(error: BaseException) -> str:
 def _is_said_in_a_sentence(error: BaseException) -> bool:
     """Whether what ended a run is a fault of the env or the machine, whose message says everything."""
     # Imported here for start-up time: all import torch.
-    from ..envs.vector.async_vector_env import WorkerError
+    from ..envs.vector.env_error import EnvError
     from ..runs.run import DiskError
     from ..students.curriculum_vec_env import NotFiniteError
 
-    return isinstance(error, (NotFiniteError, WorkerError, DiskError))
+    return isinstance(error, (NotFiniteError, EnvError, DiskError))
 
 
 def _end(sweep: Sweep | None, code: int) -> None:

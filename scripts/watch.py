@@ -15,13 +15,13 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
 
 from ..conf.build import build
 from ..conf.watch_schema import check_watch_ranges
 from ..runs.blaming import blaming
 from .arguments import with_home
-from .refusal import refuse
+from .hydra_command import hydra_errors_refused, keeping_errors
+from .refusal import refuse, say_error
 
 if TYPE_CHECKING:
     import gymnasium as gym
@@ -29,18 +29,18 @@ if TYPE_CHECKING:
     from ..runs.trained_student import TrainedStudent
 
 _PROGRAM = "chiron-watch"
+FAILED = 1
+"""Exit code for an env that raised an error."""
 
 
 def main() -> None:
     """Run the command line."""
-    os.environ["HYDRA_FULL_ERROR"] = "1"
     if {"-m", "--multirun"} & set(sys.argv[1:]):
         refuse(ValueError("there is one thing to watch at a time: leave out -m"), _PROGRAM)
     sys.argv[1:] = rejoin_braces(with_home(sys.argv[1:]))
     try:
-        _watch()
-    except (HydraException, OmegaConfBaseException, YAMLError) as error:
-        refuse(error, _PROGRAM)
+        with hydra_errors_refused(_PROGRAM):
+            _watch()
     except KeyboardInterrupt:
         sys.exit(130)
 
@@ -55,6 +55,7 @@ def rejoin_braces(arguments: list[str]) -> list[str]:
 
 
 @hydra.main(version_base="1.3", config_path="pkg://chiron.conf", config_name="watch")
+@keeping_errors
 def _watch(config: DictConfig) -> None:
     try:
         own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
@@ -65,6 +66,9 @@ def _watch(config: DictConfig) -> None:
         (_draw_sheet if wanted["sheet"] else _play)(wanted)
     except (ValueError, DependencyNotInstalled, HydraException, OmegaConfBaseException) as error:
         refuse(error, _PROGRAM)
+    except RuntimeError as error:
+        say_error(error, _PROGRAM)
+        sys.exit(FAILED)
 
 
 def _draw_sheet(wanted: Mapping[str, Any]) -> None:
@@ -139,13 +143,15 @@ def _student(wanted: Mapping[str, Any]) -> TrainedStudent | None:
 def _make_env(
     wanted: Mapping[str, Any], student: TrainedStudent | None, render_mode: str | None
 ) -> gym.Env[Any, Any]:
-    from ..runs.drawn_env import require_drawing  # for start-up time
+    # For start-up time, as above.
+    from ..envs.vector.env_error import ErrorsNamed
+    from ..runs.drawn_env import require_drawing
 
     node = wanted["env"] if student is None else student.env
     chosen = f"env={HydraConfig.get().runtime.choices['env']}" if student is None else f"run={wanted['run']}"
     with blaming(chosen):
         made: gym.Env[Any, Any] = build(node)(**({} if render_mode is None else {"render_mode": render_mode}))
-        return made if render_mode is None else require_drawing(made, render_mode)
+        return made if render_mode is None else ErrorsNamed(require_drawing(made, render_mode))
 
 
 if __name__ == "__main__":

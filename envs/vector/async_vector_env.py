@@ -9,7 +9,6 @@ import pickle
 import select
 import signal
 import time
-import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection
@@ -24,6 +23,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import DTypeLike, NDArray
 
+from .env_error import EnvError
 from .infos import InfosAsTheyAre
 from .sync_vector_env import EnvFn
 
@@ -37,8 +37,8 @@ _AWAKE_SECONDS = 0.0005
 """How long workers await a message before they sleep; a virtual core takes 0.1 to 0.3 ms to wake up."""
 
 
-class WorkerError(RuntimeError):
-    """A worker process died or hung, or one of its envs raised an error."""
+class WorkerError(EnvError):
+    """A worker process died or hung."""
 
 
 class AsyncTaskVectorEnv(InfosAsTheyAre, VectorEnv[Any, Any, Any]):
@@ -58,7 +58,7 @@ class AsyncTaskVectorEnv(InfosAsTheyAre, VectorEnv[Any, Any, Any]):
 
     Raises:
         ValueError: If there are no environments or no workers.
-        WorkerError: If a worker cannot make its envs.
+        EnvError: If a worker cannot make its envs.
     """
 
     def __init__(self, env_fns: Sequence[EnvFn], n_workers: int, patience: float = 30.0) -> None:
@@ -187,8 +187,7 @@ class AsyncTaskVectorEnv(InfosAsTheyAre, VectorEnv[Any, Any, Any]):
             self._report_death(worker)
         kind, content = answer[:1], answer[1:]
         if kind == _FAILED:
-            slot, text = pickle.loads(content)
-            raise WorkerError(f"{self._name(worker)} met an error in slot {slot}:\n{text}")
+            raise EnvError(*pickle.loads(content))
         return content
 
     def _report_death(self, worker: int) -> NoReturn:
@@ -295,8 +294,21 @@ class _Share:
             arguments = pickle.loads(message[1:]) if len(message) > 1 else ()
             result = actions[message[:1]](*arguments)
             return _RESULT + pickle.dumps(result) if result else _DONE
-        except Exception:
-            return _FAILED + pickle.dumps((self._slot, traceback.format_exc()))
+        except Exception as error:
+            met = self._error(error, message[:1])
+            return _FAILED + pickle.dumps((str(met), met.code))
+
+    def _error(self, error: Exception, kind: bytes) -> EnvError:
+        """What an error means that was met in serving a message."""
+        doing = {_MAKE: "making it", _STEP: "step", _RESET: "reset", _CALL: "a call", _SET: "setting it"}[
+            kind
+        ]
+        if kind == _MAKE:
+            return EnvError.of(error, None, doing)
+        batch, slot = self._batch, self._slot
+        seed = None if batch.seeds[slot] == _NO_SEED else int(batch.seeds[slot])
+        task = batch.tasks[slot] if batch.tasks.shape[1] else None
+        return EnvError.of(error, self._envs[slot], doing, task, seed)
 
     def make(self, makers: list[EnvFn]) -> None:
         for slot, make_env in zip(self._slots, makers, strict=True):

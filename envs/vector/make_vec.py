@@ -36,7 +36,7 @@ def make_vec(
 
     Raises:
         ValueError: If there are no slots, or `n` is missing or contradicts `env_fns`.
-        WorkerError: If a worker process cannot make its envs.
+        EnvError: If a worker process cannot make its envs.
     """
     if callable(env_fns):
         if n is None:

@@ -11,6 +11,7 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from gymnasium.vector.utils import concatenate, iterate
 from numpy.typing import NDArray
 
+from .env_error import ErrorsNamed
 from .infos import InfosAsTheyAre
 
 EnvFn = Callable[[], gym.Env[Any, Any]]
@@ -77,7 +78,7 @@ class SyncTaskVectorEnv(InfosAsTheyAre, SyncVectorEnv):
         )
 
 
-class _TaskOfSlot(gym.Wrapper[Any, Any, Any, Any]):
+class _TaskOfSlot(ErrorsNamed):
     """Picks its slot's row from the tasks of a vector reset."""
 
     def __init__(self, env: gym.Env[Any, Any], slot: int) -> None:
@@ -89,7 +90,7 @@ class _TaskOfSlot(gym.Wrapper[Any, Any, Any, Any]):
     ) -> tuple[Any, dict[str, Any]]:
         if options and "task" in options:
             options = options | {"task": options["task"][self._slot]}
-        return self.env.reset(seed=seed, options=options)
+        return super().reset(seed=seed, options=options)
 
 
 def _in_slot(make_env: EnvFn, slot: int) -> EnvFn:

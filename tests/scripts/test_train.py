@@ -296,7 +296,7 @@ class TestBadInput:
             ("n_workers=-1", "n_workers=-1 must be at least 0"),
             ("total_steps=-5", "total_steps=-5 must be at least 1"),
             ("seed=-1", "seed=-1 must be at least 0"),
-            ("n_envs=many", "n_envs=many: Value 'many' of type 'str' could not be converted to Integer"),
+            ("n_envs=many", "n_envs=many must be a whole number"),
             ("evaluation.n_tasks=0", "evaluation.n_tasks=0 must be at least 1"),
             ("env.stump_height=[3,0]", "env=stump_tracks: stump_height: bounds [3, 0] must have low < high"),
             ("env.body=centipede", "body='centipede' must be one of ['default', 'quadruped', 'short']"),
@@ -307,7 +307,7 @@ class TestBadInput:
             (
                 "env.body={_target_:chiron.envs.walkers.walker_body.legged_body,name:plank,hull:[[0,0],[1,1],[1,0],[0,1]],"
                 "hull_width:9,leg_width:8,leg_height:34,hips:[0],motor_torque:80,torque_penalty:0.1}",
-                "env=stump_tracks: body 'plank': part 0 is not convex",
+                "env=stump_tracks: body: body 'plank': part 0 is not convex",
             ),
             ("env._target_=chiron.envs.task_space.TaskSpace", "env=stump_tracks: unknown key 'stump_height'"),
             ("teacher.fit_rate=5", "teacher=alp_gmm: fit_rate=5 must be at least max_gaussians=10"),

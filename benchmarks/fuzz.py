@@ -1,0 +1,231 @@
+"""Command lines with something wrong in them: each has to end in a sentence, and write nothing if refused."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import multiprocessing
+import os
+import re
+import resource
+import shutil
+import signal
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from multiprocessing.context import ForkServerContext, ForkServerProcess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from .fuzz_lines import COMMANDS, RUN, CommandLine, command_lines
+
+OUTCOMES = {
+    "done": "nothing was wrong after all",
+    "training": "trains, and would for long",
+    "refused": "exit code 2, a sentence",
+    "failed": "exit code 1, a sentence",
+    "traceback": "shows a traceback",
+    "hang": "does nothing that ends",
+    "crash": "killed by a signal",
+}
+FAULTS = {
+    "wrote files": "refused, but files were written",
+    "key not named": "the one wrong key is not in the sentence",
+    "many lines": "refused in more than one sentence",
+}
+_RUN_ARGUMENTS = (
+    *("env=cart_pole", "teacher=random", "total_steps=64", "n_envs=2", "n_workers=0", "evaluation.n_tasks=2"),
+    *("student.n_steps=16", "student.batch_size=16", "student.n_epochs=1"),
+)
+_MEMORY = 12 * 1024**3
+"""Address space of a command, so that what asks for too much gets an error and not the machine."""
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a command ended.
+
+    Attributes:
+        outcome: One of `OUTCOMES`.
+        faults: Which of `FAULTS` it has.
+        said: What it printed to stderr.
+    """
+
+    outcome: str
+    faults: tuple[str, ...]
+    said: str
+
+
+@dataclass
+class FuzzCount:
+    """What came of many lines.
+
+    Attributes:
+        outcomes: How many of each command had which outcome or fault.
+        bad: The lines that should have ended otherwise, with what they said.
+    """
+
+    outcomes: dict[str, Counter[str]] = field(default_factory=lambda: {name: Counter() for name in COMMANDS})
+    bad: list[dict[str, Any]] = field(default_factory=list)
+
+    def add(self, line: CommandLine, ending: Ending) -> None:
+        """Count a line."""
+        self.outcomes[line.command].update((ending.outcome, *ending.faults))
+        single_fault_found_late = ending.outcome == "failed" and line.command == "train" and line.key
+        if ending.outcome in ("traceback", "hang", "crash") or ending.faults or single_fault_found_late:
+            said = ending.said if len(ending.said) < 3000 else f"{ending.said[:1000]} … {ending.said[-2000:]}"
+            self.bad.append({"line": str(line), "key": line.key, **asdict(ending), "said": said})
+
+
+def benchmark(console: Console, options: argparse.Namespace) -> dict[str, Any]:
+    """Run many command lines, print what came of them, and return the figures and the lines that went wrong.
+
+    Args:
+        console: Where to print.
+        options: `lines` for how many.
+    """
+    lines = command_lines(options.lines, np.random.default_rng(0))
+    count = FuzzCount()
+    with tempfile.TemporaryDirectory() as folder:
+        commands = Commands(Path(folder))
+        for number, line in enumerate(lines, 1):
+            count.add(line, commands.run(line))
+            if number % 100 == 0:
+                console.print(f"{number:,} of {len(lines):,} lines, {len(count.bad)} badly ended")
+    console.print(_table(count))
+    for bad in count.bad:
+        console.print(f"{bad['outcome']} {bad['faults']}: {bad['line']}", markup=False, highlight=False)
+    return {"outcomes": {name: dict(counts) for name, counts in count.outcomes.items()}, "bad": count.bad}
+
+
+class Commands:
+    """Runs command lines in processes that have everything imported already, each in an empty folder.
+
+    Args:
+        folder: An empty folder.
+        patience: Seconds after which a command that has not begun to train is taken to hang.
+    """
+
+    def __init__(self, folder: Path, patience: float = 60.0) -> None:
+        self._folder = folder
+        self._patience = patience
+        self._context: ForkServerContext = multiprocessing.get_context("forkserver")
+        commands = [f"chiron.scripts.{command}" for command in COMMANDS]
+        self._context.set_forkserver_preload(
+            ["__main__", *commands, "chiron.runs.make_run", "chiron.analysis.compare_folders", "sb3_contrib"]
+        )
+        self._run: Path | None = None
+
+    def run(self, line: CommandLine) -> Ending:
+        """How a line ends."""
+        place = Path(tempfile.mkdtemp(dir=self._folder))
+        work = place / "work"
+        work.mkdir()
+        if RUN in line.arguments or f"run={RUN}" in line.arguments:
+            shutil.copytree(self._finished_run(), work / RUN, symlinks=True)
+        before = _listing(work)
+        process = self._start(line, work)
+        process.join(15.0)
+        if process.is_alive() and not _trains(work):
+            process.join(self._patience)
+        timed_out = process.is_alive()
+        if timed_out and process.pid is not None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.join()
+        out, said = ((place / name).read_text(errors="replace") for name in ("out", "err"))
+        ending = _judge(line, process.exitcode or 0, timed_out and _trains(work), out, said)
+        if ending.outcome == "refused" and _listing(work) != before:
+            ending = Ending(ending.outcome, (*ending.faults, "wrote files"), ending.said)
+        shutil.rmtree(place)
+        return ending
+
+    def _start(self, line: CommandLine, work: Path) -> ForkServerProcess:
+        process = self._context.Process(target=_obey, args=(line, work, self._folder))
+        process.start()
+        return process
+
+    def _finished_run(self) -> Path:
+        if self._run is None:
+            work = self._folder / "run" / "work"
+            work.mkdir(parents=True)
+            self._start(CommandLine("train", _RUN_ARGUMENTS), work).join()
+            self._run = work / "results"
+        return self._run
+
+
+def _obey(line: CommandLine, work: Path, shared: Path) -> None:
+    """Be the command."""
+    os.setsid()
+    os.chdir(work)
+    home = work.parent / "home"
+    home.mkdir()
+    os.environ.update(HOME=str(home), MPLCONFIGDIR=str(shared / "matplotlib"), COLUMNS="200")
+    os.environ.pop("HYDRA_FULL_ERROR", None)
+    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+    for number, name in ((1, "out"), (2, "err")):
+        os.dup2(os.open(work.parent / name, os.O_WRONLY | os.O_CREAT), number)
+    sys.argv = [f"chiron-{line.command}", *line.arguments]
+    importlib.import_module(f"chiron.scripts.{line.command}").main()
+
+
+def _judge(line: CommandLine, code: int, trains: bool, out: str, said: str) -> Ending:
+    faults: list[str] = []
+    if "Traceback (most recent call last)" in out + said:
+        outcome = "traceback"
+    elif trains:
+        outcome = "training"
+    elif code == -signal.SIGKILL:
+        outcome = "hang"
+    elif code < 0:
+        outcome = "crash"
+    else:
+        outcome = {0: "done", 2: "refused"}.get(code, "failed")
+    if outcome == "refused":
+        sentences = [text for text in said.splitlines() if not text.startswith(("usage:", " "))]
+        if len(sentences) > 1:
+            faults.append("many lines")
+        if line.key and not names(said, line.key):
+            faults.append("key not named")
+    return Ending(outcome, tuple(faults), said)
+
+
+def names(sentence: str, key: str) -> bool:
+    """Whether a sentence names a key: in full, or by its last part beside its group."""
+    group, _, rest = key.partition(".")
+    if not rest:
+        return re.search(rf"(?<![\w.]){re.escape(key)}(?![\w.])", sentence) is not None
+    last = rest.rpartition(".")[2]
+    return key in sentence or all(re.search(rf"\b{re.escape(word)}\b", sentence) for word in (group, last))
+
+
+def _listing(folder: Path) -> Mapping[str, tuple[int, int]]:
+    """Everything in a folder, with size and time of change."""
+    return {
+        str(path.relative_to(folder)): (path.lstat().st_size, path.lstat().st_mtime_ns)
+        for path in folder.rglob("*")
+    }
+
+
+def _trains(folder: Path) -> bool:
+    """Whether a run has begun in a folder."""
+    return any(json.loads(path.read_text())["status"] == "running" for path in folder.rglob("summary.json"))
+
+
+def _table(count: FuzzCount) -> Table:
+    table = Table(title="Command lines with something wrong in them")
+    table.add_column("")
+    columns: Sequence[str] = ("lines", *OUTCOMES, *FAULTS)
+    for column in columns:
+        table.add_column(column, justify="right")
+    totals = sum(count.outcomes.values(), Counter[str]())
+    for name, counts in {**count.outcomes, "all": totals}.items():
+        lines = sum(counts[outcome] for outcome in OUTCOMES)
+        table.add_row(name, f"{lines:,}", *(f"{counts[column]:,}" for column in columns[1:]))
+    return table

@@ -1,0 +1,98 @@
+"""What the commands have in common whose arguments Hydra reads."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from hydra._internal.utils import get_args_parser
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override, QuotedString, ValueType
+from omegaconf import DictConfig
+
+from .refusal import choices_of, refuse
+
+Result = TypeVar("Result")
+
+_FULL_ERROR = "HYDRA_FULL_ERROR"
+_WITHOUT_USE = ("hydra.run.dir", "hydra.output_subdir", "hydra.job.chdir")
+"""Keys by which Hydra would write files of its own before anything is checked."""
+
+_kept: list[Exception] = []
+
+
+def keeping_errors(task: Callable[[DictConfig], Result]) -> Callable[[DictConfig], Result | None]:
+    """Keep what a task raises from Hydra, which would print a line of its own and its frames.
+
+    `hydra_errors_refused` raises it again.
+    """
+
+    @functools.wraps(task)
+    def held(config: DictConfig) -> Result | None:
+        try:
+            return task(config)
+        except Exception as error:
+            _kept.append(error)
+            return None
+
+    return held
+
+
+@contextmanager
+def hydra_errors_refused(program: str, has_begun: Callable[[], bool] = lambda: False) -> Iterator[None]:
+    """Leave with one sentence about whatever Hydra has against the command line; pass on what a task raised.
+
+    Args:
+        program: What the command is called.
+        has_begun: Whether the command line has been read, so that an error is no fault of it.
+    """
+    before = os.environ.get(_FULL_ERROR)
+    # Without this, Hydra prints whatever it catches in its own way and exits with 1.
+    os.environ[_FULL_ERROR] = "1"
+    _kept.clear()
+    try:
+        _require_usable(sys.argv[1:])
+        yield
+    except Exception as error:
+        if has_begun():
+            raise
+        refuse(error, program)
+    finally:
+        if before is None:
+            del os.environ[_FULL_ERROR]
+        else:
+            os.environ[_FULL_ERROR] = before
+    if _kept:
+        raise _kept.pop()
+
+
+def _require_usable(arguments: Sequence[str]) -> None:
+    """Refuse what Hydra would take for something else, or not name."""
+    given = get_args_parser().parse_args(list(arguments)).overrides
+    for override in OverridesParser.create().parse_overrides(given):
+        if override.key_or_group in _WITHOUT_USE:
+            raise ValueError(
+                f"{override.key_or_group} has no use here: results= and study= say where files are written"
+            )
+        names = choices_of(override.key_or_group)
+        if names and not override.is_delete():
+            for choice in _values_of(override):
+                if not isinstance(choice, (str, QuotedString, dict)) and not _is_list_of_names(choice):
+                    shown = "null" if choice is None else choice
+                    raise ValueError(f"{override.key_or_group}={shown} must be one of {', '.join(names)}")
+
+
+def _values_of(override: Override) -> list[Any]:
+    """The value of an override, or all those that a sweep lists."""
+    if not override.is_sweep_override():
+        return [override.value()]
+    is_listed = override.is_discrete_sweep() and override.value_type is not ValueType.GLOB_CHOICE_SWEEP
+    return list(override.sweep_iterator()) if is_listed else []
+
+
+def _is_list_of_names(choice: Any) -> bool:
+    return isinstance(choice, list) and all(isinstance(name, (str, QuotedString)) for name in choice)
