@@ -111,8 +111,9 @@ def saved_steps(path: Path) -> int:
     Raises:
         ValueError: If the file cannot be read.
     """
+    data = _read(path, "data")
     try:
-        return int(json.loads(_read(path, "data"))["num_timesteps"])
+        return int(json.loads(data)["num_timesteps"])
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path} is damaged: it does not say how long it was trained") from error
 
@@ -134,7 +135,7 @@ def load_normalization(normalizer: VecNormalize, path: Path) -> None:
         ValueError: If the file is missing, damaged, or of other observations.
     """
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             stored = {name: np.asarray(arrays[name]) for name in arrays.files}
     except FileNotFoundError as error:
         raise ValueError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -23,11 +24,14 @@ from ..teachers.recent_episodes import RecentEpisodes
 from .curriculum_callback import CurriculumCallback
 from .curriculum_vec_env import CurriculumVecEnv
 from .forgetting import Forgetting
+from .own_loop import OwnLoop
 from .saved_student import save_student
 from .sb3_policy import Envs, SB3Policy, require_served
 from .speed_callback import SpeedCallback
 from .student import LearningEvents, Student
 from .training_state import TrainingState
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -94,6 +98,8 @@ class SB3Student(Student):
         wrapped = adapter.normalized(vec_env)
         self.model = make_algorithm(env=wrapped, seed=seed_of_algorithm, device=device)
         require_served(self.model, test_envs)
+        for name in TrainingState(self.model).unsaved():
+            _log.warning("%s is not part of checkpoints: resumed training would differ", name)
         self._vec_env = vec_env
         self._test_envs, self._test_set = test_envs, test_set
         self._callbacks = list(callbacks)
@@ -102,6 +108,7 @@ class SB3Student(Student):
         self._forgetting: Forgetting | None = None
         if adapter.forget_every is not None:
             self._forgetting = Forgetting(adapter.forget_every, seed_of_algorithm)
+        self._own_loop = OwnLoop(self.model, vec_env.num_envs) if OwnLoop.is_that_of(self.model) else None
         self._stored: Mapping[str, Any] | None = None
 
     @property
@@ -128,6 +135,10 @@ class SB3Student(Student):
             *self._callbacks,
         ]
         left = total_steps - self.model.num_timesteps
+        if self._own_loop is not None:
+            callbacks.insert(0, self._own_loop)
+            self._own_loop.begin(self.model)
+            left = total_steps
         self.model.learn(left, callback=callbacks, reset_num_timesteps=self._stored is None)
 
     def evaluate(self) -> Evaluation:
@@ -142,6 +153,7 @@ class SB3Student(Student):
             "recent": self._recent.state_dict(),
             "curves": self._curves.state_dict(),
             "forgetting": None if self._forgetting is None else self._forgetting.state_dict(),
+            "own_loop": None if self._own_loop is None else self._own_loop.state_dict(),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -152,6 +164,8 @@ class SB3Student(Student):
         self._curves.load_state_dict(state["curves"])
         if self._forgetting is not None:
             self._forgetting.load_state_dict(state["forgetting"])
+        if self._own_loop is not None:
+            self._own_loop.load_state_dict(state["own_loop"])
 
     def save(self, folder: Path) -> None:
         save_student(self.model, folder)

@@ -51,9 +51,18 @@ class TrainingState:
                 "action_noise": self._plain_attributes(model.action_noise),
                 "exploration": [_to_plain(tensor) for tensor in self._exploration()],
                 "log": self._recorded(),
-                "generators": self._generators(),
+                "generators": self.generators(),
             },
         }
+
+    def unsaved(self) -> list[str]:
+        """What the replay buffer stores and the state does not hold: arrays of Python objects."""
+        buffer = getattr(self._model, "replay_buffer", None)
+        # HerReplayBuffer has room for infos also if it stores none.
+        if buffer is None or not getattr(buffer, "copy_info_dict", True):
+            return []
+        arrays = {name: value for name, value in vars(buffer).items() if isinstance(value, np.ndarray)}
+        return [f"{type(buffer).__name__}.{name}" for name, value in arrays.items() if value.dtype.hasobject]
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Resume from a state that `state_dict` returned, of a model built from the same arguments."""
@@ -72,7 +81,7 @@ class TrainingState:
         for name, (value, count, excluded) in rest["log"].items():
             logger.name_to_value[name], logger.name_to_count[name] = value, count
             logger.name_to_excluded[name] = tuple(excluded)
-        self._set_generators(rest["generators"])
+        self.set_generators(rest["generators"])
 
     def _plain_attributes(self, part: Any) -> dict[str, Any] | None:
         return None if part is None else _plain(vars(part))
@@ -95,7 +104,8 @@ class TrainingState:
                 if hasattr(distribution, name):
                     yield getattr(distribution, name).detach()
 
-    def _generators(self) -> dict[str, Any]:
+    def generators(self) -> dict[str, Any]:
+        """The state of the global random generators, and of the action space's own."""
         kind, keys, *rest = np.random.get_state()  # noqa: NPY002 (Stable-Baselines3 draws from it)
         space = self._model.action_space
         return {
@@ -106,7 +116,8 @@ class TrainingState:
             "action_space": space.np_random.bit_generator.state,
         }
 
-    def _set_generators(self, state: Mapping[str, Any]) -> None:
+    def set_generators(self, state: Mapping[str, Any]) -> None:
+        """Continue with a state that `generators` returned."""
         torch.set_rng_state(torch.from_numpy(state["torch"]))
         if self._on_gpu():
             torch.cuda.set_rng_state_all([torch.from_numpy(one) for one in state["cuda"]])

@@ -1,0 +1,236 @@
+"""Every algorithm of Stable-Baselines3 and sb3-contrib in every space it takes, from training to playback."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import chiron.students
+import gymnasium as gym
+import pytest
+import sb3_contrib
+import stable_baselines3
+import torch
+from chiron import load_student
+from chiron.conf.build import build
+from chiron.evaluation.named_test_sets import read_task_set
+from chiron.evaluation.task_sets import TaskSet
+from chiron.runs.evaluate_run import evaluate_run
+from chiron.runs.evaluation_log import EvaluationLog
+from chiron.runs.make_run import Parts, assemble
+from chiron.runs.run import Run, RunCallback
+from chiron.runs.settings import RunSettings, settings_from
+from chiron.runs.watch import watch
+from chiron.students.saved_student import read_tensors
+from chiron.students.sb3_policy import takes_action_masks
+from chiron.students.sb3_student import SB3Adapter
+from chiron.teachers import Random
+from gymnasium import spaces
+from sb3_contrib.common.maskable.evaluation import evaluate_policy as evaluate_maskable_policy
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.evaluation import evaluate_policy
+from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecNormalize
+
+from tests.students.spaces_env import ACTIONS, OBSERVATIONS, SpacesEnv
+
+LIBRARIES = (stable_baselines3, sb3_contrib, chiron.students)
+ALGORITHMS = {
+    name: f"{library.__name__}.{name}"
+    for library in LIBRARIES
+    for name, kind in inspect.getmembers(library, inspect.isclass)
+    if issubclass(kind, BaseAlgorithm)
+}
+"""All there are, by name."""
+HER = {"HER with SAC": "SAC", "HER with DQN": "DQN"}
+REPEATS_NOT = {"OverlappedSAC"}
+"""What says of itself that it does not repeat bit for bit."""
+CONTINUOUS, DISCRETE = ("box", "box64"), ("discrete",)
+TAKES = {
+    **dict.fromkeys(("DDPG", "TD3", "SAC", "TQC", "CrossQ", "FastSAC", "OverlappedSAC"), CONTINUOUS),
+    **dict.fromkeys(("DQN", "QRDQN"), DISCRETE),
+    "ARS": (*CONTINUOUS, *DISCRETE),
+    "MaskablePPO": ("discrete", "multi_discrete", "multi_binary"),
+}
+"""Action spaces of those algorithms that do not take all of them."""
+FAULTY = {("RecurrentPPO", "multi_discrete"): "input_size should be of type int"}
+"""Observations that an algorithm ought to take, and what it says instead."""
+NO_DICTS = {"ARS", "CrossQ"}
+SEES = dict.fromkeys(("FastSAC", "OverlappedSAC"), ("box", "box64"))
+"""Observations of those algorithms that do not take all of them."""
+
+ON_POLICY = {"n_steps": 8, "batch_size": 8, "n_epochs": 1}
+OFF_POLICY = {"learning_starts": 10, "batch_size": 4, "buffer_size": 60, "train_freq": 2}
+FALLING = {
+    "_target_": "stable_baselines3.common.utils.LinearSchedule",
+    "start": 0.5,
+    "end": 0.1,
+    "end_fraction": 1.0,
+}
+OF_ITS_OWN: dict[str, dict[str, Any]] = {
+    "A2C": {"n_steps": 8},
+    "TRPO": {"n_steps": 8, "batch_size": 8},
+    "ARS": {"n_delta": 2, "learning_rate": FALLING},
+    "FastSAC": {"ent_coef": "auto"},
+}
+SHORT = {
+    "total_steps": 96,
+    "n_envs": 2,
+    "n_workers": 0,
+    "device": "cpu",
+    "evaluation": {"every_steps": 40, "n_tasks": 3},
+    "checkpoint": {"every_steps": 16, "every_minutes": None},
+}
+KILLED_AT = 60
+
+
+class KilledError(BaseException):
+    """Stands for what ends a process without its consent."""
+
+
+class Killer(RunCallback):
+    """Ends the run once it has made so many steps."""
+
+    def on_step(self, run: Run) -> None:
+        if run.steps >= KILLED_AT:
+            raise KilledError
+
+
+def student_node(name: str, observations: str) -> dict[str, Any]:
+    """A student as a configuration describes it."""
+    algorithm = HER.get(name, name)
+    target = ALGORITHMS[algorithm]
+    kind = getattr(__import__(target.rpartition(".")[0], fromlist=[algorithm]), algorithm)
+    accepted = inspect.signature(kind).parameters
+    arguments = OFF_POLICY if "buffer_size" in accepted else ON_POLICY
+    node: dict[str, Any] = {key: value for key, value in arguments.items() if key in accepted}
+    node |= {"_target_": target, **OF_ITS_OWN.get(algorithm, {})}
+    policies = {"box": "Mlp", "dict": "MultiInput", "goals": "MultiInput"}
+    node["policy"] = policies.get(observations, "Mlp") + ("Lstm" if "Recurrent" in name else "") + "Policy"
+    node["policy_kwargs"] = {"net_arch": [8]} | ({"lstm_hidden_size": 8} if "Recurrent" in name else {})
+    if name in HER:
+        node["replay_buffer_class"] = "stable_baselines3.HerReplayBuffer"
+        node["learning_starts"] = 30
+    if observations in ("box", "box64"):
+        node["vec_normalize"] = {}
+    if observations == "dict":
+        node["vec_normalize"] = {"norm_obs_keys": ["numbers"]}
+    return node
+
+
+def a_run(node: dict[str, Any], make_env: Any, folder: Path, *callbacks: RunCallback) -> Run:
+    settings: RunSettings = settings_from(RunSettings, SHORT)
+    arguments = dict(node)
+    adapter = SB3Adapter.taken_from(arguments)
+    names = {"env": "spaces", "teacher": "random", "student": node["_target_"]}
+    env = {"_target_": "tests.students.spaces_env.SpacesEnv"}
+    config = {"env": env, "teacher": {}, "student": node, **asdict(settings)}
+    parts = Parts(make_env, Random, build(arguments), adapter, names, config)
+    named: dict[str, Any] = {"evaluation_log": EvaluationLog()}
+    return assemble(parts, settings, folder, named | {type(each).__name__: each for each in callbacks})
+
+
+def played_by_sb3(
+    folder: Path, node: dict[str, Any], make_env: Any, tasks: TaskSet
+) -> list[tuple[float, int]]:
+    """Returns and lengths of episodes, by the evaluation of Stable-Baselines3 or sb3-contrib."""
+
+    class Fixed(gym.Wrapper[Any, Any, Any, Any]):
+        def __init__(self, index: int) -> None:
+            super().__init__(make_env())
+            self.index = index
+
+        def reset(self, **arguments: Any) -> Any:
+            return self.env.reset(seed=tasks.seeds[self.index], options={"task": tasks.tasks[self.index]})
+
+    vec_env: VecEnv = DummyVecEnv([partial(Fixed, index) for index in range(len(tasks))])
+    if node.get("vec_normalize") is not None:
+        vec_env = VecNormalize.load(str(folder / "vec_normalize.pkl"), vec_env)
+        vec_env.training = vec_env.norm_reward = False
+    kind: type[BaseAlgorithm] = build({"_target_": node["_target_"]}).func  # type: ignore[assignment]
+    model: Any = kind.load(folder / "model.zip", env=vec_env, device="cpu")
+    judge: Any = evaluate_maskable_policy if takes_action_masks(model) else evaluate_policy
+    returns, lengths = judge(model, vec_env, len(tasks), return_episode_rewards=True, warn=False)
+    return sorted(zip(map(float, returns), map(int, lengths), strict=True))
+
+
+def three_tasks(folder: Path) -> Path:
+    path = folder / "three.csv"
+    path.write_text("duration,seed\n4.5,1\n9,2\n3,5\n")
+    return path
+
+
+def check(name: str, observations: str, actions: str, tmp_path: Path) -> None:
+    make_env = partial(SpacesEnv, observations, actions)
+    node = student_node(name, observations)
+    whole, resumed = tmp_path / "whole", tmp_path / "resumed"
+    assert a_run(node, make_env, whole).execute()["status"] == "finished"
+
+    student, video = load_student(whole), tmp_path / "video.gif"
+    rows = evaluate_run(student, make_env, str(three_tasks(tmp_path)))[1]
+    tasks = read_task_set(three_tasks(tmp_path), make_env().task_space)
+    ours = sorted(zip(rows["return"], rows["length"], strict=True))
+    assert ours == played_by_sb3(whole, node, make_env, tasks)
+    drawn = make_env(render_mode="rgb_array")
+    episode = watch(drawn, student.policy, tasks.tasks[0], tasks.seeds[0], out=video)
+    assert video.stat().st_size > 0
+    assert f"return {rows['return'][0]:.1f} in {rows['length'][0]}" in str(episode)
+
+    with pytest.raises(KilledError):
+        a_run(node, make_env, resumed, Killer()).execute()
+    run = a_run(node, make_env, resumed)
+    run.execute()
+    assert run.is_resumed
+    if HER.get(name, name) not in REPEATS_NOT:
+        assert (resumed / "evaluations.csv").read_bytes() == (whole / "evaluations.csv").read_bytes()
+        first, second = (read_tensors(folder / "model.zip", "policy") for folder in (whole, resumed))
+        assert all(torch.equal(first[key], second[key]) for key in first)
+
+
+def supported(name: str) -> list[tuple[str, str, str]]:
+    """The cells of an algorithm: with each kind of observation and each kind of action."""
+    algorithm = HER.get(name, name)
+    flat = [key for key, space in OBSERVATIONS.items() if not isinstance(space, spaces.Dict)]
+    seen = ["goals"] if name in HER else flat if algorithm in NO_DICTS else SEES.get(algorithm, OBSERVATIONS)
+    taken = [key for key in seen if (name, key) not in FAULTY]
+    return [
+        (name, observations, actions) for observations in taken for actions in TAKES.get(algorithm, ACTIONS)
+    ]
+
+
+def cells() -> Iterator[Any]:
+    """All cells, of which one per algorithm is part of the usual run: another one for each."""
+    for index, name in enumerate([*ALGORITHMS, *HER]):
+        of_it = supported(name)
+        for place, cell in enumerate(of_it):
+            is_usual = place == 7 * index % len(of_it)
+            yield pytest.param(*cell, marks=pytest.mark.medium if is_usual else pytest.mark.slow)
+
+
+@pytest.mark.parametrize(("name", "observations", "actions"), list(cells()))
+def test_from_training_to_playback(name: str, observations: str, actions: str, tmp_path: Path) -> None:
+    check(name, observations, actions, tmp_path)
+
+
+@pytest.mark.parametrize("name", ALGORITHMS)
+def test_other_spaces_are_refused_before_anything_is_written(name: str, tmp_path: Path) -> None:
+    others = [("box", actions) for actions in ACTIONS if actions not in TAKES.get(name, ACTIONS)]
+    seen = {observations for _, observations, _ in supported(name)}
+    others += [(key, next(iter(TAKES.get(name, ACTIONS)))) for key in OBSERVATIONS if key not in seen]
+    for observations, actions in others:
+        with pytest.raises(ValueError, match=name):
+            a_run(
+                student_node(name, observations), partial(SpacesEnv, observations, actions), tmp_path / "run"
+            )
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_is_not_resumed_exactly_is_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    node = student_node("HER with SAC", "goals")
+    for copies in (False, True):
+        node["replay_buffer_kwargs"] = {"copy_info_dict": copies}
+        a_run(node, partial(SpacesEnv, "goals", "box"), tmp_path / "run")
+        assert ("HerReplayBuffer.infos is not part of checkpoints" in caplog.text) == copies
