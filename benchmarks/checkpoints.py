@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from chiron.conf.compose import composed
-from chiron.runs.checkpoints import Checkpoints
+from chiron.runs.checkpoints import Checkpoint, Checkpoints
 from chiron.runs.run import Run
 from chiron.runs.run_directory import RunDirectory
 from chiron.scripts.job import run_from
@@ -47,7 +47,7 @@ def benchmark(console: Console, options: argparse.Namespace) -> dict[str, Any]:
         buffer: ReplayBuffer = _model_of(run).replay_buffer  # type: ignore[attr-defined]
         capacity = buffer.buffer_size * buffer.n_envs
         _fill(buffer, capacity, rng)
-        checkpoints.save(0, _state_of(run))
+        checkpoints.save(Checkpoint(0, _state_of(run)))
         for label, speed in _SPEEDS.items():
             new = min(speed * _EVERY_SECONDS, capacity)
             seconds, written = [], []
@@ -55,7 +55,7 @@ def benchmark(console: Console, options: argparse.Namespace) -> dict[str, Any]:
                 _fill(buffer, new, rng)
                 before = _sizes(folder)
                 start = time.perf_counter()
-                checkpoints.save((checkpoints.newest_step() or 0) + 1, _state_of(run))
+                checkpoints.save(Checkpoint((checkpoints.newest_step() or 0) + 1, _state_of(run)))
                 seconds.append(time.perf_counter() - start)
                 written.append(sum(size for path, size in _sizes(folder).items() if path not in before))
             median = float(np.median(seconds))
@@ -73,8 +73,9 @@ def benchmark(console: Console, options: argparse.Namespace) -> dict[str, Any]:
         again = _make_run()
         built = time.perf_counter() - start
         start = time.perf_counter()
-        state, _ = checkpoints.newest()
-        assert state is not None
+        newest, _ = checkpoints.newest()
+        assert newest is not None
+        state = newest.state
         again.curriculum.load_state_dict(state["curriculum"])
         TrainingState(_model_of(again)).load_state_dict(state["model"])
         loaded = time.perf_counter() - start

@@ -170,9 +170,9 @@ def unreadable_files(run: RunDirectory) -> list[str]:
 
 
 def _require_readable(folder: Path) -> None:
-    faults = [fault for _, state, fault in Checkpoints(folder).load() if state is None]
-    if faults:
-        raise ValueError("; ".join(faults))
+    checkpoints = Checkpoints(folder)
+    for step in checkpoints.steps():
+        checkpoints.read(step)
 
 
 def _read_rows(path: Path) -> None:

@@ -6,38 +6,46 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
+from .checked_files import DamagedFileError
 from .run import RunCallback
-from .whole_files import replacing
+from .whole_files import FileRecord, GrowingFile, replacing
 
 if TYPE_CHECKING:
     from ..teachers.episode import Episode
     from .run import Run
 
 _ROWS_PER_PART = 1000
+_SHARE = 10
+"""A part holds at least a tenth of the rows before it, so that a long log is a few dozen files."""
+_UNKNOWN = -1
+"""Stands in a checkpoint for a success that the env has not reported."""
 
 
 class EpisodeLog(RunCallback):
     """Writes the episodes of a run to `episodes/part-00000.parquet`, `part-00001.parquet` and so on.
 
-    A part is written beside and renamed, so whatever bears the name of a part is complete.
-
-    Attributes:
-        parts: Number of parts written.
+    A part is written beside and renamed, so whatever bears the name of a part is complete. The first ten have
+    1,000 rows, each further one a tenth of the rows before it; the last one, written when training ends, has
+    fewer. Until then, rows that do not fill a part are kept in memory and in checkpoints.
     """
 
     def __init__(self) -> None:
-        self.parts = 0
         self._folder = Path()
-        self._columns: list[str] = []
+        self._task: list[str] = []
+        self._parts: dict[Path, FileRecord] = {}
+        self._written = 0
         self._rows: list[dict[str, Any]] = []
 
     def on_start(self, run: Run) -> None:
-        self._folder, self._columns = run.directory.episodes, run.curriculum.space.columns
+        self._folder, self._task = run.directory.episodes, run.curriculum.space.columns
+        self._parts = {path: record for path, record in run.counted_on.items() if path.parent == self._folder}
+        if self._folder.is_symlink():
+            raise DamagedFileError(f"{self._folder} is a link, not the run's own folder")
         self._folder.mkdir(parents=True, exist_ok=True)
-        kept = {self._part(number) for number in range(self.parts)}
-        for file in set(self._folder.glob("*part-*")) - kept:
+        for file in set(self._folder.glob("*part-*")) - self._parts.keys():
             file.unlink()
 
     def on_episode(self, run: Run, episode: Episode) -> None:
@@ -45,7 +53,7 @@ class EpisodeLog(RunCallback):
             {
                 "episode": episode.index,
                 "step": episode.step,
-                **dict(zip(self._columns, episode.task.tolist(), strict=True)),
+                **dict(zip(self._task, episode.task.tolist(), strict=True)),
                 "return": episode.episode_return,
                 "length": episode.length,
                 "success": episode.success,
@@ -54,28 +62,36 @@ class EpisodeLog(RunCallback):
                 "slot": episode.slot,
             }
         )
-        if len(self._rows) >= _ROWS_PER_PART:
-            self._flush()
-
-    def on_checkpoint(self, run: Run) -> None:
-        self._flush()
+        if len(self._rows) >= max(_ROWS_PER_PART, self._written // _SHARE):
+            self._write_part()
 
     def on_training_end(self, run: Run) -> None:
-        self._flush()
+        if self._rows:
+            self._write_part()
+
+    def files(self, run: Run) -> Mapping[Path, FileRecord]:
+        return self._parts
 
     def state_dict(self) -> dict[str, Any]:
-        return {"parts": self.parts}
+        columns = {name: [row[name] for row in self._rows] for name in self._rows[0]} if self._rows else {}
+        if columns:
+            columns["success"] = [_UNKNOWN if value is None else int(value) for value in columns["success"]]
+        return {
+            "written": self._written,
+            "rows": {name: np.array(column) for name, column in columns.items()},
+        }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        self.parts = state["parts"]
+        self._written = state["written"]
+        columns = {name: column.tolist() for name, column in state["rows"].items()}
+        self._rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+        for row in self._rows:
+            row["success"] = None if row["success"] == _UNKNOWN else bool(row["success"])
 
-    def _part(self, number: int) -> Path:
-        return self._folder / f"part-{number:05d}.parquet"
-
-    def _flush(self) -> None:
-        if not self._rows:
-            return
-        with replacing(self._part(self.parts)) as part:
+    def _write_part(self) -> None:
+        path = self._folder / f"part-{len(self._parts):05d}.parquet"
+        with replacing(path) as part:
             pd.DataFrame(self._rows).astype({"success": "boolean"}).to_parquet(part, index=False)
-        self.parts += 1
+        self._parts[path] = GrowingFile(path).record()
+        self._written += len(self._rows)
         self._rows.clear()

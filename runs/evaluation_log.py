@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .run import RunCallback
-from .whole_files import AppendFile
+from .whole_files import AppendFile, FileRecord
 
 if TYPE_CHECKING:
     from ..evaluation.evaluation import Evaluation
@@ -22,11 +23,10 @@ class EvaluationLog(RunCallback):
     """
 
     def __init__(self) -> None:
-        self._length = 0
         self._file: AppendFile | None = None
 
     def on_start(self, run: Run) -> None:
-        self._file = AppendFile(run.directory.evaluations, self._length)
+        self._file = AppendFile(run.directory.evaluations, run.counted_on.get(run.directory.evaluations))
 
     def on_evaluation(self, run: Run, evaluation: Evaluation) -> None:
         step = evaluation.step
@@ -41,11 +41,9 @@ class EvaluationLog(RunCallback):
         assert self._file is not None
         self._file.append(_as_csv(rows if self._file.length else [header, *rows]))
 
-    def state_dict(self) -> dict[str, Any]:
-        return {"length": self._file.length if self._file else self._length}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        self._length = state["length"]
+    def files(self, run: Run) -> Mapping[Path, FileRecord]:
+        assert self._file is not None
+        return {self._file.path: self._file.record()}
 
 
 def _as_csv(rows: Sequence[Sequence[object]]) -> str:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import yaml
 
+from .checked_files import DamagedFileError
 from .run_directory import RunDirectory
 from .settings import is_how, leaves
 
@@ -56,6 +57,9 @@ def holding(directory: RunDirectory, config: Mapping[str, Any]) -> Holding:
     path, remedy = directory.path, "restore it, remove the directory or choose another"
     results = [file for file in _matching(path, _RESULTS) if _has_content(file)]
     stored, summary = _read_config(directory), last_summary(directory)
+    is_foreign = summary is not None and _is_of_another_run(directory)
+    if is_foreign:
+        summary = None
     if stored is not None:
         _require_equal(path, config, stored)
     elif results:
@@ -72,7 +76,8 @@ def holding(directory: RunDirectory, config: Mapping[str, Any]) -> Holding:
     if directory.checkpointed_step() is not None:
         return Holding("checkpoint", summary)
     if summary is None and results:
-        fault = "cannot be read" if directory.summary.exists() else "is missing"
+        fault = "is of another run" if is_foreign else "cannot be read"
+        fault = fault if directory.summary.exists() else "is missing"
         raise NotOwnDirectoryError(f"{directory.summary} {fault}, so the run may be finished: {remedy}")
     return Holding("nothing" if stored is None and summary is None else "start", summary)
 
@@ -118,6 +123,15 @@ def last_summary(directory: RunDirectory) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return summary if isinstance(summary, dict) else None
+
+
+def _is_of_another_run(directory: RunDirectory) -> bool:
+    """Whether the summary is that of a finished run with another configuration."""
+    try:
+        directory.require_unchanged(directory.config)
+    except DamagedFileError:
+        return True
+    return False
 
 
 def _require_equal(path: Path, config: Mapping[str, Any], stored: Mapping[str, Any]) -> None:

@@ -21,10 +21,12 @@ from ..envs.vector.env_error import EnvError
 from ..evaluation.evaluation import Evaluation
 from ..students.student import Student
 from ..teachers.curriculum import Curriculum
+from .checkpoints import Checkpoint
 from .holding import Holding, holding, last_summary, remove_results
 from .run_directory import RunDirectory, installed_versions
 from .run_lock import DirectoryBusyError, RunLock
 from .settings import RunSettings
+from .whole_files import FileRecord, flush
 
 if TYPE_CHECKING:
     from ..teachers.episode import Episode
@@ -57,6 +59,14 @@ class RunCallback:
 
     def on_checkpoint(self, run: Run) -> None:
         """The state of the run is about to be saved: write what has not been written yet."""
+
+    def files(self, run: Run) -> Mapping[Path, FileRecord]:
+        """What the files in the run's directory are like that the state counts on, of a checkpoint under way.
+
+        A checkpoint is used only if they still begin with what they held. A resumed run finds them in
+        `run.counted_on`, for callbacks to cut back what has been written later.
+        """
+        return {}
 
     def on_training_end(self, run: Run) -> None:
         """Training is over, however it ended: write what has not been written yet, and close files."""
@@ -94,6 +104,8 @@ class Run:
     Attributes:
         evaluation: The latest evaluation; None before the first.
         is_resumed: Whether `execute` has found a checkpoint and resumes from it.
+        counted_on: What files were like at the checkpoint that the run is resumed from; see
+            `RunCallback.files`.
         logger: Where curves are recorded; Stable-Baselines3's. Callbacks add outputs to it.
         notices: What was odd about the checkpoint that the run is resumed from, one sentence each.
         evaluation_seconds: Seconds spent in evaluations, callbacks included, by this process.
@@ -120,6 +132,7 @@ class Run:
         self.evaluation: Evaluation | None = None
         self.evaluation_seconds = 0.0
         self.is_resumed = False
+        self.counted_on: Mapping[Path, FileRecord] = {}
         self.notices: list[str] = []
         self._last: dict[str, Any] = {"step": -1, "mastered_percent": None, "return_mean": None}
         self._seconds = 0.0
@@ -206,9 +219,9 @@ class Run:
         self._started = time.monotonic() - self._seconds
         self._write_summary("running", None)
 
-    def _load(self, state: dict[str, Any] | None, notices: list[str]) -> None:
-        assert state is not None
-        self.is_resumed = True
+    def _load(self, checkpoint: Checkpoint | None, notices: list[str]) -> None:
+        assert checkpoint is not None
+        self.is_resumed, self.counted_on, state = True, checkpoint.files, checkpoint.state
         self.notices = notices + _version_notices(self.directory)
         self._seconds, self._last = state["seconds"], state["evaluation"]
         for name, callback in self.callbacks.items():
@@ -224,6 +237,9 @@ class Run:
             for callback in reversed(self.callbacks.values()):
                 after_training.callback(callback.on_training_end, self)
             self.student.learn(self.settings.total_steps, self, self.logger)
+        # A summary that says "finished" is on the disk after everything that it speaks of.
+        for path in self._files():
+            flush(path)
 
     def on_training_start(self) -> None:
         """Called by the student: test it before it has learned anything."""
@@ -278,12 +294,16 @@ class Run:
             "student": self.student.state_dict(),
             "callbacks": {name: callback.state_dict() for name, callback in self.callbacks.items()},
         }
-        self.directory.keep_checkpoint(self.steps, state)
+        self.directory.keep_checkpoint(Checkpoint(self.steps, state, self._files()))
+
+    def _files(self) -> dict[Path, FileRecord]:
+        return {path: record for each in self.callbacks.values() for path, record in each.files(self).items()}
 
     def _save_student(self) -> None:
         with tempfile.TemporaryDirectory(prefix=".student-", dir=self.directory.path) as folder:
             self.student.save(Path(folder))
             for file in Path(folder).iterdir():
+                flush(file)
                 file.replace(self.directory.path / file.name)
 
     def _stop_the_clock(self) -> None:

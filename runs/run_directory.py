@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 import shutil
-from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +13,7 @@ import yaml
 
 from . import checked_files
 from .checked_files import DamagedFileError, digest_of, reading
-from .checkpoints import Checkpoints
+from .checkpoints import Checkpoint, Checkpoints
 from .whole_files import replacing
 
 if TYPE_CHECKING:
@@ -63,6 +61,7 @@ class RunDirectory:
         self.figure = path / "curriculum.png"
         self.still = path / "teacher.png"
         self.animation = path / "teacher.gif"
+        self._states = Checkpoints(self.checkpoints)
 
     def begin(self, config: dict[str, Any]) -> None:
         """Write down what is going to run."""
@@ -88,36 +87,24 @@ class RunDirectory:
 
     def checkpointed_step(self) -> int | None:
         """Steps that the run had made at its newest checkpoint, None if there is none."""
-        return Checkpoints(self.checkpoints).newest_step()
+        return self._states.newest_step()
 
-    def keep_checkpoint(self, step: int, state: Mapping[str, Any]) -> None:
-        """Keep the run's state after `step` steps, and drop all but the last two."""
-        Checkpoints(self.checkpoints).save(step, state)
+    def keep_checkpoint(self, checkpoint: Checkpoint) -> None:
+        """Keep a state of the run, and drop all but the last two; see `Checkpoints.save`."""
+        self._states.save(checkpoint)
 
-    def newest_checkpoint(self) -> tuple[dict[str, Any] | None, list[str]]:
+    def newest_checkpoint(self) -> tuple[Checkpoint | None, list[str]]:
         """The newest state that can be used; see `Checkpoints.newest`."""
-        return Checkpoints(self.checkpoints).newest()
+        return self._states.newest()
 
     def drop_checkpoints(self) -> None:
         """Remove all checkpoints: the run has finished."""
         shutil.rmtree(self.checkpoints, ignore_errors=True)
 
-    def event_file_lengths(self) -> dict[str, int]:
-        """Bytes of each of TensorBoard's files."""
-        return {str(file.relative_to(self.path)): file.stat().st_size for file in self._event_files()}
-
-    def truncate_event_files(self, lengths: Mapping[str, int]) -> None:
-        """Cut TensorBoard's files back to former lengths, and remove those that did not exist then."""
-        for file in self._event_files():
-            length = lengths.get(str(file.relative_to(self.path)))
-            if length is None:
-                file.unlink()
-            else:
-                os.truncate(file, length)
-
-    def _event_files(self) -> list[Path]:
-        # Not those in folders: they are somebody else's, and so is what a link leads to.
-        return sorted(file for file in self.path.glob("events.out.tfevents.*") if not file.is_symlink())
+    def event_files(self) -> list[Path]:
+        """TensorBoard's files of this run, oldest first."""
+        # Not those in folders: they are somebody else's.
+        return sorted(self.path.glob("events.out.tfevents.*"))
 
     def write_summary(self, summary: dict[str, Any]) -> None:
         """Replace the summary, in one move; that of a finished run lists the SHA-256 of its files."""

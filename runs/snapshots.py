@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..teachers.focus import Focus, FocusBox, FocusGaussian
 from .checked_files import TABLE_BYTES, reading
 from .run import RunCallback
-from .whole_files import AppendFile
+from .whole_files import AppendFile, FileRecord
 
 if TYPE_CHECKING:
     from ..evaluation.evaluation import Evaluation
@@ -41,11 +41,10 @@ class SnapshotLog(RunCallback):
     """Appends a snapshot to `snapshots.jsonl` at each evaluation."""
 
     def __init__(self) -> None:
-        self._length = 0
         self._file: AppendFile | None = None
 
     def on_start(self, run: Run) -> None:
-        self._file = AppendFile(run.directory.snapshots, self._length)
+        self._file = AppendFile(run.directory.snapshots, run.counted_on.get(run.directory.snapshots))
 
     def on_evaluation(self, run: Run, evaluation: Evaluation) -> None:
         plane = evaluation.competence if run.curriculum.space.dim == 2 else None
@@ -58,11 +57,9 @@ class SnapshotLog(RunCallback):
         assert self._file is not None
         self._file.append(json.dumps(row, default=np.ndarray.tolist) + "\n")
 
-    def state_dict(self) -> dict[str, Any]:
-        return {"length": self._file.length if self._file else self._length}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        self._length = state["length"]
+    def files(self, run: Run) -> Mapping[Path, FileRecord]:
+        assert self._file is not None
+        return {self._file.path: self._file.record()}
 
 
 def read_snapshots(path: Path) -> list[Snapshot]:

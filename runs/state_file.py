@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..envs.state_tree import map_leaves
-from .whole_files import replacing
+from .checked_files import DamagedFileError
+from .whole_files import open_regular, replacing
 
 _JSON = "json"
 """The member that holds everything but the arrays, as UTF-8 bytes."""
@@ -39,8 +38,6 @@ def save_state(path: str | Path, state: Mapping[str, Any]) -> None:
     arrays[_JSON] = np.frombuffer(text.encode(), dtype=np.uint8)
     with replacing(path) as beside, beside.open("wb") as file:
         np.savez(file, allow_pickle=False, **arrays)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def load_state(
@@ -53,21 +50,26 @@ def load_state(
         replace: Called with every dict, innermost first; what it returns takes the dict's place.
 
     Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If the file is damaged or is no state.
+        DamagedFileError: If there is no such file, or if it cannot be read or is no state.
     """
     path = Path(path)
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as members:
+        with open_regular(path) as file, np.load(file, allow_pickle=False) as members:
+            # Reading an array reads no further than the array says that it goes; checksums are of all bytes.
+            if members.zip.testzip() is not None:
+                raise ValueError("checksum")
 
             def node(plain: dict[str, Any]) -> Any:
                 return members[plain[_ARRAY]] if _ARRAY in plain else replace(plain)
 
             state = json.loads(members[_JSON].tobytes(), object_hook=node)
-    except (BadZipFile, EOFError, KeyError, AttributeError, TypeError, ValueError) as error:
-        raise ValueError(f"{path} must be a state file; it is damaged or something else") from error
+    except DamagedFileError:
+        raise
+    # Whatever readers of damaged bytes may raise.
+    except Exception as error:
+        raise DamagedFileError(f"{path} must be a state file; it is damaged or something else") from error
     if not isinstance(state, dict):
-        raise ValueError(f"{path} must be a state file; it holds {type(state).__name__}")
+        raise DamagedFileError(f"{path} must be a state file; it holds {type(state).__name__}")
     return state
 
 

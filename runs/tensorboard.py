@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +14,7 @@ from ..teachers.recent_episodes import RecentEpisodes
 from .hparams import hparam_names, hparams_of, run_name
 from .run import RunCallback
 from .tensorboard_log import TensorBoardLog
+from .whole_files import FileRecord, GrowingFile
 
 if TYPE_CHECKING:
     from ..evaluation.evaluation import Evaluation
@@ -28,13 +31,16 @@ class TensorBoard(RunCallback):
         self._pictured = 0
         self._steps: list[int] = []
         self._percents: list[float] = []
-        self._run: Run | None = None
+        self._files: list[GrowingFile] = []
 
     def on_start(self, run: Run) -> None:
-        self._run = run
-        if run.is_resumed:
-            run.directory.truncate_event_files(self._state.get("files", {}))
+        for path in run.directory.event_files():
+            if path in run.counted_on:
+                os.truncate(path, run.counted_on[path].length)
+            else:
+                path.unlink()
         self._log = TensorBoardLog(run.directory.path)
+        self._files = [GrowingFile(path) for path in run.directory.event_files()]
         name = run_name(run.config, run.directory.path)
         self._log.add_hparams(name, hparams_of(run.config, run.names), hparam_names())
         run.logger.output_formats.append(self._log)
@@ -92,9 +98,10 @@ class TensorBoard(RunCallback):
         for name, gif in videos.items():
             self._log.add_video(f"evaluation/video_{name}", gif, step)
 
-    def on_checkpoint(self, run: Run) -> None:
+    def files(self, run: Run) -> Mapping[Path, FileRecord]:
         assert self._log is not None
         self._log.writer.flush()
+        return {file.path: file.record() for file in self._files}
 
     def on_training_end(self, run: Run) -> None:
         assert self._log is not None
@@ -103,10 +110,8 @@ class TensorBoard(RunCallback):
         run.logger.close()
 
     def state_dict(self) -> dict[str, Any]:
-        assert self._run is not None
         assert self._recent is not None
         return {
-            "files": self._run.directory.event_file_lengths(),
             "recent": self._recent.state_dict(),
             "pictured": self._pictured,
             "steps": list(self._steps),

@@ -1,42 +1,154 @@
-"""Files that a killed process and a full disk leave whole: as they were before, or as they were to become."""
+"""Files that a killed process, a full disk and a power cut leave whole, and checksums that tell."""
 
 from __future__ import annotations
 
+import hashlib
+import math
+import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
+from typing import BinaryIO
+
+from .checked_files import DamagedFileError
+
+_AT_ONCE = 1 << 20
+"""Bytes that are read and hashed together."""
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Write a file beside its place, and move it there in the end.
+    """Write a file beside its place, flush it to the disk, and move it there in the end.
 
     Yields:
-        The path to write to, with the same suffix.
+        The path to write to, with the same suffix; nothing is there.
     """
     beside = path.with_name(f".part-{path.name}")
     # What a killed process left there, or a link that somebody has put there.
     beside.unlink(missing_ok=True)
     try:
         yield beside
+        flush(beside)
         beside.replace(path)
+        flush(path.parent)
     finally:
         beside.unlink(missing_ok=True)
 
 
-class AppendFile:
+def flush(path: Path) -> None:
+    """Make the content of a file, or the names of the files in a folder, outlast a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def open_regular(path: Path) -> Iterator[BinaryIO]:
+    """Open a file for reading, if it is one: a link may lead anywhere, and a pipe never ends.
+
+    Raises:
+        DamagedFileError: If there is no such file, or something else bears its name.
+        OSError: If it cannot be read.
+    """
+    try:
+        # Without waiting for whoever might write into a pipe.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except FileNotFoundError:
+        raise DamagedFileError(f"{path} is missing") from None
+    except OSError:
+        if path.is_symlink():
+            raise DamagedFileError(f"{path} is a link, not the run's own file") from None
+        raise
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise DamagedFileError(f"{path} is not a regular file")
+        yield file
+
+
+@dataclass(frozen=True)
+class FileRecord:
+    """What a file was like at some moment.
+
+    Attributes:
+        length: Its length in bytes.
+        sha256: SHA-256 of its content, in hexadecimal.
+    """
+
+    length: int
+    sha256: str
+
+    def check(self, path: Path) -> None:
+        """Make sure that a file still begins with what it held then; it may have grown since.
+
+        Raises:
+            DamagedFileError: Naming the file, if it is missing, shorter, changed, or no regular file.
+            OSError: If it cannot be read.
+        """
+        content, length = hashlib.sha256(), 0
+        with open_regular(path) as file:
+            for piece in _pieces(file, self.length):
+                content.update(piece)
+                length += len(piece)
+        if length < self.length:
+            raise DamagedFileError(f"{path} has {length:,} bytes, but had {self.length:,} at the checkpoint")
+        if content.hexdigest() != self.sha256:
+            raise DamagedFileError(f"{path} has been changed since the checkpoint")
+
+
+class GrowingFile:
+    """A file that is appended to, and its checksum, for which every byte is read once.
+
+    Args:
+        path: The file; it need not exist yet.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._content = hashlib.sha256()
+        self._length = 0
+
+    def record(self) -> FileRecord:
+        """What the file is like now.
+
+        Raises:
+            DamagedFileError: If it is missing, or has become shorter.
+            OSError: If it cannot be read.
+        """
+        with open_regular(self.path) as file:
+            if file.seek(0, os.SEEK_END) < self._length:
+                raise DamagedFileError(f"{self.path} was cut by somebody else while the run wrote to it")
+            file.seek(self._length)
+            for piece in _pieces(file):
+                self._content.update(piece)
+                self._length += len(piece)
+        return FileRecord(self._length, self._content.hexdigest())
+
+
+def _pieces(file: BinaryIO, most: float = math.inf) -> Iterator[bytes]:
+    """What comes next in a file, at most so many bytes."""
+    while piece := file.read(int(min(_AT_ONCE, most))):
+        most -= len(piece)
+        yield piece
+
+
+class AppendFile(GrowingFile):
     """A text file that pieces are appended to, each whole or not at all.
 
     Args:
         path: The file; made if absent.
-        length: Bytes to keep of what is there; what comes after them is dropped.
+        kept: What it was like when it held what is to stay; what has come later is dropped. None for all.
     """
 
-    def __init__(self, path: Path, length: int = 0) -> None:
-        self._path = path
-        with path.open("ab") as file:
-            file.truncate(length)
-        self.length = length
+    def __init__(self, path: Path, kept: FileRecord | None = None) -> None:
+        super().__init__(path)
+        self.length = 0 if kept is None else kept.length
+        with self._open() as file:
+            file.truncate(self.length)
 
     def append(self, text: str) -> None:
         """Append a piece of text.
@@ -46,7 +158,7 @@ class AppendFile:
         """
         piece = text.encode()
         # Unbuffered: one call to the system, which a killed process has made or has not made.
-        with self._path.open("ab", buffering=0) as file:
+        with self._open() as file:
             try:
                 written = 0
                 while written < len(piece):
@@ -55,3 +167,9 @@ class AppendFile:
                 file.truncate(self.length)
                 raise
         self.length += len(piece)
+
+    def _open(self) -> FileIO:
+        def opener(path: str, flags: int) -> int:
+            return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
+
+        return open(self.path, "ab", buffering=0, opener=opener)

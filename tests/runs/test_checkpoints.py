@@ -1,14 +1,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from chiron.runs.checkpoints import CheckpointError, Checkpoints
+from chiron.runs.checkpoints import Checkpoint, CheckpointError, Checkpoints
 from chiron.runs.state_file import load_state, save_state
-from chiron.runs.whole_files import AppendFile, replacing
+from chiron.runs.whole_files import AppendFile, FileRecord, replacing
 
 LARGE = 3 << 20
 """Numbers of 4 bytes: three chunks of 4 MiB."""
@@ -31,7 +32,7 @@ def state(seed: int = 0) -> dict[str, Any]:
     }
 
 
-def assert_equal(one: dict[str, Any], other: dict[str, Any]) -> None:
+def assert_equal(one: Mapping[str, Any], other: dict[str, Any]) -> None:
     np.testing.assert_array_equal(one["small"], other["small"])
     np.testing.assert_array_equal(one["large"], other["large"])
     assert one["large"].dtype == other["large"].dtype
@@ -48,29 +49,29 @@ def chunks(folder: Path) -> dict[str, int]:
 def test_gives_back_what_was_saved(folder: Path) -> None:
     assert Checkpoints(folder).newest_step() is None
     assert Checkpoints(folder).newest() == (None, [])
-    Checkpoints(folder).save(7, state())
+    Checkpoints(folder).save(Checkpoint(7, state()))
     assert Checkpoints(folder).newest_step() == 7
     stored, faults = Checkpoints(folder).newest()
     assert stored is not None
     assert not faults
-    assert_equal(stored, state())
+    assert_equal(stored.state, state())
 
 
 def test_large_arrays_of_records_come_back(folder: Path) -> None:
     records = np.zeros(1 << 20, dtype=[("a", "f4"), ("b", "i4", (2,))])
     records["b"][:, 1] = np.arange(1 << 20)
-    Checkpoints(folder).save(0, {"records": records})
+    Checkpoints(folder).save(Checkpoint(0, {"records": records}))
     stored, _ = Checkpoints(folder).newest()
     assert stored is not None
-    np.testing.assert_array_equal(stored["records"], records)
+    np.testing.assert_array_equal(stored.state["records"], records)
 
 
 def test_what_has_not_changed_is_not_written_again(folder: Path) -> None:
-    growing = state()
-    Checkpoints(folder).save(1, growing)
+    growing, checkpoints = state(), Checkpoints(folder)
+    checkpoints.save(Checkpoint(1, growing))
     before = chunks(folder)
     growing["large"][-1, -1] = 0
-    Checkpoints(folder).save(2, growing)
+    checkpoints.save(Checkpoint(2, growing))
     after = chunks(folder)
     assert len(before) == 3
     assert len(after) == 4
@@ -79,7 +80,7 @@ def test_what_has_not_changed_is_not_written_again(folder: Path) -> None:
 
 def test_keeps_the_last_two_and_nothing_of_others(folder: Path) -> None:
     for step in (5, 10, 15):
-        Checkpoints(folder).save(step, state(step))
+        Checkpoints(folder).save(Checkpoint(step, state(step)))
     assert [path.name for path in sorted(folder.glob("*.npz"))] == [
         "step-000000000010.npz",
         "step-000000000015.npz",
@@ -90,14 +91,14 @@ def test_keeps_the_last_two_and_nothing_of_others(folder: Path) -> None:
 class TestDamage:
     @pytest.fixture
     def two(self, folder: Path) -> Path:
-        Checkpoints(folder).save(1, state(1))
-        Checkpoints(folder).save(2, state(2))
+        Checkpoints(folder).save(Checkpoint(1, state(1)))
+        Checkpoints(folder).save(Checkpoint(2, state(2)))
         return folder
 
     def assert_falls_back(self, folder: Path, named: Path) -> None:
         stored, faults = Checkpoints(folder).newest()
         assert stored is not None
-        assert_equal(stored, state(1))
+        assert_equal(stored.state, state(1))
         (fault,) = faults
         assert str(named) in fault
 
@@ -140,7 +141,7 @@ class TestDamage:
     def test_what_a_killed_writer_left_is_cleared_away(self, two: Path) -> None:
         left = two / "chunks" / ".abc.123.part"
         left.write_bytes(b"half of a chu")
-        Checkpoints(two).save(3, state(3))
+        Checkpoints(two).save(Checkpoint(3, state(3)))
         assert not left.exists()
 
 
@@ -148,13 +149,13 @@ class TestFullDisk:
     def test_checkpoints_stay(self, small_disk: Path) -> None:
         checkpoints = Checkpoints(small_disk / "checkpoints")
         few = {"large": np.random.default_rng(0).random(1 << 20, dtype=np.float32)}
-        checkpoints.save(1, few)
+        checkpoints.save(Checkpoint(1, few))
         with pytest.raises(OSError, match="No space left"):
-            checkpoints.save(2, state())
+            checkpoints.save(Checkpoint(2, state()))
         stored, faults = checkpoints.newest()
         assert stored is not None
         assert not faults
-        np.testing.assert_array_equal(stored["large"], few["large"])
+        np.testing.assert_array_equal(stored.state["large"], few["large"])
         assert not list(small_disk.rglob("*.part"))
         assert not list(small_disk.rglob(".part-*"))
 
@@ -179,7 +180,7 @@ class TestFullDisk:
 def test_an_appended_file_is_cut_back(tmp_path: Path) -> None:
     path = tmp_path / "log.csv"
     path.write_text("kept\nhalf a li")
-    log = AppendFile(path, len("kept\n"))
+    log = AppendFile(path, FileRecord(len("kept\n"), ""))
     log.append("new\n")
     assert path.read_text() == "kept\nnew\n"
     assert log.length == len("kept\nnew\n")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -9,13 +10,16 @@ from chiron.envs.env_info import EnvInfo
 from chiron.envs.task_space import TaskSpace
 from chiron.evaluation.evaluate import TaskResult
 from chiron.evaluation.evaluation import Evaluation
+from chiron.runs.checkpoints import Checkpoint
 from chiron.runs.episode_log import EpisodeLog
 from chiron.runs.evaluation_log import EvaluationLog
-from chiron.runs.run import Run
+from chiron.runs.run import Run, RunCallback
 from chiron.runs.run_directory import RunDirectory
 from chiron.teachers import Curriculum, Episode, Random
 
 from tests.runs.stub import stub_run
+
+Log = TypeVar("Log", bound=RunCallback)
 
 
 @pytest.fixture
@@ -45,21 +49,54 @@ def test_every_episode_is_one_row(run: Run) -> None:
     assert (last["step"], last["return"], last["seed"], last["source"]) == (24990, 3748.5, 2599, "random")
 
 
-def test_parts_written_after_the_checkpoint_are_dropped(run: Run) -> None:
+def checkpointed(log: Log, run: Run) -> Log:
+    """Let a log go on where another one, of which only state and files are left, has saved a checkpoint."""
+    run.directory.keep_checkpoint(Checkpoint(0, {"log": log.state_dict()}, log.files(run)))
+    checkpoint, faults = run.directory.newest_checkpoint()
+    assert checkpoint is not None
+    assert not faults
+    run.counted_on = checkpoint.files
+    following = type(log)()
+    following.load_state_dict(checkpoint.state["log"])
+    return following
+
+
+def test_rows_after_the_checkpoint_are_dropped(run: Run) -> None:
     log = EpisodeLog()
     log.on_start(run)
-    for index in range(3):
+    for index in range(1200):
+        log.on_episode(run, episode(index, None if index % 3 else True))
+    following = checkpointed(log, run)
+    for index in range(1200, 2500):
         log.on_episode(run, episode(index))
-        log.on_checkpoint(run)
-        if index == 1:
-            state = log.state_dict()
-    resumed = EpisodeLog()
-    resumed.load_state_dict(state)
-    resumed.on_start(run)
-    assert run.directory.read_episodes()["episode"].tolist() == [0, 1]
-    resumed.on_episode(run, episode(7))
-    resumed.on_training_end(run)
-    assert run.directory.read_episodes()["episode"].tolist() == [0, 1, 7]
+    log.on_training_end(run)
+    before = run.directory.read_episodes()[:1200]
+    following.on_start(run)
+    assert len(run.directory.read_episodes()) == 1000
+    following.on_episode(run, episode(7))
+    following.on_training_end(run)
+    after = run.directory.read_episodes()
+    pd.testing.assert_frame_equal(after[:1200], before)
+    assert after["episode"].tolist() == [*range(1200), 7]
+
+
+@pytest.mark.parametrize("count", [50_000, 200_000])
+def test_a_long_log_is_a_few_dozen_files(run: Run, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[int] = []
+
+    def write(frame: pd.DataFrame, path: Path, index: bool) -> None:
+        written.append(len(frame))
+        path.touch()
+
+    monkeypatch.setattr(pd.DataFrame, "to_parquet", write)
+    log = EpisodeLog()
+    log.on_start(run)
+    one = episode(0)
+    for _ in range(count):
+        log.on_episode(run, one)
+    log.on_training_end(run)
+    assert sum(written) == count
+    assert len(written) == len(list(run.directory.episodes.iterdir())) < 45
 
 
 def test_success_may_be_unknown(run: Run) -> None:
@@ -67,7 +104,7 @@ def test_success_may_be_unknown(run: Run) -> None:
     log.on_start(run)
     for index, success in enumerate([True, None, False]):
         log.on_episode(run, episode(index, success))
-    log.on_checkpoint(run)
+    log.on_training_end(run)
     assert run.directory.read_episodes()["success"].tolist() == [True, pd.NA, False]
 
 
@@ -94,10 +131,8 @@ def test_evaluations_after_the_checkpoint_are_dropped(run: Run) -> None:
     log = EvaluationLog()
     log.on_start(run)
     log.on_evaluation(run, Evaluation(0, 0.0, 0.0))
-    state = log.state_dict()
+    following = checkpointed(log, run)
     log.on_evaluation(run, Evaluation(100, 10.0, 0.1))
-    resumed = EvaluationLog()
-    resumed.load_state_dict(state)
-    resumed.on_start(run)
-    resumed.on_evaluation(run, Evaluation(100, 20.0, 0.2))
+    following.on_start(run)
+    following.on_evaluation(run, Evaluation(100, 20.0, 0.2))
     assert run.directory.read_mastery().to_dict() == {0: 0.0, 100: 20.0}

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,7 @@ from chiron.evaluation.evaluation import Evaluation
 from chiron.runs.run import Run
 from chiron.runs.tensorboard import TensorBoard
 from chiron.runs.video import encode_gif
+from chiron.runs.whole_files import FileRecord
 from chiron.teachers import Curriculum, Random
 from PIL import Image
 
@@ -20,12 +23,14 @@ from tests.teachers.spaces import cube
 from tests.teachers.test_recent_episodes import play
 
 
-def started(folder: Path, state: dict[str, Any] | None = None, **settings: Any) -> tuple[Run, TensorBoard]:
+def started(
+    folder: Path, state: Any = None, files: Mapping[Path, FileRecord] = MappingProxyType({}), **settings: Any
+) -> tuple[Run, TensorBoard]:
     board = TensorBoard()
     run = stub_run(folder, Curriculum(Random(cube(2), 0), EnvInfo(cube(2)), 0), {"board": board}, **settings)
     if state is not None:
         board.load_state_dict(state)
-        run.is_resumed = True
+        run.is_resumed, run.counted_on = True, files
     folder.mkdir(parents=True, exist_ok=True)
     board.on_start(run)
     return run, board
@@ -122,11 +127,10 @@ def test_resumes_from_a_stored_state_in_a_file_of_its_own(tmp_path: Path) -> Non
         run, board = started(folder)
         for step in (0, 100, 200):
             if stops and step == 200:
-                board.on_checkpoint(run)
-                stored, curriculum = board.state_dict(), run.curriculum.state_dict()
+                files, stored, curriculum = board.files(run), board.state_dict(), run.curriculum.state_dict()
                 board.on_evaluation(run, Evaluation(150, 99.0, 1.0))  # after the checkpoint: lost
                 board.on_training_end(run)
-                run, board = started(folder, stored)
+                run, board = started(folder, stored, files)
                 run.curriculum.load_state_dict(curriculum)
             board.on_evaluation(run, Evaluation(step, 0.1 * step, 1.0, results(3)))
             play(run.curriculum, 5)
