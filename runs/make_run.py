@@ -173,7 +173,7 @@ def assemble(
             )
         simulated: SimulatedStudent = parts.made("student", lambda student: student(seed=student_seed))
         curriculum = _curriculum(parts, simulated.info, teacher_seed, episode_seed)
-        learner = SimulatedLearner(simulated, curriculum)
+        learner = SimulatedLearner(simulated, curriculum, settings.n_envs)
         return _run(parts, learner, curriculum, settings, directory, of_run)
     torch.set_num_threads(settings.threads)
     device = _checked_device(settings.device)

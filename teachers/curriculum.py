@@ -75,6 +75,10 @@ class Curriculum:
         self._playing[slot] = episode
         return episode
 
+    def is_playing(self, slot: int) -> bool:
+        """Whether the slot has a current episode."""
+        return slot in self._playing
+
     def playing(self, slot: int) -> Episode:
         """The slot's current episode.
 

@@ -13,7 +13,7 @@ from chiron import conf
 from chiron.conf.build import build
 from chiron.conf.compose import composed
 
-__all__ = ["CONF", "build_env", "build_teacher", "composed", "env_names", "names_in"]
+__all__ = ["CONF", "build_env", "build_teacher", "composed", "env_names", "names_in", "simulated_students"]
 
 CONF = Path(conf.__path__[0])
 
@@ -22,6 +22,12 @@ def names_in(group: str) -> list[str]:
     """The choices of a config group."""
     folder = CONF / group
     return sorted(str(path.relative_to(folder).with_suffix("")) for path in folder.rglob("*.yaml"))
+
+
+def simulated_students() -> list[str]:
+    """The choices of `student` that play in no env."""
+    folder = CONF / "student"
+    return [name for name in names_in("student") if "env=simulated" in (folder / f"{name}.yaml").read_text()]
 
 
 def env_names() -> list[str]:

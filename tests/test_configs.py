@@ -18,7 +18,7 @@ from chiron.teachers import Random
 from hydra.utils import get_class
 from omegaconf import OmegaConf
 
-from tests.listing import CONF, build_env, build_teacher, composed, env_names, names_in
+from tests.listing import CONF, build_env, build_teacher, composed, env_names, names_in, simulated_students
 
 COMPONENTS = [
     *(("env", name) for name in env_names()),
@@ -67,10 +67,11 @@ def test_every_teacher_teaches_in_every_env(env: str, teacher: str) -> None:
 
 
 @pytest.mark.medium
-@pytest.mark.parametrize("student", [name for name in names_in("student") if name != "toy_grid"])
+@pytest.mark.parametrize("student", names_in("student"))
 def test_every_student_can_be_built(student: str, tmp_path: Path) -> None:
-    names = {"env": "stump_tracks", "teacher": "random", "student": student}
-    config = configured("student", student, "n_envs=2", "n_workers=0")
+    env = "simulated" if student in simulated_students() else "stump_tracks"
+    names = {"env": env, "teacher": "random", "student": student}
+    config = configured("student", student, f"env={env}", "n_envs=2", "n_workers=0")
     run_from(config, names, RunDirectory(tmp_path / "run"))
     assert not list(tmp_path.iterdir())
 

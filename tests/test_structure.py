@@ -39,6 +39,7 @@ OPTIONAL_LIBRARIES = {"av", "cuda", "joblib", "mujoco", "numba_cuda", "ray", "sb
 """What the core runs without."""
 MOST_LINES = 80
 MOST_PARAMETERS = 8
+COMPONENTS = ("envs", "teachers", "students/simulated")
 COMPILED = ("envs/walkers/engine/", "envs/walkers/layouts/track_layout.py")
 """Compiled kernels, whose functions may be longer and have more parameters."""
 EXCESSIVE: set[str] = set()
@@ -181,7 +182,7 @@ def test_functions_are_short_and_have_few_parameters(path: Path) -> None:
         given = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
         count = len([argument for argument in given if argument.arg not in ("self", "cls")])
         # A component's constructor takes the keys of its YAML, each of them described there.
-        is_component = function.name == "__init__" and module_name(path)[0] in ("envs", "teachers")
+        is_component = function.name == "__init__" and name_of(path).startswith(COMPONENTS)
         assert is_component or count <= MOST_PARAMETERS, function.name
 
 

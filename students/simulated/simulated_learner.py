@@ -30,11 +30,13 @@ class SimulatedLearner(Student):
     Args:
         student: Who learns.
         curriculum: What it plays.
+        n_envs: Episodes in progress at once.
     """
 
-    def __init__(self, student: SimulatedStudent, curriculum: Curriculum) -> None:
+    def __init__(self, student: SimulatedStudent, curriculum: Curriculum, n_envs: int = 1) -> None:
         self._student = student
         self._curriculum = curriculum
+        self._n_envs = n_envs
         self._recent = RecentEpisodes(curriculum)
 
     @property
@@ -62,7 +64,7 @@ class SimulatedLearner(Student):
         events.on_training_start()
         if self.steps == 0:
             record()
-        self._student.learn(self._curriculum, total_steps, on_episode)
+        self._student.learn(self._curriculum, total_steps, on_episode, self._n_envs)
         events.on_training_end()
 
     def evaluate(self) -> Evaluation:

@@ -65,23 +65,33 @@ class SimulatedStudent(ABC):
         """Resume from a state that `state_dict` returned."""
 
     def learn(
-        self, curriculum: Curriculum, episodes: int, on_episode: Callable[[Episode], None] | None = None
+        self,
+        curriculum: Curriculum,
+        episodes: int,
+        on_episode: Callable[[Episode], None] | None = None,
+        n_envs: int = 1,
     ) -> None:
-        """Play the tasks of a curriculum, one after the other.
+        """Play the tasks of a curriculum.
 
         Args:
             curriculum: Over this student's `task_space`.
             episodes: Learn until the curriculum has had this many episodes in total.
             on_episode: Called after each episode.
+            n_envs: Episodes in progress at once, as in a vector env: each is proposed `n_envs - 1` results
+                before its own. They end in the order in which they began.
         """
         while curriculum.episodes < episodes:
-            task = curriculum.next_task(0).task
+            slot = curriculum.episodes % n_envs
+            for idle in (*range(slot, n_envs), *range(slot)):
+                if not curriculum.is_playing(idle):
+                    curriculum.next_task(idle)
+            episode_return = self.play(curriculum.playing(slot).task)
             episode = curriculum.finish(
-                0,
-                episode_return=self.play(task),
+                slot,
+                episode_return=episode_return,
                 length=1,
                 step=curriculum.episodes + 1,
-                success=self.has_mastered(task),
+                success=episode_return > self.mastered_return,
             )
             if on_episode is not None:
                 on_episode(episode)

@@ -129,7 +129,7 @@ def test_settings_out_of_range_are_refused(arguments: dict[str, Any], sentence: 
 
 
 def test_a_task_outside_the_cube_is_refused() -> None:
-    with pytest.raises(ValueError, match="must lie in the unit cube"):
+    with pytest.raises(ValueError, match="must lie within the task space"):
         ToyGrid().play(np.array([0.5, 1.5], dtype=np.float32))
 
 
