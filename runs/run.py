@@ -21,6 +21,7 @@ from ..envs.vector.env_error import EnvError
 from ..evaluation.evaluation import Evaluation
 from ..students.student import Student
 from ..teachers.curriculum import Curriculum
+from . import stop_signals
 from .checkpoints import Checkpoint
 from .holding import Holding, holding, last_summary, remove_results
 from .run_directory import RunDirectory, installed_versions
@@ -150,7 +151,8 @@ class Run:
         If the directory holds a checkpoint the run is resumed from it, as if it had never stopped; without
         one, what an earlier try left there is removed; a finished run is left as it is. Whatever ends the
         training, the directory holds all that was logged and a summary that says how it ended; an exception
-        is passed on.
+        is passed on. After Ctrl-C or SIGTERM the run saves its state at the next rollout's start and ends
+        with a KeyboardInterrupt; after a second one it ends at once.
 
         Returns:
             The content of `summary.json`.
@@ -162,10 +164,13 @@ class Run:
             DiskError: If the disk is full or gone.
         """
         try:
-            # Before anything is written, the lock's file included; and again where it stays true.
-            holding(self.directory, self.config)
-            with RunLock(self.directory.lock):
-                return self._execute_locked()
+            with stop_signals.heard(raise_from=2):
+                if stop_signals.times_asked():
+                    raise KeyboardInterrupt("stopped before it began")
+                # Before anything is written, the lock's file included; and again where it stays true.
+                holding(self.directory, self.config)
+                with RunLock(self.directory.lock):
+                    return self._execute_locked()
         except DirectoryBusyError:
             raise
         except OSError as error:
@@ -193,14 +198,16 @@ class Run:
             at_the_end.callback(lambda: self._write_summary(status, failure))
             try:
                 self._train()
+                status = "finished"
                 self._call("on_end")
             except KeyboardInterrupt:
+                if status == "finished":
+                    raise KeyboardInterrupt("training has finished, but not all is drawn") from None
                 status = "interrupted"
                 raise
             except Exception as error:
-                failure = error
+                status, failure = "failed", error
                 raise
-            status = "finished"
         self.directory.drop_checkpoints()
         return self.directory.read_summary() or {}
 
@@ -243,11 +250,17 @@ class Run:
 
     def on_training_start(self) -> None:
         """Called by the student: test it before it has learned anything."""
+        if stop_signals.times_asked():
+            # Nothing has been learned since the beginning, or since the checkpoint.
+            raise KeyboardInterrupt(f"stopped at {self.steps:,} steps")
         if self._last["step"] < 0:
             self._evaluate()
 
     def on_step(self) -> None:
         """Called by the student after each step: test it where that is due."""
+        if stop_signals.times_asked() > 1:
+            # Compiled code that calls Python swallows the KeyboardInterrupt of a signal.
+            raise KeyboardInterrupt("stopped at once")
         every, tested = self.settings.evaluation.every_steps, self._last["step"]
         # After the last step the student may have something left to learn from; then comes the final test.
         if self.steps // every > tested // every and self.steps < self.settings.total_steps:
@@ -257,6 +270,9 @@ class Run:
     def on_rollout_start(self) -> None:
         """Called by the student where its state is complete."""
         self._call("on_rollout_start")
+        if stop_signals.times_asked():
+            self.save_checkpoint()
+            raise KeyboardInterrupt(f"stopped at {self.steps:,} steps, where its state has been saved")
 
     def on_training_end(self) -> None:
         """Called by the student when the budget is used up."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +39,34 @@ def result_line(summary: dict[str, Any]) -> str:
     """The result of a run in a few words."""
     mastered = _shown(summary["mastered_percent"], "{:.0f}%")
     return f"{mastered} mastered, {summary['steps']:,} steps in {_clock(summary['wall_seconds'])}"
+
+
+class _Outliving(io.FileIO):
+    """A standard stream that drops what is written once its terminal or reader has gone."""
+
+    def write(self, data: Any) -> int:
+        try:
+            return super().write(data)
+        except OSError:
+            return memoryview(data).nbytes
+
+
+def outlive_the_terminal() -> None:
+    """Let neither a closed terminal or pipe nor its encoding end this process.
+
+    What cannot be encoded is printed as "?".
+    """
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if not isinstance(stream, io.TextIOWrapper) or stream is not getattr(sys, f"__{name}__"):
+            continue
+        with suppress(OSError):
+            stream.flush()
+        raw = _Outliving(stream.fileno(), "w", closefd=False)
+        lasting = io.TextIOWrapper(
+            io.BufferedWriter(raw), stream.encoding, "replace", line_buffering=stream.line_buffering
+        )
+        setattr(sys, name, lasting)
 
 
 def _clock(wall_seconds: float) -> str:

@@ -16,7 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 from yaml import YAMLError
 
-from . import stop_signals
+from ..runs import stop_signals
 from .refusal import refuse
 from .sweep import Sweep
 
@@ -68,8 +68,13 @@ class CheckJobs(Callback):
         is_batched = any(job.config["env"].get("engine") == "batched" for job in sweep.jobs)
         if sweep.launcher != "serial" and is_batched and any(s.kind != "finished" for s in states):
             _compile_engine()
+        if stop_signals.times_asked():
+            raise KeyboardInterrupt  # which the compiler may have swallowed
         if sweep.launcher == "joblib":
-            stop_signals.forward_to_children()
+            # Imported here: other sweeps do without joblib.
+            from .joblib_jobs import tie_to_this_process
+
+            tie_to_this_process()
         if sweep.launcher == "slurm":
             # Imported here: other sweeps do without it.
             from .slurm_jobs import wait_with_squeue

@@ -16,29 +16,29 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 
+from ..runs import stop_signals
 from ..runs.checkpoints import CheckpointError
 from ..runs.holding import NotOwnDirectoryError
 from ..runs.run_lock import DirectoryBusyError
-from . import stop_signals
 from .arguments import with_home
-from .console import print_summary, result_line
+from .console import outlive_the_terminal, print_summary, result_line
 from .hydra_command import hydra_errors_refused, keeping_errors
 from .job import Job
 from .job_check import CheckJobs
 from .refusal import refuse, say_error
-from .sweep import Sweep
 from .train_help import print_help
 
 if TYPE_CHECKING:
     from ..runs.run import RunCallback
 
-FAILED, INTERRUPTED = 1, 130
-"""Exit codes: training broke down, or jobs of a sweep are not done; stopped by Ctrl-C or SIGTERM."""
+FAILED = 1
+"""Exit code: training broke down, or jobs of a sweep are not done."""
 _PROGRAM, _DRY_RUN = "chiron-train", "--dry-run"
 
 
 def main() -> None:
     """Run the command line."""
+    outlive_the_terminal()
     if {"--help", "-h"} & set(sys.argv[1:]):
         print_help(sys.argv[1:])
         return
@@ -47,10 +47,24 @@ def main() -> None:
     CheckJobs.sweep = None
     arguments, sys.argv[1:] = sys.argv[1:], _without_dry_run(with_home(sys.argv[1:]))
     try:
-        with stop_signals.handled():
-            with hydra_errors_refused(_PROGRAM, lambda: CheckJobs.sweep is not None):
-                _train()
-            stopped = stop_signals.is_asked_to_stop()
+        with stop_signals.heard(raise_from=1):
+            code = _train_and_report()
+    except KeyboardInterrupt:
+        code = stop_signals.exit_code()
+    finally:
+        sys.argv[1:] = arguments
+    if code:
+        sys.exit(code)
+
+
+def _train_and_report() -> int:
+    """Run or sweep, print what came of it, and return the exit code."""
+    stopped = False
+    try:
+        with hydra_errors_refused(_PROGRAM, lambda: CheckJobs.sweep is not None):
+            _train()
+        # A single run that comes to its end has not been stopped, whatever it was asked.
+        stopped = CheckJobs.sweep is not None and stop_signals.times_asked() > 0
     except (CheckpointError, DirectoryBusyError, NotOwnDirectoryError) as error:
         refuse(error)
     except KeyboardInterrupt:
@@ -60,13 +74,23 @@ def main() -> None:
             raise
         # What a job raises stays in its directory: this is a launcher that could not go on, for one because a
         # signal ended what worked for it.
-        stopped = stop_signals.is_asked_to_stop()
+        stopped = stop_signals.times_asked() > 0
         if not stopped:
             say_error(error, _PROGRAM)
-            _end(CheckJobs.sweep, FAILED)
-    finally:
-        sys.argv[1:] = arguments
-    _end(CheckJobs.sweep, INTERRUPTED if stopped else 0)
+            if CheckJobs.sweep is not None:
+                CheckJobs.sweep.print_end(Console(), CheckJobs.sweep.states())
+            return FAILED
+    sweep = CheckJobs.sweep
+    if sweep is None:
+        return stop_signals.exit_code() if stopped else 0
+    states = sweep.states()
+    sweep.print_end(Console(), states)
+    if all(state.kind == "finished" for state in states):
+        return 0
+    if stopped:
+        print("Interrupted; the same command resumes it.")
+        return stop_signals.exit_code()
+    return FAILED
 
 
 @hydra.main(version_base="1.3", config_path="pkg://chiron.conf", config_name="config")
@@ -89,10 +113,10 @@ def _train(config: DictConfig) -> float | None:
     else:
         console.print(f"Training in {job.directory.path}", soft_wrap=True, highlight=False)
         try:
-            with stop_signals.stoppable():
-                summary = run.execute()
-        except KeyboardInterrupt:
-            console.print("Interrupted; what was logged so far is in the run's directory.")
+            summary = run.execute()
+        except KeyboardInterrupt as interrupt:
+            said = f"{_interrupted(interrupt).capitalize()}; the same command resumes it."
+            console.print(said, soft_wrap=True, highlight=False)
             raise
     print_summary(console, job.directory, job.study, summary)
     mastered: float | None = summary["mastered_percent"]
@@ -101,7 +125,7 @@ def _train(config: DictConfig) -> float | None:
 
 def _do_job(config: DictConfig, hydra_config: Any) -> float | None:
     """Do one job of a sweep, whose failure is its own: the others must not hear of it."""
-    if stop_signals.is_asked_to_stop():
+    if stop_signals.times_asked():
         return None
     console = Console()
     label = " ".join(hydra_config.overrides.task)
@@ -119,13 +143,13 @@ def _do_job(config: DictConfig, hydra_config: Any) -> float | None:
         summary = job.finished_summary()
         if summary is None:
             say("training")
-            with stop_signals.stoppable():
+            with stop_signals.heard(raise_from=1):
                 summary = _build_and_execute(job, lambda: _progress(console, "" if is_alone else label))
             say(f"finished, {result_line(summary)}")
         else:
             say(f"finished already, {result_line(summary)}")
-    except KeyboardInterrupt:
-        say("interrupted")
+    except KeyboardInterrupt as interrupt:
+        say(_interrupted(interrupt))
         if is_alone:
             raise
         stop_signals.give_back_to_slurm()
@@ -135,6 +159,10 @@ def _do_job(config: DictConfig, hydra_config: Any) -> float | None:
         return None
     mastered: float | None = summary["mastered_percent"]
     return mastered
+
+
+def _interrupted(interrupt: KeyboardInterrupt) -> str:
+    return f"interrupted: {interrupt}" if str(interrupt) else "interrupted"
 
 
 def _build_and_execute(job: Job, callbacks: Callable[[], dict[str, RunCallback]]) -> dict[str, Any]:
@@ -169,19 +197,6 @@ def _is_said_in_a_sentence(error: BaseException) -> bool:
     from ..students.curriculum_vec_env import NotFiniteError
 
     return isinstance(error, (NotFiniteError, EnvError, DiskError))
-
-
-def _end(sweep: Sweep | None, code: int) -> None:
-    """Print what came of a sweep, and leave with an exit code that says whether all is done."""
-    if sweep is not None:
-        states = sweep.states()
-        sweep.print_end(Console(), states)
-        if code == INTERRUPTED:
-            print("Interrupted; the same command resumes it.")
-        elif any(state.kind != "finished" for state in states):
-            code = FAILED
-    if code:
-        sys.exit(code)
 
 
 def _without_dry_run(arguments: list[str]) -> list[str]:

@@ -291,7 +291,8 @@ class TestJoblib:
                     begun.add(line.split(": ")[0])
             process.send_signal(number)
             output, _ = process.communicate(timeout=300)
-        assert process.returncode == train.INTERRUPTED, output
+        assert process.returncode == 128 + number, output
+        assert output.count("where its state has been saved") == 2
         assert "the same command resumes it" in output
         assert "Traceback" not in output
         statuses = [json.loads(path.read_text())["status"] for path in tmp_path.rglob("summary.json")]
