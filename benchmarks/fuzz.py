@@ -16,11 +16,12 @@ import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from multiprocessing.context import ForkServerContext, ForkServerProcess
+from multiprocessing.context import ForkContext, ForkProcess
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from hydra.core.plugins import Plugins
 from rich.console import Console
 from rich.table import Table
 
@@ -43,6 +44,11 @@ FAULTS = {
 _RUN_ARGUMENTS = (
     *("env=cart_pole", "teacher=random", "total_steps=64", "n_envs=2", "n_workers=0", "evaluation.n_tasks=2"),
     *("student.n_steps=16", "student.batch_size=16", "student.n_epochs=1"),
+)
+_SLOW_TO_IMPORT = (
+    *("chiron.runs.make_run", "chiron.runs.run_pictures", "chiron.runs.evaluate_run", "chiron.runs.plots"),
+    *("chiron.analysis.compare_folders", "chiron.analysis.track_sheet", "chiron.students.fast.fast_ppo"),
+    *("chiron.envs.walkers.engine.vector_env", "pyarrow.dataset", "sb3_contrib", "sympy"),
 )
 _MEMORY = 12 * 1024**3
 """Address space of a command, so that what asks for too much gets an error and not the machine."""
@@ -116,11 +122,11 @@ class Commands:
     def __init__(self, folder: Path, patience: float = 60.0) -> None:
         self._folder = folder
         self._patience = patience
-        self._context: ForkServerContext = multiprocessing.get_context("forkserver")
-        commands = [f"chiron.scripts.{command}" for command in COMMANDS]
-        self._context.set_forkserver_preload(
-            ["__main__", *commands, "chiron.runs.make_run", "chiron.analysis.compare_folders", "sb3_contrib"]
-        )
+        self._context: ForkContext = multiprocessing.get_context("fork")
+        for module in (*(f"chiron.scripts.{command}" for command in COMMANDS), *_SLOW_TO_IMPORT):
+            importlib.import_module(module)
+        # Hydra looks for its plugins once in a process.
+        Plugins.instance()
         self._run: Path | None = None
 
     def run(self, line: CommandLine) -> Ending:
@@ -146,7 +152,7 @@ class Commands:
         shutil.rmtree(place)
         return ending
 
-    def _start(self, line: CommandLine, work: Path) -> ForkServerProcess:
+    def _start(self, line: CommandLine, work: Path) -> ForkProcess:
         process = self._context.Process(target=_obey, args=(line, work, self._folder))
         process.start()
         return process
@@ -197,12 +203,15 @@ def _judge(line: CommandLine, code: int, trains: bool, out: str, said: str) -> E
 
 
 def names(sentence: str, key: str) -> bool:
-    """Whether a sentence names a key: in full, or by its last part beside its group."""
-    group, _, rest = key.partition(".")
-    if not rest:
+    """Whether a sentence names a key: in full, or by its last part, or that above it, beside its group."""
+    group, *parts = key.split(".")
+    if not parts:
         return re.search(rf"(?<![\w.]){re.escape(key)}(?![\w.])", sentence) is not None
-    last = rest.rpartition(".")[2]
-    return key in sentence or all(re.search(rf"\b{re.escape(word)}\b", sentence) for word in (group, last))
+
+    def has(word: str) -> bool:
+        return re.search(rf"\b{re.escape(word)}\b", sentence) is not None
+
+    return key in sentence or (has(group) and any(map(has, parts[-2:])))
 
 
 def _listing(folder: Path) -> Mapping[str, tuple[int, int]]:

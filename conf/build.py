@@ -70,7 +70,9 @@ def _built(node: Mapping[str, Any], where: str) -> partial[Any]:
     target = target_of(node, where)
     given = {key: value for key, value in node.items() if key not in (_TARGET, _PARTIAL)}
     positional = [_made(value, f"{where}{_ARGS}") for value in given.pop(_ARGS, ())]
-    return partial(target, *positional, **_arguments(target, node[_TARGET], given, where))
+    return partial(
+        target, *positional, **_arguments(target, f"{where}{_TARGET}={node[_TARGET]}", given, where)
+    )
 
 
 def _arguments(target: Callable[..., Any], name: str, given: Mapping[str, Any], where: str) -> dict[str, Any]:

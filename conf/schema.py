@@ -55,17 +55,32 @@ def require_whole(config: Mapping[str, Any]) -> None:
         if key not in there:
             raise ValueError(f"{key} is missing: every run needs it, so ~{key} is not possible")
     for group in ("env", "teacher", "student"):
-        node = config[group]
-        if not isinstance(node, Mapping) or _TARGET not in node:
-            raise ValueError(f"{group}={node} must be one of the choices, or a dict with _target_")
-        has_none = node[_TARGET] is None
-        if has_none and (group != "env" or len(node) > 1):
-            raise ValueError(f"{group}.{_TARGET}=null must be the import path of a class")
+        require_component(group, config[group])
     for name in ("study", "results"):
         if not config[name].strip():
             raise ValueError(f"{name}='' must be the name of a folder")
     if not isinstance(config["callbacks"], Mapping | None):
         raise ValueError(f"callbacks={config['callbacks']} must be a choice, or a dict of callbacks by name")
+
+
+def require_component(group: str, node: Any) -> dict[str, Any]:
+    """Make sure that a group of a configuration holds a component; for simulated students, an env is none.
+
+    Args:
+        group: env, teacher or student.
+        node: What the group holds.
+
+    Returns:
+        The node.
+
+    Raises:
+        ValueError: If it is no dict with a `_target_`.
+    """
+    if not isinstance(node, Mapping) or _TARGET not in node:
+        raise ValueError(f"{group}={node} must be one of the choices, or a dict with {group}.{_TARGET}")
+    if node[_TARGET] is None and (group != "env" or len(node) > 1):
+        raise ValueError(f"{group}.{_TARGET}=null must be the import path of a class")
+    return {str(key): value for key, value in node.items()}
 
 
 def per_env(steps: int, n_envs: Any) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
@@ -50,6 +50,9 @@ def check_watch_ranges(config: dict[str, Any]) -> None:
     Raises:
         ValueError: Naming key, value and what is allowed.
     """
+    for part in fields(WatchConfig):
+        if part.name not in config:
+            raise ValueError(f"{part.name} is missing: ~{part.name} is not possible")
     if config["seed"] < 0:
         raise ValueError(f"seed={config['seed']} must be at least 0")
     if config["actions"] not in ACTIONS:

@@ -42,6 +42,9 @@ def make_blaming(key: str, component: Any, make: Callable[[Any], Made]) -> Made:
             names = {path[-1] for path in _paths(arguments)}
             if any(re.search(rf"\b{re.escape(name)}\b", str(error)) for name in names):
                 raise
+            for path, value in _leaves(arguments):
+                if isinstance(value, str) and len(value) > 1 and value in str(error):
+                    raise ValueError(f"{'.'.join(path)}: {_said(error)}") from error
             for path in _paths(arguments):
                 if _can_be_made(make, partial(component.func, *component.args, **_without(arguments, path))):
                     raise ValueError(f"{'.'.join(path)}: {_said(error)}") from error
@@ -62,6 +65,12 @@ def _paths(arguments: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
         if isinstance(value, Mapping):
             yield from ((name, *path) for path in _paths(value))
         yield (str(name),)
+
+
+def _leaves(arguments: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    for name, value in arguments.items():
+        nested = _leaves(value) if isinstance(value, Mapping) else [((), value)]
+        yield from (((name, *path), leaf) for path, leaf in nested)
 
 
 def _without(arguments: Mapping[str, Any], path: tuple[str, ...]) -> dict[str, Any]:

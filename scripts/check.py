@@ -13,10 +13,11 @@ from omegaconf.errors import OmegaConfBaseException
 from stable_baselines3.common.env_checker import check_env as sb3_check_env
 
 from ..conf.build import build
+from ..conf.schema import require_component
 from ..envs.env_checks import CHECKS, BrokenContractError, check_that
 from ..envs.trainable_spaces import require_trainable
 from ..envs.vector.sync_vector_env import EnvFn
-from ..runs.blaming import blaming
+from ..runs.blaming import blaming, make_blaming
 from .hydra_command import hydra_errors_refused, keeping_errors
 from .refusal import refuse, say_error
 
@@ -36,13 +37,13 @@ def main() -> None:
 @keeping_errors
 def _check(config: DictConfig) -> None:
     try:
-        node = OmegaConf.to_container(config.env, resolve=True)
-        if not isinstance(node, dict) or node.get("_target_") is None:
-            raise ValueError("env=simulated is no Gymnasium env: choose another env")
+        node = require_component("env", OmegaConf.to_container(config.env, resolve=True))
         chosen = f"env={HydraConfig.get().runtime.choices['env']}"
+        if node["_target_"] is None:
+            raise ValueError(f"{chosen} is no Gymnasium env: choose another env")
         with blaming(chosen):
-            make_env: EnvFn = build({str(key): value for key, value in node.items()})
-            make_env()
+            make_env: EnvFn = build(node)
+        make_blaming(chosen, make_env, lambda make: make())
     except (ValueError, OmegaConfBaseException) as error:
         refuse(error, COMMAND)
     checks = (*CHECKS, is_a_stable_baselines_env)

@@ -17,8 +17,9 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ..conf.build import build
+from ..conf.schema import require_component
 from ..conf.watch_schema import check_watch_ranges
-from ..runs.blaming import blaming
+from ..runs.blaming import blaming, make_blaming
 from .arguments import with_home
 from .hydra_command import hydra_errors_refused, keeping_errors
 from .refusal import refuse, say_error
@@ -131,6 +132,7 @@ def _student(wanted: Mapping[str, Any]) -> TrainedStudent | None:
     from ..runs.trained_student import TrainedStudent
 
     if wanted["run"] is None:
+        require_component("env", wanted["env"])
         if wanted["env"]["_target_"] is None:
             raise ValueError("env=simulated has no env to watch")
         return None
@@ -149,8 +151,11 @@ def _make_env(
 
     node = wanted["env"] if student is None else student.env
     chosen = f"env={HydraConfig.get().runtime.choices['env']}" if student is None else f"run={wanted['run']}"
+    drawing = {} if render_mode is None else {"render_mode": render_mode}
     with blaming(chosen):
-        made: gym.Env[Any, Any] = build(node)(**({} if render_mode is None else {"render_mode": render_mode}))
+        component = build(node)
+    made: gym.Env[Any, Any] = make_blaming(chosen, component, lambda make: make(**drawing))
+    with blaming(chosen):
         return made if render_mode is None else ErrorsNamed(require_drawing(made, render_mode))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import gymnasium as gym
 from numpy.typing import ArrayLike
 
-from ..user_code import called_code
+from ..user_code import called_code, user_code
 
 
 class EnvError(RuntimeError):
@@ -48,9 +48,9 @@ class EnvError(RuntimeError):
         said = " ".join(str(error).split())
         what = f"{type(error).__name__}{said and f': {said}'}"
         where = f"{_name(env)}: {doing} raised {what}"
-        if task is not None:
-            where += f"; task {_by_name(env, task)}, seed {seed}"
-        return cls(where, called_code(error))
+        if env is not None:
+            where += f"; task {'default' if task is None else _by_name(env, task)}, seed {seed}"
+        return cls(where, user_code(error) or called_code(error))
 
 
 class ErrorsNamed(gym.Wrapper[Any, Any, Any, Any]):

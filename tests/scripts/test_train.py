@@ -302,7 +302,7 @@ class TestBadInput:
             ("env.body=centipede", "body='centipede' must be one of ['default', 'quadruped', 'short']"),
             (
                 "+env.moons=2",
-                "env=stump_tracks: unknown key 'moons': chiron.envs.walkers.stump_tracks.StumpTracks takes ",
+                "env=stump_tracks: unknown key 'moons': _target_=chiron.envs.walkers.stump_tracks.",
             ),
             (
                 "env.body={_target_:chiron.envs.walkers.walker_body.legged_body,name:plank,hull:[[0,0],[1,1],[1,0],[0,1]],"
@@ -320,7 +320,7 @@ class TestBadInput:
             ("student._target_=nowhere.PPO", "_target_=nowhere.PPO cannot be imported"),
             (
                 "+student.wings=2",
-                "student=ppo: unknown key 'wings': chiron.students.fast.fast_ppo.FastPPO takes policy, ",
+                "student=ppo: unknown key 'wings': _target_=chiron.students.fast.fast_ppo.FastPPO takes",
             ),
             ("device=cuda:99", "device=cuda:99 needs a GPU"),
             (
