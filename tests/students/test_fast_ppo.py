@@ -29,6 +29,15 @@ class FlattenedPendulum(gym.ObservationWrapper[Any, Any, Any]):
         return observation[:, None]
 
 
+class DoublePendulum(gym.wrappers.TransformObservation[Any, Any, Any]):
+    """Observations and actions in double precision, as MuJoCo's."""
+
+    def __init__(self) -> None:
+        env = gym.make("Pendulum-v1")
+        super().__init__(env, np.float64, gym.spaces.Box(-8, 8, (3,), np.float64))
+        self.action_space = gym.spaces.Box(-2, 2, (1,), np.float64)
+
+
 def trained(kind: type[PPO], env: Any, rollouts: int = 3, **settings: Any) -> Any:
     chosen = {"n_steps": 64, "batch_size": 128, "n_epochs": 3, "ent_coef": 0.01, **settings}
     model = kind("MlpPolicy", make_vec_env(env, 4, seed=0), seed=0, device="cpu", **chosen)
@@ -43,6 +52,12 @@ def weights(model: PPO) -> dict[str, torch.Tensor]:
 def assert_equal(stock: PPO, fast: PPO) -> None:
     for (name, expected), (_, got) in zip(weights(stock).items(), weights(fast).items(), strict=True):
         assert (got - expected).abs().max() <= 1e-5 * expected.abs().max(), name
+
+
+def test_double_precision_gives_the_run_of_stock_ppo() -> None:
+    stock, fast = trained(PPO, DoublePendulum), trained(FastPPO, DoublePendulum)
+    assert fast._update is not None
+    assert_equal(stock, fast)
 
 
 @pytest.mark.parametrize("env", ENVS)
