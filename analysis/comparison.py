@@ -218,6 +218,11 @@ def _judge(counted: Sequence[Condition]) -> tuple[str | None, dict[Path, pd.Data
     runs = [run for condition in counted for run in condition.counted]
     notes: list[str] = []
     usable = []
+    for run in runs:
+        try:
+            run.directory.require_unchanged(run.directory.reevaluations)
+        except DamagedFileError as error:
+            notes.append(LeftOut(f"{error}: it is not used"))
     for name in sorted(set.intersection(*(set(run.directory.test_sets()) for run in runs))):
         rows, faults = _rows_of(name, runs)
         if faults:

@@ -3,30 +3,15 @@
 from __future__ import annotations
 
 import inspect
-import pkgutil
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+from ..envs.importing import import_named
 from ..runs.blaming import blaming
 from ..runs.fitting import fitted, hints_of
 
 _TARGET, _ARGS, _PARTIAL = "_target_", "_args_", "_partial_"
-
-
-def imported(path: str) -> Any:
-    """What an import path names. Every class and function that a configuration names is imported here.
-
-    Args:
-        path: As `torch.nn.ReLU`.
-
-    Raises:
-        ValueError: If it cannot be imported.
-    """
-    try:
-        return pkgutil.resolve_name(path)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ValueError(f"{path} cannot be imported: {error}") from error
 
 
 def target_of(node: Mapping[str, Any], where: str = "") -> Callable[..., Any]:
@@ -42,7 +27,7 @@ def target_of(node: Mapping[str, Any], where: str = "") -> Callable[..., Any]:
     if not isinstance(node, Mapping) or not isinstance(node.get(_TARGET), str):
         raise ValueError(f"{node!r} must name a class as {where}_target_")
     try:
-        target: Callable[..., Any] = imported(node[_TARGET])
+        target: Callable[..., Any] = import_named(node[_TARGET])
     except ValueError as error:
         raise ValueError(f"{where}_target_={error}") from error
     return target
@@ -91,7 +76,7 @@ def _arguments(target: Callable[..., Any], name: str, given: Mapping[str, Any], 
             continue
         made = _made(value, where + key)
         is_default = made is None and key in parameters and parameters[key].default is None
-        arguments[key] = made if is_default else fitted(where + key, made, hints.get(key, Any), imported)
+        arguments[key] = made if is_default else fitted(where + key, made, hints.get(key, Any), import_named)
     return {key: arguments[key] for key in given}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
@@ -21,6 +21,7 @@ class WatchConfig:
     Attributes:
         env: The env, by `_target_`; with `run`, that of the run.
         run: Directory of the run whose student plays; None for none.
+        trust: Packages and modules of yours that the run's `config.yaml` may name (`docs/trust.md`).
         task: A vector, a dict by name, or "easy", "middle", "hard", "random"; None for the env's default.
         actions: What is played without a student: random actions, or none.
         seed: Seeds the episode, random actions and a random task.
@@ -32,6 +33,7 @@ class WatchConfig:
 
     env: Any = MISSING
     run: str | None = None
+    trust: list[str] = field(default_factory=list)
     task: Any = None
     actions: str = MISSING
     seed: int = MISSING

@@ -28,7 +28,9 @@ from ..evaluation.named_test_sets import (
 )
 from ..evaluation.task_sets import TaskSet
 from .blaming import blaming
+from .checked_files import require_inside
 from .trained_student import TrainedStudent
+from .whole_files import replacing
 
 _SHIPPED = ("uniform", "grid", "open_ended")
 
@@ -70,8 +72,11 @@ def evaluate_run(
         rows["test_env"] = rows["test_env"].map(lambda index: list(TEST_ENVS)[int(index)])
     rows.insert(0, "step", student.steps)
     path = directory.test_set_rows(name)
+    require_inside(path, directory.path)
     path.parent.mkdir(exist_ok=True)
-    rows.to_csv(path, index=False)
+    with replacing(path) as file:
+        rows.to_csv(file, index=False)
+    directory.record(path)
     return name, rows
 
 

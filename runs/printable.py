@@ -15,3 +15,8 @@ def printable(text: object, longest: int | None = None) -> str:
     return "".join(
         letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in shown
     )
+
+
+def printable_lines(text: object) -> str:
+    """As `printable`, but for a text of several lines."""
+    return "\n".join(map(printable, str(text).split("\n")))

@@ -142,12 +142,13 @@ class RunDirectory:
         """
         recorded = self._recorded() or {}
         for part in map(self._name_of, files):
-            for name in (n for n in recorded if n == part or n.startswith(f"{part}/")):
+            names = {name for name in recorded if name == part or name.startswith(f"{part}/")}
+            for name in sorted(names | ({part} if (self.path / part).is_file() else set())):
                 file = self.path / name
                 if not file.exists():
                     raise DamagedFileError(f"{file} is missing")
                 with reading(file, self.path, checked_files.LARGEST_BYTES):
-                    is_unchanged = digest_of(file) == recorded[name]
+                    is_unchanged = name not in recorded or digest_of(file) == recorded[name]
                 if not is_unchanged:
                     raise DamagedFileError(
                         f"{file} is not what this run wrote: it was damaged or changed after its end"

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from ..envs.task_space import RESERVED_NAMES
 from . import plots
+from .printable import printable
 from .run_directory import RunDirectory
 from .snapshots import read_snapshots
 from .video import Frame, write_video
@@ -20,6 +21,8 @@ from .whole_files import replacing
 _STILL_MOMENTS = 4
 _MOST_COLUMNS = 4
 """Task parameters of which all pairs are drawn; more would make panels too small to read."""
+_LONGEST_NAME = 60
+"""Characters of a name in a title."""
 _ANIMATION_DPI = 80
 _FRAMES_PER_SECOND = 3
 
@@ -149,7 +152,7 @@ class _Moments:
 
 def _title(directory: RunDirectory) -> str:
     summary = directory.read_summary() or {}
-    return "  ·  ".join(str(summary.get(key)) for key in ("env", "teacher", "student"))
+    return "  ·  ".join(printable(summary.get(key), _LONGEST_NAME) for key in ("env", "teacher", "student"))
 
 
 def _save(figure: Figure, path: Path, dpi: int) -> None:

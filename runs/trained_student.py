@@ -11,6 +11,7 @@ from ..students.saved_student import load_student_model, saved_steps
 from ..students.sb3_policy import Envs, SB3Policy
 from ..students.sb3_student import SB3Adapter
 from .blaming import blaming
+from .checked_files import DamagedFileError, reason_of
 from .run_directory import RunDirectory
 
 Build = Callable[[Mapping[str, Any]], Callable[..., Any]]
@@ -40,11 +41,16 @@ class TrainedStudent:
         config = directory.read_config()
         if config is None:
             raise ValueError(f"run={directory.path} is not a run directory: it holds no config.yaml")
+        for group in ("env", "student"):
+            if not isinstance(config.get(group), dict) or "_target_" not in config[group]:
+                raise DamagedFileError(f"{directory.config} does not say what the run's {group} is")
+        directory.require_unchanged(directory.config)
         self.env: dict[str, Any] = config["env"]
         if self.env["_target_"] is None:
             raise ValueError(f"run={directory.path} has a simulated student, which has no env")
         if not directory.model.exists():
             raise ValueError(f"run={directory.path} has no model.zip yet")
+        directory.require_unchanged(directory.model, directory.normalization)
         self._algorithm: dict[str, Any] = dict(config["student"])
         self._adapter = SB3Adapter.taken_from(self._algorithm)
         self.action_repeat = self._adapter.action_repeat
@@ -67,7 +73,13 @@ class TrainedStudent:
         with blaming(f"run={self.directory.path}"):
             algorithm = self._build(self._algorithm)
             normalize = self._adapter.vec_normalize
-            model = load_student_model(algorithm, normalize, observations, actions, self.directory.path)
+            try:
+                model = load_student_model(algorithm, normalize, observations, actions, self.directory.path)
+            except (ValueError, TypeError, AssertionError):
+                raise
+            # Of networks or arrays that a strange file declares, for one.
+            except Exception as error:
+                raise DamagedFileError(f"its student cannot be made: {reason_of(error)}") from error
             return SB3Policy(model, envs)
 
     @property

@@ -8,11 +8,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
 from ..analysis import DIFFERENCES
 from ..runs.printable import printable
+from .console import plain_console
 from .refusal import LEFT_OUT, refuse
 
 COMMAND = "chiron-compare"
@@ -57,7 +57,8 @@ def _compare(folders: Sequence[Path], out: Path, baseline: str | None, allowed: 
         comparison = compare_folders(folders, out, baseline, allowed)
     except (ValueError, OSError) as error:
         refuse(error, COMMAND)
-    console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
+    console = plain_console()
+    console.soft_wrap = True
     if not console.is_terminal:
         console.width = max(console.width, _NARROWEST)
     console.print(_table("Results", result_cells(comparison)))

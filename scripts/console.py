@@ -10,14 +10,23 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from ..runs.printable import printable
 from ..runs.run_directory import RunDirectory
+
+_AS_IT_IS: dict[str, Any] = {"soft_wrap": True, "highlight": False, "markup": False, "emoji": False}
+
+
+def plain_console() -> Console:
+    """A console for what comes from files: text is shown as it is, and nothing in it is a style."""
+    return Console(highlight=False, markup=False, emoji=False)
 
 
 def print_summary(console: Console, directory: RunDirectory, study: Path, summary: dict[str, Any]) -> None:
     """Print the result of a run, where its figure is, and how to see its study in TensorBoard."""
     names = [summary[key] for key in ("env", "teacher", "student")]
-    table = Table(title=" · ".join([*names, f"seed {summary['seed']}"]))
+    table = Table(title=Text(printable(" · ".join([*names, f"seed {summary['seed']}"]))))
     for heading in ("mastered", "return", "steps", "episodes", "time", "steps/s", "status"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_row(
@@ -27,12 +36,12 @@ def print_summary(console: Console, directory: RunDirectory, study: Path, summar
         f"{summary['episodes']:,}",
         _clock(summary["wall_seconds"]),
         f"{summary['steps_per_second']:,.0f}",
-        summary["status"],
+        Text(printable(summary["status"])),
     )
     console.print(table)
     if directory.figure.exists():
-        console.print(f"Figure:       {directory.figure}", soft_wrap=True, highlight=False)
-    console.print(f"TensorBoard:  tensorboard --logdir '{study}'", soft_wrap=True, highlight=False)
+        console.print(f"Figure:       {printable(directory.figure)}", **_AS_IT_IS)
+    console.print(f"TensorBoard:  tensorboard --logdir '{printable(study)}'", **_AS_IT_IS)
 
 
 def result_line(summary: dict[str, Any]) -> str:

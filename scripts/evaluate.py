@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hydra.errors import HydraException
-from rich.console import Console
 from rich.table import Table
 
 from ..conf.build import build
+from ..envs.importing import trusting
 from ..runs.blaming import blaming
-from .refusal import refuse, say_error
+from ..runs.printable import printable
+from .console import plain_console
+from .refusal import BAD_INPUT, LEFT_OUT, as_sentence, refuse, say_error
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,11 +46,17 @@ def main() -> None:
     parser.add_argument(
         "--workers", type=int, default=2, help="processes that step the envs; 0: none (default: 2)"
     )
+    parser.add_argument(
+        "--trust",
+        action="append",
+        default=[],
+        metavar="PACKAGE",
+        help="a package or module of yours that the runs' config.yaml may name, and whose code is executed "
+        "then; may be given several times (docs/trust.md)",
+    )
     options = parser.parse_args()
-    try:
+    with trusting(options.trust):
         _evaluate(options.run, options.on, options.episodes, options.workers)
-    except (ValueError, HydraException) as error:
-        refuse(error, COMMAND)
 
 
 def _evaluate(folders: Sequence[Path], test_set: str, episodes: int, n_workers: int) -> None:
@@ -59,7 +67,7 @@ def _evaluate(folders: Sequence[Path], test_set: str, episodes: int, n_workers: 
     from ..runs.run_directory import RunDirectory
     from ..runs.trained_student import TrainedStudent
 
-    console, problems = Console(), []
+    console, problems, code, evaluated = plain_console(), list[str](), LEFT_OUT, 0
     for folder in folders:
         for path in sorted(config.parent for config in folder.rglob("config.yaml")) or [folder]:
             run = RunDirectory(path)
@@ -68,18 +76,21 @@ def _evaluate(folders: Sequence[Path], test_set: str, episodes: int, n_workers: 
                 with blaming(f"run={path}"):
                     make_env = build(student.env)
                 name, rows = evaluate_run(student, make_env, test_set, episodes, n_workers)
-            except ValueError as error:
-                problems.append(str(error))
+            except (ValueError, HydraException) as error:
+                problems.append(as_sentence(error))
                 continue
             except EnvError as error:
                 say_error(error, COMMAND)
-                sys.exit(FAILED)
+                code = FAILED
+                continue
+            evaluated += 1
             console.print(_table(rows, name))
-            console.print(
-                f"Episodes:  {run.test_set_rows(name)}", soft_wrap=True, highlight=False, markup=False
-            )
+            console.print(f"Episodes:  {printable(run.test_set_rows(name))}", soft_wrap=True)
     if problems:
-        raise ValueError("; ".join(dict.fromkeys(problems)))
+        is_input = code == LEFT_OUT and not evaluated
+        refuse(ValueError("; ".join(dict.fromkeys(problems))), COMMAND, BAD_INPUT if is_input else code)
+    if code == FAILED:
+        sys.exit(FAILED)
 
 
 def _table(rows: pd.DataFrame, title: str) -> Table:
@@ -95,12 +106,17 @@ def _table(rows: pd.DataFrame, title: str) -> Table:
         parts = [(str(name), part) for name, part in rows.groupby("test_env", sort=False)]
     elif rows["episode"].max() > 0:
         headings.append("worst 10% return")
-    table = Table(title=title)
+    table = Table(title=printable(title))
     for heading in headings:
         table.add_column(heading, justify="left" if heading == "tasks" else "right", no_wrap=True)
     for name, part in parts:
         mean, sd = mean_and_sd(part["return"])
-        cells = [name, f"{len(part):,}", f"{100 * part['mastered'].mean():.1f}", plus_minus(mean, sd, 1)]
+        cells = [
+            printable(name),
+            f"{len(part):,}",
+            f"{100 * part['mastered'].mean():.1f}",
+            plus_minus(mean, sd, 1),
+        ]
         cells.append(f"{part['length'].mean():.0f}")
         if len(headings) > len(cells):
             cells.append(f"{worst_return_of(part):.1f}")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from .refusal import refuse
+from ..runs.checked_files import reason_of
+from ..runs.printable import printable
+from .refusal import BAD_INPUT, LEFT_OUT, refuse
 
 COMMAND = "chiron-picture"
 
@@ -18,11 +20,18 @@ def main() -> None:
         "proposed and why.",
     )
     parser.add_argument("run", nargs="+", type=Path, help="a run's directory")
-    try:
-        for folder in parser.parse_args().run:
+    folders, problems = parser.parse_args().run, []
+    for folder in folders:
+        try:
             _draw(folder)
-    except FileNotFoundError as error:
-        refuse(error, COMMAND)
+        except (ValueError, FileNotFoundError) as error:
+            problems.append(str(error))
+        # Whatever else matplotlib makes of the numbers in a strange file.
+        except Exception as error:
+            problems.append(f"{folder} cannot be drawn: {type(error).__name__}: {reason_of(error)}")
+    if problems:
+        code = LEFT_OUT if len(problems) < len(folders) else BAD_INPUT
+        refuse(ValueError("; ".join(problems)), COMMAND, code)
 
 
 def _draw(folder: Path) -> None:
@@ -35,8 +44,10 @@ def _draw(folder: Path) -> None:
         raise FileNotFoundError(
             f"{folder} is not a run directory (chiron-compare compares the runs in a folder)"
         )
-    for name in draw_teacher(run):
-        print(folder / name)
+    run.require_unchanged(run.config, run.episodes, run.evaluations, run.snapshots)
+    for picture in draw_teacher(run):
+        run.record(folder / picture)
+        print(printable(folder / picture))
 
 
 if __name__ == "__main__":

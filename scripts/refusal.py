@@ -17,7 +17,7 @@ from omegaconf.errors import (
 from yaml import YAMLError
 
 from .. import conf
-from ..runs.printable import printable
+from ..runs.printable import printable_lines
 
 BAD_INPUT = 2
 """Exit code for what cannot be run as asked."""
@@ -27,10 +27,10 @@ _EXTRAS = {"joblib": "joblib", "ray": "ray", "submitit_slurm": "slurm"}
 """By launcher of Hydra, the extra of this package that installs it."""
 
 
-def refuse(error: Exception, program: str = "chiron-train") -> NoReturn:
-    """Leave with exit code 2 and one sentence about what is wrong."""
+def refuse(error: Exception, program: str = "chiron-train", code: int = BAD_INPUT) -> NoReturn:
+    """Leave with an exit code, 2 by default, and one sentence about what is wrong."""
     say_error(error, program)
-    sys.exit(BAD_INPUT)
+    sys.exit(code)
 
 
 def say_error(error: Exception, program: str) -> None:
@@ -44,8 +44,7 @@ def say_error(error: Exception, program: str) -> None:
     code = user_code(cause) if raised is None else raised.code
     if code:
         print(code, file=sys.stderr)
-    sentence = "\n".join(map(printable, as_sentence(error).split("\n")))
-    print(f"{program}: {sentence}", file=sys.stderr)
+    print(f"{program}: {printable_lines(as_sentence(error))}", file=sys.stderr)
 
 
 def _first_cause(error: BaseException) -> BaseException:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,9 @@ from omegaconf.errors import OmegaConfBaseException
 from ..conf.build import build
 from ..conf.schema import require_component
 from ..conf.watch_schema import check_watch_ranges
+from ..envs.importing import trusting
 from ..runs.blaming import blaming, make_blaming
+from ..runs.printable import printable_lines
 from .arguments import with_home
 from .hydra_command import hydra_errors_refused, keeping_errors
 from .refusal import refuse, say_error
@@ -64,7 +67,9 @@ def _watch(config: DictConfig) -> None:
         assert isinstance(resolved, dict)
         wanted = {str(key): value for key, value in resolved.items()}
         check_watch_ranges(wanted)
-        (_draw_sheet if wanted["sheet"] else _play)(wanted)
+        # What the command line names may be executed; what the files of a run name has to be trusted.
+        with trusting(wanted["trust"]) if wanted["run"] is not None else nullcontext():
+            (_draw_sheet if wanted["sheet"] else _play)(wanted)
     except (ValueError, DependencyNotInstalled, HydraException, OmegaConfBaseException) as error:
         refuse(error, _PROGRAM)
     except RuntimeError as error:
@@ -112,7 +117,7 @@ def _play(wanted: Mapping[str, Any]) -> None:
     task = None if wanted["task"] is None else named_task(space, wanted["task"], seed)
     idle = partial(no_student, wanted["actions"], seed=seed)
     make_policy, times = (idle, 1) if student is None else (student.policy, student.action_repeat)
-    print(watch(env, make_policy, task, seed, times, wanted["seconds"], out))
+    print(printable_lines(watch(env, make_policy, task, seed, times, wanted["seconds"], out)))
     if out is not None:
         print(out)
 

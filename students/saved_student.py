@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import pickle
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -99,8 +98,12 @@ def read_tensors(path: Path, part: str) -> dict[str, Any]:
     """
     content = io.BytesIO(_read(path, f"{part}.pth"))
     try:
+        # In the form that PyTorch has written since 2020; in it, too, nothing is compressed.
+        with zipfile.ZipFile(content) as inner:
+            _require_stored(inner, content.seek(0, io.SEEK_END))
+        content.seek(0)
         tensors: dict[str, Any] = torch.load(content, map_location="cpu", weights_only=True)
-    except (RuntimeError, ValueError, EOFError, OSError, pickle.UnpicklingError) as error:
+    except Exception as error:  # whatever a damaged archive, or the pickle of tensors in it, leads to
         raise ValueError(f"{path} is damaged: {part}.pth in it holds no tensors") from error
     return tensors
 
@@ -113,8 +116,11 @@ def saved_steps(path: Path) -> int:
     """
     data = _read(path, "data")
     try:
-        return int(json.loads(data)["num_timesteps"])
-    except (ValueError, KeyError, TypeError) as error:
+        steps = json.loads(data)["num_timesteps"]
+        if type(steps) is not int or not 0 <= steps < 2**63:
+            raise ValueError(f"num_timesteps is {type(steps).__name__}")
+        return steps
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"{path} is damaged: it does not say how long it was trained") from error
 
 
@@ -135,6 +141,8 @@ def load_normalization(normalizer: VecNormalize, path: Path) -> None:
         ValueError: If the file is missing, damaged, or of other observations.
     """
     try:
+        with zipfile.ZipFile(path) as archive:
+            _require_stored(archive, path.stat().st_size)
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             stored = {name: np.asarray(arrays[name]) for name in arrays.files}
     except FileNotFoundError as error:
@@ -142,8 +150,8 @@ def load_normalization(normalizer: VecNormalize, path: Path) -> None:
             f"{path} is missing: this student was trained on normalised observations, and the file holds "
             "their means and deviations"
         ) from error
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path} is damaged: {error}") from error
+    except Exception as error:  # whatever a damaged archive, or an array in it, leads to
+        raise ValueError(f"{path} is damaged: {' '.join(str(error).split())[:300]}") from error
     for name, statistics in _statistics(normalizer):
         for field in ("mean", "var", "count"):
             value = stored.get(f"{name}/{field}")
@@ -166,13 +174,21 @@ def _statistics(normalizer: VecNormalize) -> Iterator[tuple[str, RunningMeanStd]
 def _read(path: Path, member: str) -> bytes:
     try:
         with zipfile.ZipFile(path) as archive:
+            _require_stored(archive, path.stat().st_size)
             return archive.read(member)
     except KeyError as error:
         raise ValueError(
             f"{path} is no model that Stable-Baselines3 has saved: {member} is not in it"
         ) from error
-    except (OSError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path} cannot be read: {error}") from error
+    except Exception as error:  # damaged archives fail in more ways than one
+        raise ValueError(f"{path} cannot be read: {' '.join(str(error).split())[:300]}") from error
+
+
+def _require_stored(archive: zipfile.ZipFile, size: int) -> None:
+    """Make sure that the members of an archive are no larger than it: none of these files are compressed."""
+    declared = sum(member.file_size for member in archive.infolist())
+    if declared > size:
+        raise ValueError(f"it declares {declared:,} bytes and has {size:,}")
 
 
 class _NeverPlayed(gym.Env[Any, Any]):

@@ -38,6 +38,9 @@ class AttributePath:
                 f"{text!r} must be attributes, and indices or keys in brackets, such as unwrapped.gravity[1]"
             )
         self._steps = [_step(match) for match in found]
+        if any((match["name"] or "").startswith("__") for match in found):
+            # They lead from an env to its class, its module and everything that is imported there.
+            raise ValueError(f"{text!r} must not name attributes that begin with two underscores")
 
     def read(self, owner: Any) -> Any:
         """What stands there in an object.

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
-import pkgutil
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, cast
@@ -13,20 +11,10 @@ import gymnasium as gym
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.wrappers import TimeLimit
 
+from ..importing import import_module, import_named, require_trusted
+
 EnvMaker = Callable[..., gym.Env[Any, Any]]
 EnvWrapper = Callable[[gym.Env[Any, Any]], gym.Env[Any, Any]]
-
-
-def find(path: str) -> Any:
-    """What an import path with dots names.
-
-    Raises:
-        ValueError: If it cannot be imported.
-    """
-    try:
-        return pkgutil.resolve_name(path)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ValueError(f"{path} cannot be imported: {one_line(error)}") from error
 
 
 def find_maker(
@@ -45,7 +33,7 @@ def find_maker(
     """
     if max_episode_steps is not None and (not isinstance(max_episode_steps, int) or max_episode_steps < 1):
         raise ValueError(f"max_episode_steps={max_episode_steps!r} must be a whole number of at least 1")
-    around = [find(wrapper) if isinstance(wrapper, str) else wrapper for wrapper in wrappers]
+    around = [import_named(wrapper) if isinstance(wrapper, str) else wrapper for wrapper in wrappers]
     for wrapper in around:
         if not callable(wrapper):
             raise ValueError(
@@ -54,13 +42,14 @@ def find_maker(
     limit: dict[str, Any] = {} if max_episode_steps is None else {"max_episode_steps": max_episode_steps}
     registered = _find_registered(env_id)
     if registered is None:
-        maker: EnvMaker = find(env_id) if isinstance(env_id, str) else cast(EnvMaker, env_id)
+        maker: EnvMaker = import_named(env_id) if isinstance(env_id, str) else cast(EnvMaker, env_id)
         around = ([partial(TimeLimit, **limit)] if limit else []) + around
         return partial(_make_wrapped, maker, around), _own_arguments(maker)
     spec = registered if isinstance(registered, EnvSpec) else gym.spec(registered)
     if spec.entry_point is None:
         raise ValueError("is registered as a vector env only, but tasks need single envs")
-    creator = find(spec.entry_point) if isinstance(spec.entry_point, str) else spec.entry_point
+    creator = import_named(spec.entry_point) if isinstance(spec.entry_point, str) else spec.entry_point
+    require_trusted(creator)
     maker = partial(gym.make, registered, disable_env_checker=True, **limit)
     return partial(_make_wrapped, maker, around), _own_arguments(creator) | spec.kwargs
 
@@ -71,10 +60,7 @@ def _find_registered(env_id: Any) -> str | EnvSpec | None:
         return env_id if isinstance(env_id, EnvSpec) else None
     module, _, registered_id = env_id.rpartition(":")
     if module:
-        try:
-            importlib.import_module(module)
-        except ImportError as error:
-            raise ValueError(f"module {module} cannot be imported: {one_line(error)}") from error
+        import_module(module)
     elif "." in env_id and env_id not in gym.registry:
         return None
     return registered_id

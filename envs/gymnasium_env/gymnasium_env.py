@@ -12,10 +12,11 @@ import gymnasium as gym
 import numpy as np
 from gymnasium.envs.registration import EnvSpec
 
+from ..importing import import_named, require_no_paths
 from ..same_value import same_value
 from ..task_space import Quantity, Task, TaskSettings
 from .attribute_path import is_number
-from .env_maker import EnvMaker, EnvWrapper, find, find_maker, one_line
+from .env_maker import EnvMaker, EnvWrapper, find_maker, one_line
 from .parameter import GymnasiumParameter
 
 _PLAYABLE: list[tuple[Any, ...]] = []
@@ -74,9 +75,12 @@ class GymnasiumEnv(gym.Wrapper[Any, Any, Any, Any]):
         self._varied: dict[str, Any] = {}
         self._is_used = False
         try:
+            require_no_paths(self._constants)
             self.return_range, self.mastered_return = _checked_returns(return_range, mastered_return)
             self._parameters = _read_parameters(parameters)
-            self._after_setting = find(after_setting) if isinstance(after_setting, str) else after_setting
+            self._after_setting = (
+                import_named(after_setting) if isinstance(after_setting, str) else after_setting
+            )
             self._make, own_arguments = find_maker(env_id, max_episode_steps, wrappers)
             defaults = {p.name: self._default_of(p, own_arguments) for p in self._parameters}
             super().__init__(

@@ -1,0 +1,167 @@
+"""Importing by name: the one place where a name in a configuration becomes a class or a function.
+
+Whoever writes a configuration decides what is executed. Where it comes from a stranger, `trusting` restricts
+what may be imported; `docs/trust.md` describes it for users.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+_OF_SB3 = (
+    *("a2c", "ddpg", "dqn", "her", "ppo", "sac", "td3"),
+    *("common.buffers", "common.distributions", "common.noise", "common.policies", "common.sb2_compat"),
+    *("common.torch_layers", "common.utils"),
+)
+_OF_CONTRIB = (
+    *("ars", "crossq", "ppo_mask", "ppo_recurrent", "qrdqn", "tqc", "trpo"),
+    *("common.maskable.buffers", "common.maskable.distributions", "common.maskable.policies"),
+    *("common.recurrent", "common.torch_layers", "common.utils"),
+)
+TRUSTED_MODULES = (
+    *("chiron.envs", "chiron.students", "gymnasium.envs", "gymnasium.wrappers", "torch.nn"),
+    *(f"stable_baselines3.{name}" for name in _OF_SB3),
+    *(f"sb3_contrib.{name}" for name in _OF_CONTRIB),
+)
+"""Where the classes are defined that a stranger may name: making one writes no file and starts no program."""
+_EXCEPTIONS = ("gymnasium.envs.registration", "gymnasium.wrappers.rendering")
+"""Among these: what imports whatever its arguments name, or records to files that they name."""
+_TRUSTED_FUNCTIONS = "chiron.envs.gymnasium_env.derived_attributes"
+_LOOKED_INTO = (
+    *("chiron.envs", "chiron.students", "gymnasium.envs", "gymnasium.wrappers", "torch.nn"),
+    *("stable_baselines3", "sb3_contrib"),
+)
+"""Packages in which a trusted name may begin; importing their modules executes nothing but themselves."""
+
+_trusted: ContextVar[tuple[str, ...] | None] = ContextVar("trusted", default=None)
+
+
+class UntrustedNameError(ValueError):
+    """A stranger's configuration names something that would be executed."""
+
+
+@contextmanager
+def trusting(names: Sequence[str]) -> Iterator[None]:
+    """Import only what cannot harm, within: classes of envs, students and networks of known libraries.
+
+    Args:
+        names: Modules and packages that may be imported beside these, with everything in them.
+    """
+    token = _trusted.set(tuple(names))
+    try:
+        yield
+    finally:
+        _trusted.reset(token)
+
+
+def is_trusting_everything() -> bool:
+    """Whether nothing restricts what may be imported."""
+    return _trusted.get() is None
+
+
+def import_named(path: str) -> Any:
+    """What an import path names.
+
+    Args:
+        path: With dots, as `torch.nn.ReLU`, or with a colon, as in entry points.
+
+    Raises:
+        UntrustedNameError: If it is not trusted; then nothing has been imported.
+        ValueError: If it cannot be imported.
+    """
+    names = path.replace(":", ".").split(".")
+    is_public = _is_below(path, _LOOKED_INTO) and not any(name.startswith("_") for name in names)
+    if not (_is_trusted(path) or is_public):
+        raise _refusal(path)
+    try:
+        found = pkgutil.resolve_name(path)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ValueError(f"{path} cannot be imported: {_one_line(error)}") from error
+    require_trusted(found, path)
+    return found
+
+
+def import_module(name: str) -> None:
+    """Import a module for what it does when it is imported, such as registering envs.
+
+    Raises:
+        UntrustedNameError: If it is not trusted; then nothing has been imported.
+        ValueError: If it cannot be imported.
+    """
+    if not _is_trusted(name):
+        raise _refusal(name)
+    try:
+        importlib.import_module(name)
+    except (ImportError, ValueError) as error:
+        raise ValueError(f"module {name} cannot be imported: {_one_line(error)}") from error
+
+
+def require_trusted(found: Any, path: str | None = None) -> None:
+    """Make sure that something may be called.
+
+    Args:
+        found: A class or a function.
+        path: What names it; by default, its own module and name.
+
+    Raises:
+        UntrustedNameError: If it may not.
+    """
+    home = str(getattr(found, "__module__", ""))
+    path = path or f"{home}.{getattr(found, '__qualname__', found)}"
+    is_known = _is_below(home, TRUSTED_MODULES) and not _is_below(home, _EXCEPTIONS)
+    if _is_trusted(path) or (isinstance(found, type) and is_known):
+        return
+    is_function = isinstance(found, Callable) and not isinstance(found, type)  # type: ignore[arg-type]
+    if not (is_function and home == _TRUSTED_FUNCTIONS):
+        raise _refusal(path)
+
+
+def require_no_paths(arguments: Any) -> None:
+    """Make sure that no argument of a stranger's env names a file.
+
+    Args:
+        arguments: Of an env's constructor, nested as in YAML.
+
+    Raises:
+        UntrustedNameError: If one looks like a path, where not everything is trusted.
+    """
+    if is_trusting_everything():
+        return
+    left = [arguments]
+    while left:
+        value = left.pop()
+        if isinstance(value, str) and ("/" in value or "\\" in value or value.startswith(("~", "."))):
+            raise UntrustedNameError(
+                f"arguments names the file {value!r}, which would be read: it is not trusted"
+            )
+        if isinstance(value, Mapping):
+            left += value.values()
+        elif isinstance(value, (list, tuple)):
+            left += value
+
+
+def _is_trusted(path: str) -> bool:
+    """Whether the user says that it may be executed, whatever it is."""
+    trusted = _trusted.get()
+    return trusted is None or _is_below(path, trusted)
+
+
+def _is_below(path: str, packages: Sequence[str]) -> bool:
+    return any(path == package or path.startswith((f"{package}.", f"{package}:")) for package in packages)
+
+
+def _refusal(path: str) -> UntrustedNameError:
+    package = path.replace(":", ".").split(".")[0]
+    return UntrustedNameError(
+        f"{path!r} would be imported and called, and is no env, student or network of Chiron, Gymnasium, "
+        f"Stable-Baselines3, sb3-contrib or torch.nn: trust {package!r} if you know that code"
+    )
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join((str(error).strip() or type(error).__name__).split())
