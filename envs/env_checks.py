@@ -101,7 +101,7 @@ def takes_vectors_and_dicts(make_env: EnvFn) -> None:
     task = space.sample(np.random.default_rng(0))
     _require(
         _same(_play(env, 0, task), _play(env, 0, space.to_dict(task))),
-        f"a task as a vector and as a dict play differently: {space.to_dict(task)}",
+        f"a task as a vector and as a dict play differently: {space.shown(task)}",
     )
     info = env.reset(seed=0, options={"task": space.to_dict(task)})[1]
     _require(
@@ -129,7 +129,7 @@ def forgets_earlier_episodes(make_env: EnvFn) -> None:
     for seed, task in enumerate(space.sample(rng, 3)):
         _play(used, 10 + seed, space.sample(rng))
         first, again, later = (_play(env, seed, task) for env in (make_env(), make_env(), used))
-        episode = f"an episode in task {space.to_dict(task)} with seed {seed}"
+        episode = f"an episode in task ({space.shown(task)}) with seed {seed}"
         _require(_same(first, again), f"{episode} differs from env to env: it draws numbers of its own")
         _require(_same(first, later), f"{episode} depends on what was played before it")
 

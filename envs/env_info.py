@@ -37,9 +37,11 @@ class EnvInfo:
             return
         low, high = self.return_range
         if not low < high:
-            raise ValueError(f"return_range={(low, high)} must be the lowest and the highest return")
+            raise ValueError(f"return_range=[{low:g}, {high:g}] must be the lowest and the highest return")
         if self.mastered_return is not None and not low <= self.mastered_return <= high:
-            raise ValueError(f"mastered_return={self.mastered_return} must lie in return_range={(low, high)}")
+            raise ValueError(
+                f"mastered_return={self.mastered_return} must lie in return_range=[{low:g}, {high:g}]"
+            )
 
 
 def env_info(env: gym.Env[Any, Any] | VectorEnv[Any, Any, Any]) -> EnvInfo:

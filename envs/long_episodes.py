@@ -12,18 +12,19 @@ from .env_info import env_info
 from .task_space import Task
 
 REMEDY = (
-    "env.max_episode_steps= limits the episodes of a Gymnasium env, another env needs a time limit of its own"
+    "max_episode_steps in its YAML (+env.max_episode_steps=1000) limits the episodes of a Gymnasium env, "
+    "another env needs a time limit of its own"
 )
 """What to do about an env whose episodes need not end."""
 
-_LONG = 10_000
+_LONG = 5_000
 """Steps after which an episode is spoken of for the first time."""
 
 _log = logging.getLogger(__name__)
 
 
 class LongEpisodes:
-    """Warns of an episode that has not ended after 10,000 steps, and again whenever that number has doubled.
+    """Warns of an episode that has not ended after 5,000 steps, and again whenever that number has doubled.
 
     Args:
         envs: Where the episodes are played.
@@ -45,8 +46,8 @@ class LongEpisodes:
             return
         self._next = 2 * length
         _log.warning(
-            "the episode in task %s with seed %d has not ended after %s steps: %s",
-            env_info(self._envs).task_space.to_dict(task),
+            "the episode in task (%s) with seed %d has not ended after %s steps: %s",
+            env_info(self._envs).task_space.shown(task),
             seed,
             f"{length:,}",
             REMEDY,

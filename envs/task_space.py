@@ -82,12 +82,12 @@ class TaskParameter:
             default = np.rint(middle) if integer else middle
         self.default = _per_number(name, default, size)
         if not ((self.low <= self.default) & (self.default <= self.high)).all():
-            raise ValueError(f"{name}: default {_plain(default)} must lie in {_shown(low, high)}")
+            raise ValueError(f"{name}: default {plain(default)} must lie in {_shown(low, high)}")
         if integer:
             for what, value in (("low", low), ("high", high), ("default", default)):
                 if not _are_whole(value):
                     raise ValueError(
-                        f"{name}: {what} {_plain(value)} of an integer must be whole, at most {_MOST_WHOLE:,}"
+                        f"{name}: {what} {plain(value)} of an integer must be whole, at most {_MOST_WHOLE:,}"
                     )
         margin = 0.5 if integer else 0.0
         self.box_low, self.box_high = self.low - margin, self.high + margin
@@ -101,7 +101,7 @@ class TaskParameter:
 def _per_number(name: str, value: ArrayLike, size: int) -> NDArray[np.float32]:
     array = np.asarray(value, dtype=np.float32)
     if array.shape not in ((), (1,), (size,)):
-        raise ValueError(f"{name}: {_plain(value)} must be one number, or one for each of its {size}")
+        raise ValueError(f"{name}: {plain(value)} must be one number, or one for each of its {size}")
     return np.broadcast_to(array, (size,))
 
 
@@ -110,13 +110,13 @@ def _are_whole(value: ArrayLike) -> bool:
     return bool((numbers == np.rint(numbers)).all() and (np.abs(numbers) <= _MOST_WHOLE).all())
 
 
-def _plain(value: ArrayLike) -> Any:
-    """The same as numbers of Python, which print as a person would write them."""
-    return np.asarray(value).tolist()
+def plain(value: Any) -> Any:
+    """A number or array of NumPy's as numbers of Python, which print as a person would write them."""
+    return value.tolist() if isinstance(value, (np.generic, np.ndarray)) else value
 
 
 def _shown(low: ArrayLike, high: ArrayLike) -> str:
-    return f"[{_plain(low)}, {_plain(high)}]"
+    return f"[{plain(low)}, {plain(high)}]"
 
 
 class TaskSpace:
@@ -225,6 +225,11 @@ class TaskSpace:
                 numbers = numbers.astype(np.int64)
             named[p.name] = numbers if p.size > 1 else numbers.item()
         return named
+
+    def shown(self, task: ArrayLike) -> str:
+        """A task for messages, `speed=0.1, shape_0=3`: the numbers that it can be played again with."""
+        named = zip(self.columns, self.rounded(task), self._is_integer, strict=True)
+        return ", ".join(f"{column}={int(x) if whole else str(x)}" for column, x, whole in named)
 
     def to_vector(self, task: ArrayLike | Mapping[str, ArrayLike] | None) -> Task:
         """Turn what a user may pass as a task into a checked vector.

@@ -10,7 +10,7 @@ from gymnasium import spaces
 
 _ARRAYS = (spaces.Box, spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary)
 
-_REMEDY = "env.wrappers=[gymnasium.wrappers.FlattenObservation] or another wrapper can change that"
+_REMEDY = "a wrapper can change that, such as wrappers: [gymnasium.wrappers.FlattenObservation] in its YAML"
 
 
 def require_trainable(observations: spaces.Space[Any], actions: spaces.Space[Any]) -> None:

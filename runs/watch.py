@@ -73,7 +73,7 @@ def no_student(actions: str, env: gym.Env[Any, Any], seed: int) -> Policy:
     env.action_space.seed(seed)
     if actions == "random":
         return lambda observation, episode_start: env.action_space.sample()
-    nothing = np.zeros_like(env.action_space.sample())
+    nothing = np.zeros_like(env.action_space.sample())[()]  # a number, where an action is one
     return lambda observation, episode_start: nothing
 
 

@@ -177,7 +177,7 @@ class CurriculumVecEnv(VecEnv):
             episode = self.curriculum.playing(slot)
             raise NotFiniteError(
                 f"{what} {np.asarray(part)[slot].tolist()} of slot {slot} at step {self.steps} is not "
-                f"finite, in task {self.curriculum.space.to_dict(episode.task)} with seed "
+                f"finite, in task ({self.curriculum.space.shown(episode.task)}) with seed "
                 f"{episode.seed}"
             )
 

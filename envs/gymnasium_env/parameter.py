@@ -9,7 +9,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
-from ..task_space import Setting
+from ..task_space import Setting, plain
 from .attribute_path import AttributePath, is_number
 
 _WAYS = ("attribute", "factor", "argument", "option")
@@ -102,11 +102,15 @@ class GymnasiumParameter:
         if self.levels is None:
             if is_number(own):
                 return own
-            raise ValueError(f"{self.name}: the env's own value is {own!r}, not a number: give a default")
+            raise ValueError(
+                f"{self.name}: the env's own value is {plain(own)!r}, not a number: give a default"
+            )
         for index, level in enumerate(self.levels):
             if np.array_equal(level, own):
                 return index
-        raise ValueError(f"{self.name}: the env's own value {own!r} is none of its levels: give a default")
+        raise ValueError(
+            f"{self.name}: the env's own value {plain(own)!r} is none of its levels: give a default"
+        )
 
     def check_default(self, default: float) -> None:
         """Refuse an env's own number outside of the range, saying what was probably meant.
@@ -142,9 +146,11 @@ class GymnasiumParameter:
         if self.is_factor:
             is_numeric = np.issubdtype(np.asarray(own).dtype, np.number)
             if not is_numeric:
-                raise ValueError(f"{self.name}: {path.text} is {own!r}, not a number, list or array of them")
+                raise ValueError(
+                    f"{self.name}: {path.text} is {plain(own)!r}, not a number, list or array of them"
+                )
         elif self.levels is None and not is_number(own):
-            raise ValueError(f"{self.name}: {path.text} is {own!r}, not a number")
+            raise ValueError(f"{self.name}: {path.text} is {plain(own)!r}, not a number")
         return copy.deepcopy(own)
 
     def write(self, env: gym.Env[Any, Any], value: Any, own: list[Any]) -> None:

@@ -132,5 +132,5 @@ def test_an_episode_that_does_not_end_is_spoken_of(
     with pytest.raises(BrokenContractError, match=r"does not end within 50 steps: .*max_episode_steps"):
         env_checks.says_whether_it_was_mastered(_NeverEnds)
     assert len(caplog.messages) == 2
-    assert "{'duration': 5.0, 'worth': 0.5} with seed 0 has not ended after 20 steps" in caplog.messages[0]
+    assert "(duration=5.0, worth=0.5) with seed 0 has not ended after 20 steps" in caplog.messages[0]
     assert "after 40 steps" in caplog.messages[1]

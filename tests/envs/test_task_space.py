@@ -117,6 +117,9 @@ class TestIntegers:
             np.testing.assert_allclose(counts, 60_000 / len(values), rtol=0.05)
         assert not np.signbit(tasks[tasks == 0]).any()
 
+    def test_messages_show_a_task_as_a_person_writes_it(self, space: TaskSpace) -> None:
+        assert space.shown([3.4, 0.1, 1, -0.2]) == "skip=3, speed=0.1, sides_0=1, sides_1=0"
+
     def test_borders_of_the_box_play_the_ends_of_the_range(self, space: TaskSpace) -> None:
         assert (space.low[0], space.high[0]) == (1.5, 5.5)
         assert space.rounded(space.low).tolist() == [2, 0, 0, -3]

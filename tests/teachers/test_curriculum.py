@@ -201,6 +201,6 @@ class TestConstruction:
 
     def test_a_range_that_does_not_increase_is_refused(self) -> None:
         with pytest.raises(
-            ValueError, match=r"return_range=\(350, -150\) must be the lowest and the highest return"
+            ValueError, match=r"return_range=\[350, -150\] must be the lowest and the highest return"
         ):
             Curriculum(Random(cube(1)), EnvInfo(cube(1), (350, -150)))

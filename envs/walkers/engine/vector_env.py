@@ -386,10 +386,10 @@ class WalkerVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArra
         problem = _PROBLEMS[int(self._errors[slot])]
         self._errors[:] = 0
         self._started[slot] = False
-        task = self.task_space.to_dict(self._tasks[slot])
+        task = self.task_space.shown(self._tasks[slot])
         count = int(self._worlds["steps"][slot])
         raise EngineError(
-            f"the walker of slot {slot} {problem}, at step {count} of its episode in task {task}"
+            f"the walker of slot {slot} {problem}, at step {count} of its episode in task ({task})"
         )
 
     def close_extras(self, **kwargs: Any) -> None:
