@@ -42,5 +42,5 @@ def test_contradictions_are_refused() -> None:
     space = StumpTracks.task_space()
     with pytest.raises(ValueError, match=r"return_range=\[1, 0\] must be the lowest and the highest"):
         EnvInfo(space, (1.0, 0.0))
-    with pytest.raises(ValueError, match=r"mastered_return=2.0 must lie in return_range=\(0.0, 1.0\)"):
+    with pytest.raises(ValueError, match=r"mastered_return=2.0 must lie in return_range=\[0, 1\]"):
         EnvInfo(space, (0.0, 1.0), 2.0)
