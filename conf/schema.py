@@ -76,8 +76,10 @@ def require_component(group: str, node: Any) -> dict[str, Any]:
     Raises:
         ValueError: If it is no dict with a `_target_`.
     """
-    if not isinstance(node, Mapping) or _TARGET not in node:
+    if not isinstance(node, Mapping):
         raise ValueError(f"{group}={node} must be one of the choices, or a dict with {group}.{_TARGET}")
+    if _TARGET not in node:
+        raise ValueError(f"{group}.{_TARGET} is missing: it must be the import path of a class")
     if node[_TARGET] is None and (group != "env" or len(node) > 1):
         raise ValueError(f"{group}.{_TARGET}=null must be the import path of a class")
     return {str(key): value for key, value in node.items()}

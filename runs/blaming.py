@@ -42,11 +42,12 @@ def make_blaming(key: str, component: Any, make: Callable[[Any], Made]) -> Made:
             names = {path[-1] for path in _paths(arguments)}
             if any(re.search(rf"\b{re.escape(name)}\b", str(error)) for name in names):
                 raise
-            for path, value in _leaves(arguments):
-                if isinstance(value, str) and len(value) > 1 and value in str(error):
-                    raise ValueError(f"{'.'.join(path)}: {_said(error)}") from error
             for path in _paths(arguments):
                 if _can_be_made(make, partial(component.func, *component.args, **_without(arguments, path))):
+                    raise ValueError(f"{'.'.join(path)}: {_said(error)}") from error
+            # Without an argument that is required nothing can be made; such an error may show its value.
+            for path, value in _leaves(arguments):
+                if isinstance(value, str) and len(value) > 1 and value in str(error):
                     raise ValueError(f"{'.'.join(path)}: {_said(error)}") from error
             raise
 

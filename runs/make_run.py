@@ -241,6 +241,10 @@ def _run(
 def _curriculum(
     parts: Parts, info: EnvInfo, teacher_seed: np.random.SeedSequence, episode_seed: np.random.SeedSequence
 ) -> Curriculum:
+    kind = getattr(parts.teacher, "func", parts.teacher)
+    with parts.blaming("teacher"):
+        if isinstance(kind, type) and not issubclass(kind, Teacher):
+            raise ValueError(f"_target_={kind.__module__}.{kind.__qualname__} is no Teacher")
     teacher = parts.made("teacher", lambda teacher: teacher(space=info.task_space, seed=teacher_seed))
     with parts.blaming("teacher"):
         if not isinstance(teacher, Teacher):

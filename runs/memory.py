@@ -187,5 +187,5 @@ def _bytes_in(space: spaces.Space[Any]) -> int:
 
 
 def _shown(count: int) -> str:
-    power = min((len(str(count)) - 1) // 3, 4)
-    return f"{count / 1000**power:,.3g} {('bytes', 'kB', 'MB', 'GB', 'TB')[power]}"
+    power = min((len(str(count)) - 1) // 3, 6)
+    return f"{count / 1000**power:,.3g} {('bytes', 'kB', 'MB', 'GB', 'TB', 'PB', 'EB')[power]}"

@@ -61,6 +61,8 @@ def as_sentence(error: Exception) -> str:
         return str(error) if says_all else f"{type(error).__name__}: {error}"
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         group, _, choice = error.missing_cfg_file.rpartition("/")
+        if not group:
+            return f"--config-name={choice}: there is no such configuration"
         options = error.options or choices_of(group)
         if group == "hydra/launcher" and choice in _EXTRAS:
             extra = _EXTRAS[choice]
