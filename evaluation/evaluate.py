@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from gymnasium.vector import VectorEnv
 
+from ..envs.env_info import env_info
+from ..envs.finite import require_finite
 from ..envs.long_episodes import LongEpisodes
 from ..envs.task_space import Task
 
@@ -61,6 +63,7 @@ def evaluate(
 
     Raises:
         ValueError: If an episode ends without the env saying whether it was a success.
+        NotFiniteError: If an observation, an action or a reward is not finite.
     """
     slots = envs.num_envs
     # All slots have to be reset once: those in excess repeat tasks for which other slots are counted.
@@ -69,6 +72,13 @@ def evaluate(
     counted = np.arange(slots) < len(tasks)
     returns, lengths = np.zeros(slots), np.zeros(slots, dtype=np.int64)
     results: dict[int, TaskResult] = {}
+
+    def check_finite(what: str, values: Any) -> None:
+        require_finite(what, values, episode_of)
+
+    def episode_of(slot: int) -> str:
+        task = env_info(envs).task_space.shown(tasks[playing[slot]])
+        return f"after {lengths[slot]} steps in test task ({task}) with seed {seeds[playing[slot]]}"
 
     starting = np.ones(slots, dtype=np.bool_)
     long = LongEpisodes(envs)
@@ -81,7 +91,13 @@ def evaluate(
             )
             returns[starting] = lengths[starting] = 0
             starting[:] = False
-        observations, rewards, terminated, truncated, infos = envs.step(policy(observations, begun))
+            check_finite("observation", observations)
+        actions = policy(observations, begun)
+        if np.asarray(actions).dtype.kind == "f":
+            check_finite("action", actions)
+        observations, rewards, terminated, truncated, infos = envs.step(actions)
+        check_finite("observation", observations)
+        check_finite("reward", rewards)
         returns += rewards
         lengths += 1
         longest = int((lengths * counted).argmax())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import math
 import os
 import socket
 import tempfile
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from stable_baselines3.common.logger import Logger
 
+from ..envs.finite import NotFiniteError
 from ..envs.vector.env_error import EnvError
 from ..evaluation.evaluation import Evaluation
 from ..students.student import Student
@@ -243,7 +245,11 @@ class Run:
             after_training.callback(self._save_student)
             for callback in reversed(self.callbacks.values()):
                 after_training.callback(callback.on_training_end, self)
-            self.student.learn(self.settings.total_steps, self, self.logger)
+            try:
+                self.student.learn(self.settings.total_steps, self, self.logger)
+            except NotFiniteError as error:
+                parts = " ".join(f"{group}={name}" for group, name in self.names.items())
+                raise NotFiniteError(f"{parts}: {error}") from error
         # A summary that says "finished" is on the disk after everything that it speaks of.
         for path in self._files():
             flush(path)
@@ -286,6 +292,9 @@ class Run:
     def _evaluate(self) -> None:
         started = time.perf_counter()
         evaluation = self.student.evaluate()
+        for name in ("mastered_percent", "return_mean"):
+            if not math.isfinite(getattr(evaluation, name)):
+                raise NotFiniteError(f"{name} is not finite in the evaluation at {evaluation.step} steps")
         self.evaluation = evaluation
         self._last = {
             "step": evaluation.step,

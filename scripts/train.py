@@ -192,9 +192,9 @@ def _sentence_of(error: BaseException) -> str:
 def _is_said_in_a_sentence(error: BaseException) -> bool:
     """Whether what ended a run is a fault of the env or the machine, whose message says everything."""
     # Imported here for start-up time: all import torch.
+    from ..envs.finite import NotFiniteError
     from ..envs.vector.env_error import EnvError
     from ..runs.run import DiskError
-    from ..students.curriculum_vec_env import NotFiniteError
 
     return isinstance(error, (NotFiniteError, EnvError, DiskError))
 

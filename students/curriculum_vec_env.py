@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -20,6 +19,7 @@ from stable_baselines3.common.vec_env.base_vec_env import (
 )
 
 from ..envs.env_info import env_info
+from ..envs.finite import require_finite
 from ..envs.long_episodes import LongEpisodes
 from ..envs.trainable_spaces import require_trainable
 from ..envs.vector.infos import infos_by_slot
@@ -27,10 +27,6 @@ from ..envs.vector.make_vec import make_vec
 from ..envs.vector.sync_vector_env import EnvFn
 from ..teachers.curriculum import Curriculum
 from .action_history import ActionHistory
-
-
-class NotFiniteError(ValueError):
-    """An action, an observation or a reward is NaN or infinite."""
 
 
 class CurriculumVecEnv(VecEnv):
@@ -169,17 +165,12 @@ class CurriculumVecEnv(VecEnv):
         return (self.steps - start) // self.num_envs
 
     def _check_finite(self, what: str, values: Any) -> None:
-        for part in values.values() if isinstance(values, dict) else (values,):
-            # The sum of squares needs a single pass; it may overflow, so a second test decides.
-            if math.isfinite(np.vdot(part, part)) or np.isfinite(part).all():
-                continue
-            slot = int(np.flatnonzero(~np.isfinite(part).reshape(self.num_envs, -1).all(axis=1))[0])
-            episode = self.curriculum.playing(slot)
-            raise NotFiniteError(
-                f"{what} {np.asarray(part)[slot].tolist()} of slot {slot} at step {self.steps} is not "
-                f"finite, in task ({self.curriculum.space.shown(episode.task)}) with seed "
-                f"{episode.seed}"
-            )
+        require_finite(what, values, self._episode_of)
+
+    def _episode_of(self, slot: int) -> str:
+        episode = self.curriculum.playing(slot)
+        task = self.curriculum.space.shown(episode.task)
+        return f"at step {self.steps} of training, in task ({task}) with seed {episode.seed}"
 
     def state_dict(self) -> dict[str, Any]:
         """Everything needed to resume in the middle of all episodes, except for the curriculum's own state.

@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+import torch
 from gymnasium import spaces
 from gymnasium.vector import VectorEnv
 from numpy.random import SeedSequence
@@ -16,6 +17,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 
+from ..envs.finite import NotFiniteError
 from ..evaluation.evaluate import evaluate
 from ..evaluation.evaluation import Evaluation
 from ..evaluation.metrics import mastered_percent, return_mean
@@ -139,14 +141,29 @@ class SB3Student(Student):
             callbacks.insert(0, self._own_loop)
             self._own_loop.begin(self.model)
             left = total_steps
-        self.model.learn(left, callback=callbacks, reset_num_timesteps=self._stored is None)
+        try:
+            self.model.learn(left, callback=callbacks, reset_num_timesteps=self._stored is None)
+        except Exception:
+            # What torch says of NaN names neither the cause nor the step.
+            self._require_finite_weights()
+            raise
+
+    def _require_finite_weights(self) -> None:
+        for name, weights in self.model.policy.state_dict().items():
+            if not torch.isfinite(weights).all():
+                raise NotFiniteError(
+                    f"{name} of the student's networks is not finite after {self.steps} steps: training has "
+                    "diverged, for one because of a learning rate or rewards that are too large"
+                )
 
     def evaluate(self) -> Evaluation:
+        self._require_finite_weights()
         policy, test_set = self.policy(self._test_envs), self._test_set
         results = evaluate(policy, self._test_envs, test_set.tasks, test_set.seeds)
         return Evaluation(self.steps, mastered_percent(results), return_mean(results), results)
 
     def state_dict(self) -> dict[str, Any]:
+        self._require_finite_weights()
         return {
             "model": TrainingState(self.model).state_dict(),
             "envs": self._vec_env.state_dict(),

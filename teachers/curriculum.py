@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..envs.env_info import EnvInfo
+from ..envs.finite import NotFiniteError
 from ..envs.task_space import TaskSpace
 from .episode import Episode
 from .teacher import Seed, Teacher
@@ -67,8 +69,17 @@ class Curriculum:
 
         Returns:
             The new episode; `task` and `seed` are what to reset the slot's env with.
+
+        Raises:
+            NotFiniteError: If the teacher proposes a task that is not finite.
         """
         proposal = self.teacher.sample()
+        if not np.isfinite(proposal.task).all():
+            task = dict(zip(self.space.columns, np.asarray(proposal.task).tolist(), strict=True))
+            raise NotFiniteError(
+                f"task {task} that {type(self.teacher).__name__} proposed after {self.episodes} episodes "
+                "is not finite"
+            )
         seed = int(self._rng.integers(2**31))
         task = self.space.rounded(proposal.task)
         episode = Episode(slot, task, proposal.source, proposal.ticket, seed, proposal=proposal.task)
@@ -105,8 +116,14 @@ class Curriculum:
         Raises:
             KeyError: If the slot has no current episode.
             ValueError: If the teacher needs `success` and the env does not say.
+            NotFiniteError: If the return is not finite.
         """
         episode = self._playing.pop(slot)
+        if not math.isfinite(episode_return):
+            raise NotFiniteError(
+                f"return {episode_return} is not finite, of an episode of {length} steps in task "
+                f"({self.space.shown(episode.task)}) with seed {episode.seed}"
+            )
         if success is None and "success" in self.teacher.needs:
             raise ValueError(
                 f"{type(self.teacher).__name__} needs success, but the env does not report is_success"

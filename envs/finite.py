@@ -1,0 +1,34 @@
+"""Numbers that have to be finite: whatever NaN or infinity gets into, it spreads through."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+
+class NotFiniteError(ValueError):
+    """A task, an action, an observation, a reward, a return or a weight is NaN or infinite."""
+
+
+def require_finite(what: str, values: Any, episode_of: Callable[[int], str]) -> None:
+    """Make sure that all numbers of a batch are finite.
+
+    Args:
+        what: What they are.
+        values: One row per slot, or a dict of such batches.
+        episode_of: Says of a slot what it plays.
+
+    Raises:
+        NotFiniteError: If one is not: value, slot and what is played there.
+    """
+    for part in values.values() if isinstance(values, dict) else (values,):
+        # The sum of squares needs a single pass; it may overflow, so a second test decides.
+        if math.isfinite(np.vdot(part, part)) or np.isfinite(part).all():
+            continue
+        slot = int(np.flatnonzero(~np.isfinite(part).reshape(len(part), -1).all(axis=1))[0])
+        raise NotFiniteError(
+            f"{what} {np.asarray(part)[slot].tolist()} of slot {slot} is not finite, {episode_of(slot)}"
+        )
