@@ -75,9 +75,9 @@ class Curriculum:
         """
         proposal = self.teacher.sample()
         if not np.isfinite(proposal.task).all():
-            task = dict(zip(self.space.columns, np.asarray(proposal.task).tolist(), strict=True))
+            lost = dict(zip(self.space.columns, np.asarray(proposal.task).tolist(), strict=True))
             raise NotFiniteError(
-                f"task {task} that {type(self.teacher).__name__} proposed after {self.episodes} episodes "
+                f"task {lost} that {type(self.teacher).__name__} proposed after {self.episodes} episodes "
                 "is not finite"
             )
         seed = int(self._rng.integers(2**31))

@@ -53,8 +53,14 @@ class Lost(Random):
 
 def run_in(folder: Path, env: Any = Broken, teacher: Any = Random) -> Run:
     return make_run(
-        *(env, teacher, partial(PPO, "MlpPolicy", n_steps=8, batch_size=16, n_epochs=1), folder),
-        **{"total_steps": 96, "n_envs": 2, "n_workers": 0, "evaluation": {"every_steps": 40, "n_tasks": 3}},
+        env,
+        teacher,
+        partial(PPO, "MlpPolicy", n_steps=8, batch_size=16, n_epochs=1),
+        folder,
+        total_steps=96,
+        n_envs=2,
+        n_workers=0,
+        evaluation={"every_steps": 40, "n_tasks": 3},
         checkpoint={"every_steps": 16},
     )
 
@@ -112,13 +118,11 @@ def test_weights_are_named_and_not_kept(tmp_path: Path, monkeypatch: pytest.Monk
         if run.steps == 48:
             assert isinstance(run.student, SB3Student)
             with torch.no_grad():
-                run.student.model.policy.action_net.weight[0, 0] = torch.nan
+                run.student.model.policy.get_parameter("action_net.weight")[0, 0] = torch.nan
         on_rollout_start(run)
 
     monkeypatch.setattr(Run, "on_rollout_start", diverge)
-    with pytest.raises(
-        NotFiniteError, match=r"action_net.weight .* after 48 steps: training has"
-    ):
+    with pytest.raises(NotFiniteError, match=r"action_net.weight .* after 48 steps: training has"):
         run_in(tmp_path).execute()
     assert RunDirectory(tmp_path).checkpointed_step() == 32
     monkeypatch.undo()
