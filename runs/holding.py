@@ -19,8 +19,8 @@ _MARKS = ("config.yaml", "versions.json", "summary.json", "run.log", "run.lock",
 """Files of a run without results, as patterns."""
 _RESULTS = (
     *("checkpoints", "episodes/part-*.parquet", "episodes/.part-*", "evaluations.csv", "snapshots.jsonl"),
-    *("model.zip", "vec_normalize.pkl", "competence.npy", ".student-*", "events.out.tfevents.*"),
-    *("curriculum.png", "teacher.png", "teacher.gif", "evaluations/*.csv"),
+    *("model.zip", "normalization.npz", "vec_normalize.pkl", "competence.npy", ".student-*"),
+    *("events.out.tfevents.*", "curriculum.png", "teacher.png", "teacher.gif", "evaluations/*.csv"),
 )
 """All other files of a run; a folder that is matched is the run's own with all that is in it."""
 

@@ -81,7 +81,9 @@ def test_every_student_can_be_built(student: str, tmp_path: Path) -> None:
 def test_every_env_trains_with_the_default_student(env: str, tmp_path: Path) -> None:
     short = ["total_steps=64", "n_envs=2", "n_workers=0", "student.n_steps=32", "student.batch_size=16"]
     config = composed(f"env={env}", *short, "evaluation.n_tasks=1")
-    run = run_from(config, {"env": env, "teacher": "alp_gmm", "student": "ppo"}, RunDirectory(tmp_path / "run"))
+    run = run_from(
+        config, {"env": env, "teacher": "alp_gmm", "student": "ppo"}, RunDirectory(tmp_path / "run")
+    )
     run.callbacks.clear()
     assert run.execute()["status"] == "finished"
 
