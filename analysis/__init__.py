@@ -2,3 +2,6 @@
 
 DIFFERENCES = ("budget", "env", "test_set")
 """In what compared runs must not differ, unless that difference is allowed."""
+
+BEST = " ★"
+"""What the text of a cell ends with that is the best of its row."""

@@ -40,8 +40,9 @@ class Comparison:
         conditions: What is compared, the best first; those without a counted run last.
         baselines: For each condition by its label, the label of what it is tested against; may be empty.
         table: One row per condition: see `docs/comparing.md` for the columns.
-        pairs: One row per pair of conditions with a counted run: `condition`, `other`, `difference` of the
-            means, `p_value` of Welch's test, `p_holm` corrected over all pairs.
+        pairs: One row per pair of conditions with a counted run and the same env, budget and test set:
+            `condition`, `other`, `difference` of the means, `p_value` of Welch's test, `p_holm` corrected
+            over all pairs.
         curves: One row per condition and step: `condition`, `step`, `seeds`, `mean`, `sd`, `margin`.
         notes: Sentences about everything that is not as it should be; `LeftOut`, if something finished is
             left out for that.
@@ -120,11 +121,10 @@ def _gaps(condition: Condition) -> list[str]:
 
 
 def _doubts(counted: Sequence[Condition]) -> list[str]:
-    sentences = [
-        f"{condition.label} has a single seed: its spread is unknown and it is not tested"
-        for condition in counted
-        if len(condition.counted) == 1
-    ]
+    single = [condition.label for condition in counted if len(condition.counted) == 1]
+    sentences = [f"{label} has a single seed: its spread is unknown and it is not tested" for label in single]
+    if len(single) == len(counted) > 1:
+        sentences = ["All conditions have a single seed: their spreads are unknown and they are not tested"]
     few = [condition.label for condition in counted if 1 < len(condition.counted) < _FEWEST_SEEDS]
     if few:
         sentences.append(
@@ -309,6 +309,7 @@ def _pairs(counted: Sequence[Condition]) -> pd.DataFrame:
             "p_value": welch_p_value(one.scores, other.scores),
         }
         for one, other in combinations(counted, 2)
+        if setting_of(one) == setting_of(other)
     ]
     pairs = pd.DataFrame(rows, columns=["condition", "other", "difference", "p_value"])
     return pairs.assign(p_holm=holm(pairs["p_value"].to_numpy()))

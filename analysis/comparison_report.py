@@ -21,11 +21,14 @@ from .comparison import Comparison
 from .comparison_figures import FIGURES, NothingToDrawError
 from .conditions import Condition
 from .reproduction import command_of
+from .score_matrix import matrix_tables
 from .significance import SIGNIFICANCE_LEVEL
 from .study import COMPONENTS, LeftOut
 
 _TEMPLATE = "comparison_report.html"
 _QUARTERS = 4
+_MOST_DRAWN = 24
+"""Conditions that a figure can show."""
 _SVG_IDS = "comparison"
 """What the identifiers in figures are derived from, so that the same comparison gives the same file."""
 
@@ -68,6 +71,7 @@ def write_report(
         table=result_cells(comparison),
         judged_on=_judged_on(comparison),
         over_time=over_time_cells(comparison),
+        matrices=matrix_tables(comparison),
         figures=_draw(comparison, folder, rng),
         curricula=curricula,
         commands=[(condition.label, command_of(condition.runs)) for condition in comparison.conditions],

@@ -67,7 +67,7 @@ def find_conditions(runs: Sequence[StudyRun]) -> tuple[list[Condition], list[str
     groups: defaultdict[tuple[Any, ...], list[StudyRun]] = defaultdict(list)
     for run in runs:
         groups[_what_it_is(run)].append(run)
-    labels = _labels([members[0] for members in groups.values()])
+    labels = labels_of([members[0] for members in groups.values()])
     everyones = {run.seed for run in runs}
     conditions, notes = [], []
     for label, members in zip(labels, groups.values(), strict=True):
@@ -90,7 +90,7 @@ def _what_it_is(run: StudyRun) -> tuple[Any, ...]:
     return (*(run.names[group] for group in COMPONENTS), *((key, repr(value)) for key, value in leaves))
 
 
-def _labels(examples: Sequence[StudyRun]) -> list[str]:
+def labels_of(examples: Sequence[StudyRun]) -> list[str]:
     """For one run of each condition: names that differ, then settings that differ among equal names."""
     differing = [group for group in COMPONENTS if len({run.names[group] for run in examples}) > 1]
     named = differing or ["teacher"]

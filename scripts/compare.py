@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.table import Table
+from rich.text import Text
 
-from ..analysis import DIFFERENCES
+from ..analysis import BEST, DIFFERENCES
 from ..runs.printable import printable
 from .console import plain_console
 from .refusal import LEFT_OUT, refuse
@@ -51,6 +52,7 @@ def _compare(folders: Sequence[Path], out: Path, baseline: str | None, allowed: 
     # For start-up time: these import torch, scipy, pandas and matplotlib, which --help does not need.
     from ..analysis.compare_folders import compare_folders
     from ..analysis.comparison_report import over_time_cells, result_cells
+    from ..analysis.score_matrix import matrix_tables
     from ..analysis.study import LeftOut
 
     try:
@@ -61,8 +63,12 @@ def _compare(folders: Sequence[Path], out: Path, baseline: str | None, allowed: 
     console.soft_wrap = True
     if not console.is_terminal:
         console.width = max(console.width, _NARROWEST)
-    console.print(_table("Results", result_cells(comparison)))
-    console.print(_table("Mastered %, mean ± sd, by training steps", over_time_cells(comparison)))
+    matrices = matrix_tables(comparison)
+    if not matrices:
+        console.print(_table("Results", result_cells(comparison)))
+        console.print(_table("Mastered %, mean ± sd, by training steps", over_time_cells(comparison)))
+    for title, rows in matrices.items():
+        console.print(_table(f"{title}, mean ± sd; ★ the best of a row", rows))
     for note in comparison.notes:
         console.print(f"- {printable(note)}")
     console.print(f"Report:       {printable(out / 'report.html')}")
@@ -74,9 +80,11 @@ def _compare(folders: Sequence[Path], out: Path, baseline: str | None, allowed: 
 def _table(title: str, rows: Sequence[dict[str, str]]) -> Table:
     table = Table(title=title)
     for heading in rows[0]:
-        table.add_column(printable(heading), justify="left" if heading == "condition" else "right")
+        table.add_column(printable(heading), justify="left" if heading in ("condition", "") else "right")
     for row in rows:
-        table.add_row(*map(printable, row.values()))
+        table.add_row(
+            *(Text(printable(cell), "bold" if cell.endswith(BEST) else "") for cell in row.values())
+        )
     return table
 
 
