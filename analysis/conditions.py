@@ -13,14 +13,12 @@ from numpy.typing import NDArray
 
 from ..envs.task_space import RESERVED_NAMES
 from ..runs.printable import printable
+from ..runs.settings import is_how
 from . import DIFFERENCES
 from .study import COMPONENTS, StudyRun
 
-_NO_DIFFERENCE = {
-    *("seed", "study", "results", "n_workers", "threads", "device", "pictures", "videos"),
-    *("env.engine", "checkpoint.every_steps", "checkpoint.every_minutes"),
-}
-"""Keys that say where and how something ran, and what the single run was called, but not what it was."""
+_NO_DIFFERENCE = {"seed", "device", "env.engine"}
+"""Keys that say what the single run was called and where it ran, beside those that say so of any run."""
 
 _LONGEST_VALUE = 60
 """Characters of a value that is shown whole."""
@@ -85,8 +83,16 @@ def find_conditions(runs: Sequence[StudyRun]) -> tuple[list[Condition], list[str
     return conditions, notes
 
 
+def _is_difference(key: str) -> bool:
+    """Whether a key says what something was; a budget does."""
+    return key not in _NO_DIFFERENCE and (key == "total_steps" or not is_how(key))
+
+
 def _what_it_is(run: StudyRun) -> tuple[Any, ...]:
-    leaves = sorted((key, value) for key, value in run.config.items() if key not in _NO_DIFFERENCE)
+    # A key that a run does not have yet is null in later ones.
+    leaves = sorted(
+        (key, value) for key, value in run.config.items() if _is_difference(key) and value is not None
+    )
     return (*(run.names[group] for group in COMPONENTS), *((key, repr(value)) for key, value in leaves))
 
 
@@ -97,7 +103,7 @@ def labels_of(examples: Sequence[StudyRun]) -> list[str]:
     labels = []
     for run in examples:
         settings = []
-        for key in sorted({key for other in examples for key in other.config} - _NO_DIFFERENCE):
+        for key in sorted({key for other in examples for key in other.config if _is_difference(key)}):
             group = key.partition(".")[0]
             peers = [o for o in examples if group not in COMPONENTS or o.names[group] == run.names[group]]
             if len({repr(peer.config.get(key)) for peer in peers}) > 1:
@@ -139,7 +145,7 @@ def _env(run: StudyRun) -> dict[str, Any]:
         **{
             key: value
             for key, value in run.config.items()
-            if key.startswith(parts) and key not in _NO_DIFFERENCE
+            if key.startswith(parts) and _is_difference(key) and value is not None
         },
     }
 
@@ -207,7 +213,7 @@ def rest_of(condition: Condition) -> str:
         sorted(
             (key, repr(value))
             for key, value in leaves
-            if key not in _NO_DIFFERENCE and not key.startswith("teacher.")
+            if _is_difference(key) and value is not None and not key.startswith("teacher.")
         )
     )
 

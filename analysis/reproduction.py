@@ -14,6 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ..conf.compose import composed
 from ..runs.printable import printable
+from ..runs.settings import is_how
 from .study import COMPONENTS, StudyRun
 
 _CHOICE = re.compile(r"\w[\w-]*(/\w[\w-]*)*")
@@ -79,7 +80,9 @@ def _difference(wanted: Mapping[str, Any], base: Mapping[str, Any], prefix: str 
             overrides += _difference(value, base[key], f"{prefix}{key}.")
         elif key not in base or base[key] != value:
             overrides.append(f"{'' if key in base else '+'}{prefix}{key}={_written(value)}")
-    return overrides + [f"~{prefix}{key}" for key in base if key not in wanted]
+    # Keys that have been added since say nothing of the run if they are null, or say how it is done.
+    gone = [key for key in base if key not in wanted and base[key] is not None and not is_how(prefix + key)]
+    return overrides + [f"~{prefix}{key}" for key in gone]
 
 
 @cache

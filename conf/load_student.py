@@ -14,7 +14,10 @@ from .build import build
 
 
 def load_student(
-    run: str | Path, student: Callable[..., Any] | None = None, trust: Sequence[str] = ()
+    run: str | Path,
+    student: Callable[..., Any] | None = None,
+    trust: Sequence[str] = (),
+    best: bool = False,
 ) -> TrainedStudent:
     """The student of a finished run. What its files say executes nothing but what is trusted.
 
@@ -22,12 +25,13 @@ def load_student(
         run: The run's directory.
         student: The algorithm as it was given to `make_run`; None to make it of the run's `config.yaml`.
         trust: Packages and modules of yours that its `config.yaml` may name, beside those of `docs/trust.md`.
+        best: Whether to take the student of the best evaluation instead of the last.
 
     Raises:
         ValueError: If no run lies there, its student is simulated, or it has left no model yet.
     """
     make = partial(build_trusting, trust) if student is None else lambda node: student
-    return TrainedStudent(RunDirectory(Path(run)), make)
+    return TrainedStudent(RunDirectory(Path(run)), make, best)
 
 
 def build_trusting(trust: Sequence[str], node: Mapping[str, Any]) -> Callable[..., Any]:

@@ -108,6 +108,13 @@ class Checkpoints:
             self._file(step).unlink()
         self._drop_unused_chunks()
 
+    def keep_newest(self) -> None:
+        """Drop all but the newest."""
+        for old in self.steps()[:-1]:
+            self._file(old).unlink()
+        if self._chunks.exists():
+            self._drop_unused_chunks()
+
     def read(self, step: int) -> Checkpoint:
         """Read a checkpoint, and make sure that the files it counts on are there.
 

@@ -71,6 +71,8 @@ def evaluate_run(
     if test_set == "open_ended":
         rows["test_env"] = rows["test_env"].map(lambda index: list(TEST_ENVS)[int(index)])
     rows.insert(0, "step", student.steps)
+    if student.is_best:
+        name = f"best_{name}"
     path = directory.test_set_rows(name)
     require_inside(path, directory.path)
     path.parent.mkdir(exist_ok=True)

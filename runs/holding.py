@@ -17,10 +17,11 @@ from .settings import is_how, leaves
 
 _MARKS = ("config.yaml", "versions.json", "summary.json", "run.log", "run.lock", ".part-*")
 """Files of a run without results, as patterns."""
+_OF_A_FINISHED_RUN = ("curriculum.png", "teacher.png", "teacher.gif", "evaluations/*.csv")
 _RESULTS = (
     *("checkpoints", "episodes/part-*.parquet", "episodes/.part-*", "evaluations.csv", "snapshots.jsonl"),
     *("model.zip", "normalization.npz", "vec_normalize.pkl", "competence.npy", ".student-*"),
-    *("events.out.tfevents.*", "curriculum.png", "teacher.png", "teacher.gif", "evaluations/*.csv"),
+    *("events.out.tfevents.*", "best", *_OF_A_FINISHED_RUN),
 )
 """All other files of a run; a folder that is matched is the run's own with all that is in it."""
 
@@ -34,8 +35,8 @@ class Holding:
     """What the directory of a run holds.
 
     Attributes:
-        kind: nothing; a start of this run, without a state to resume from; a checkpoint of this run; or this
-            run, finished.
+        kind: nothing; a start of this run, without a state to resume from; a checkpoint of this run, or this
+            run, finished after fewer steps than it is to have now; or this run, finished.
         summary: What `summary.json` says; None if there is none, or none that can be read.
     """
 
@@ -51,8 +52,8 @@ def holding(directory: RunDirectory, config: Mapping[str, Any]) -> Holding:
         config: The configuration of the run.
 
     Raises:
-        NotOwnDirectoryError: If it holds another run or something else, or a run whose damage hides whether
-            it was finished.
+        NotOwnDirectoryError: If it holds another run or something else, a run whose damage hides whether it
+            was finished, or this run with a state that does not lead to the budget.
     """
     path, remedy = directory.path, "restore it, remove the directory or choose another"
     results = [file for file in _matching(path, _RESULTS) if _has_content(file)]
@@ -71,15 +72,40 @@ def holding(directory: RunDirectory, config: Mapping[str, Any]) -> Holding:
         raise NotOwnDirectoryError(
             f"{path} holds {foreign[0].name} and no run: a run begins in an empty directory only"
         )
+    step, wanted = directory.checkpointed_step(), config.get("total_steps", 0)
     if summary is not None and summary.get("status") == "finished":
-        return Holding("finished", summary)
-    if directory.checkpointed_step() is not None:
+        if _budget(summary, wanted) >= wanted:
+            return Holding("finished", summary)
+        if step is None:
+            raise NotOwnDirectoryError(
+                f"{path} holds this run, finished after {summary['total_steps']:,} steps without its last "
+                f"state, so total_steps={wanted} cannot continue it: choose another study= or remove that "
+                "directory"
+            )
+    if step is not None:
+        if stored is not None and step >= wanted and _budget(stored, wanted) > wanted:
+            raise NotOwnDirectoryError(
+                f"{path} holds this run after {step:,} steps of {stored['total_steps']:,}, more than "
+                f"total_steps={wanted}: give a larger total_steps or choose another study="
+            )
         return Holding("checkpoint", summary)
     if summary is None and results:
         fault = "is of another run" if is_foreign else "cannot be read"
         fault = fault if directory.summary.exists() else "is missing"
         raise NotOwnDirectoryError(f"{directory.summary} {fault}, so the run may be finished: {remedy}")
     return Holding("nothing" if stored is None and summary is None else "start", summary)
+
+
+def _budget(of: Mapping[str, Any], unknown: int) -> int:
+    """What a configuration or a summary says of a run's budget."""
+    total = of.get("total_steps")
+    return total if isinstance(total, int) else unknown
+
+
+def remove_drawn(directory: RunDirectory) -> None:
+    """Remove what shows or tests a finished run and is no longer true once it is continued."""
+    for file in _matching(directory.path, _OF_A_FINISHED_RUN):
+        file.unlink()
 
 
 def remove_results(directory: RunDirectory) -> None:

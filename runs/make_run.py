@@ -21,11 +21,13 @@ from ..envs.vector.make_vec import make_vec
 from ..evaluation.evaluate import evaluation_slots
 from ..evaluation.task_sets import uniform_tasks
 from ..students.curriculum_vec_env import CurriculumVecEnv
+from ..students.rehearsal import rehearse
 from ..students.sb3_student import SB3Adapter, SB3Student
 from ..students.simulated.simulated_learner import SimulatedLearner
 from ..students.simulated.simulated_student import SimulatedStudent
 from ..teachers.curriculum import Curriculum
 from ..teachers.teacher import Teacher
+from .best_student import BestStudent
 from .blaming import Made, blaming, make_blaming
 from .checkpointer import Checkpointer
 from .drawn_env import draw_without_display, require_drawing
@@ -138,6 +140,7 @@ def default_callbacks() -> dict[str, RunCallback]:
         "snapshots": SnapshotLog(),
         "tensorboard": TensorBoard(),
         "figure": Figure(),
+        "best_student": BestStudent(),
     }
 
 
@@ -202,6 +205,7 @@ def assemble(
         require_batch_in_buffer(parts.student, n_envs)
 
     def make_student(algorithm: Any) -> SB3Student:
+        rehearse(algorithm, parts.adapter.normalized, vec_env)
         return SB3Student(
             algorithm,
             vec_env,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from .missing_pictures import draw_missing_pictures
 from .run import RunCallback
 from .tensorboard import TensorBoard
 
@@ -33,6 +34,9 @@ class Pictures(RunCallback):
         from .run_pictures import draw_teacher  # matplotlib, which a start-up does without
 
         draw_teacher(run.directory)
+
+    def on_finished_already(self, run: Run) -> None:
+        draw_missing_pictures(run.directory)
 
 
 class Videos(RunCallback):

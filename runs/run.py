@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import math
 import os
-import socket
 import tempfile
 import time
-import traceback
 from collections.abc import Mapping
 from contextlib import ExitStack
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stable_baselines3.common.logger import Logger
 
 from ..envs.finite import NotFiniteError
-from ..envs.vector.env_error import EnvError
 from ..evaluation.evaluation import Evaluation
 from ..students.student import Student
 from ..teachers.curriculum import Curriculum
 from . import stop_signals
 from .checkpoints import Checkpoint
-from .holding import Holding, holding, last_summary, remove_results
-from .run_directory import RunDirectory, installed_versions
+from .failures import DiskError, now, process_facts, record_failure, sentence_of, write_traceback
+from .holding import Holding, holding, remove_drawn, remove_results
+from .run_directory import RunDirectory
 from .run_lock import DirectoryBusyError, RunLock
 from .settings import RunSettings
 from .whole_files import FileRecord, flush
@@ -77,16 +73,15 @@ class RunCallback:
     def on_end(self, run: Run) -> None:
         """Training has reached its budget and everything is written."""
 
+    def on_finished_already(self, run: Run) -> None:
+        """The run had finished before; none of the other events comes."""
+
     def state_dict(self) -> dict[str, Any]:
         """What the callback must remember: nested dicts and lists of JSON values and arrays."""
         return {}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take back what `state_dict` returned."""
-
-
-class DiskError(OSError):
-    """A run cannot write what it has to keep."""
 
 
 class Run:
@@ -138,9 +133,10 @@ class Run:
         self.counted_on: Mapping[Path, FileRecord] = {}
         self.notices: list[str] = []
         self._last: dict[str, Any] = {"step": -1, "mastered_percent": None, "return_mean": None}
+        self._budgets = [settings.total_steps]
         self._seconds = 0.0
         self._started = 0.0
-        self._began = _now()
+        self._began = now()
 
     @property
     def steps(self) -> int:
@@ -151,10 +147,10 @@ class Run:
         """Train to the end of the budget and leave everything in the directory.
 
         If the directory holds a checkpoint the run is resumed from it, as if it had never stopped; without
-        one, what an earlier try left there is removed; a finished run is left as it is. Whatever ends the
-        training, the directory holds all that was logged and a summary that says how it ended; an exception
-        is passed on. After Ctrl-C or SIGTERM the run saves its state at the next rollout's start and ends
-        with a KeyboardInterrupt; after a second one it ends at once.
+        one, what an earlier try left there is removed; a finished run is left as it is, or continued if its
+        budget was smaller. Whatever ends the training, the directory holds all that was logged and a summary
+        that says how it ended; an exception is passed on. After Ctrl-C or SIGTERM the run saves its state at
+        the next rollout's start and ends with a KeyboardInterrupt; after a second one it ends at once.
 
         Returns:
             The content of `summary.json`.
@@ -188,9 +184,13 @@ class Run:
     def _execute_locked(self) -> dict[str, Any]:
         held = holding(self.directory, self.config)
         if held.kind == "finished":
+            self._call("on_finished_already")
             return held.summary or {}
+        # Read before anything is written: of a finished run that cannot be continued nothing changes.
+        has_checkpoint = held.kind == "checkpoint"
+        checkpoint, self.notices = self.directory.newest_checkpoint() if has_checkpoint else (None, [])
         try:
-            self._start_or_resume(held)
+            self._start_or_resume(held, checkpoint)
         except Exception as error:
             record_failure(self.directory, error)
             raise
@@ -210,15 +210,19 @@ class Run:
             except Exception as error:
                 status, failure = "failed", error
                 raise
-        self.directory.drop_checkpoints()
+        if self.settings.checkpoint.keep_last:
+            self.directory.keep_last_checkpoint()
+        else:
+            self.directory.drop_checkpoints()
         return self.directory.read_summary() or {}
 
-    def _start_or_resume(self, held: Holding) -> None:
-        if held.kind == "checkpoint":
-            running = {"status": "running", "error": None, **_process(), "ended": None}
+    def _start_or_resume(self, held: Holding, checkpoint: Checkpoint | None) -> None:
+        if checkpoint is not None:
+            running = {"status": "running", "error": None, **process_facts(), "ended": None}
             self.directory.write_summary({**(held.summary or {}), **running})
             self.directory.log.unlink(missing_ok=True)
-            self._load(*self.directory.newest_checkpoint())
+            self._load(checkpoint)
+            self._take_over_budget(checkpoint.state)
         else:
             remove_results(self.directory)
             self.directory.begin(self.config)
@@ -228,10 +232,24 @@ class Run:
         self._started = time.monotonic() - self._seconds
         self._write_summary("running", None)
 
-    def _load(self, checkpoint: Checkpoint | None, notices: list[str]) -> None:
-        assert checkpoint is not None
+    def _take_over_budget(self, state: Mapping[str, Any]) -> None:
+        """Go on with another budget than that of the state, if it was saved with another."""
+        self._budgets = state.get("budgets", [(self.directory.read_config() or {}).get("total_steps")])
+        if self._budgets[-1] == self.settings.total_steps:
+            return
+        scheduled = self.student.scheduled
+        if scheduled:
+            self.notices.append(
+                f"{', '.join(scheduled)} changes over total_steps, which was {self._budgets[-1]} until here: "
+                f"a run with total_steps={self.settings.total_steps} from the start has other results"
+            )
+        self._budgets = [*self._budgets, self.settings.total_steps]
+        remove_drawn(self.directory)
+        self.directory.write_config(self.config)
+
+    def _load(self, checkpoint: Checkpoint) -> None:
         self.is_resumed, self.counted_on, state = True, checkpoint.files, checkpoint.state
-        self.notices = notices + _version_notices(self.directory)
+        self.notices += self.directory.version_notices()
         self._seconds, self._last = state["seconds"], state["evaluation"]
         for name, callback in self.callbacks.items():
             if name in state["callbacks"]:
@@ -314,6 +332,7 @@ class Run:
         self._call("on_checkpoint")
         state = {
             "seconds": time.monotonic() - self._started,
+            "budgets": self._budgets,
             "evaluation": self._last,
             "curriculum": self.curriculum.state_dict(),
             "student": self.student.state_dict(),
@@ -336,7 +355,7 @@ class Run:
 
     def _write_summary(self, status: str, failure: Exception | None) -> None:
         if failure is not None:
-            _write_traceback(self.directory, failure)
+            write_traceback(self.directory, failure)
         seconds = self._seconds
         self.directory.write_summary(
             {
@@ -344,6 +363,7 @@ class Run:
                 **self.names,
                 "seed": self.settings.seed,
                 "total_steps": self.settings.total_steps,
+                "budgets": self._budgets,
                 "steps": self.steps,
                 "episodes": self.curriculum.episodes,
                 "mastered_percent": self._last["mastered_percent"],
@@ -351,58 +371,8 @@ class Run:
                 "wall_seconds": round(seconds, 2),
                 "steps_per_second": round(self.steps / seconds, 1) if seconds else 0.0,
                 "error": None if failure is None else sentence_of(failure),
-                **_process(),
+                **process_facts(),
                 "began": self._began,
-                "ended": None if status == "running" else _now(),
+                "ended": None if status == "running" else now(),
             }
         )
-
-
-def record_failure(directory: RunDirectory, error: Exception) -> None:
-    """Say in a run's directory that it failed before training started.
-
-    Args:
-        directory: Of the run; made if absent.
-        error: Why.
-    """
-    # Where not even this can be written, the error itself is what has to be reported.
-    with contextlib.suppress(OSError):
-        directory.path.mkdir(parents=True, exist_ok=True)
-        now = {"began": _now(), "ended": _now()}
-        summary = {"status": "failed", "error": sentence_of(error), **_process(), **now}
-        directory.write_summary({**(last_summary(directory) or {}), **summary})
-        _write_traceback(directory, error)
-
-
-def sentence_of(error: BaseException) -> str:
-    """What went wrong, on one line."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    text = " ".join(dict.fromkeys([lines[0], lines[-1]])) if lines else ""
-    if isinstance(error, ValueError | DiskError | EnvError) and text:
-        return text
-    return f"{type(error).__name__}: {text}".rstrip(": ")
-
-
-def _write_traceback(directory: RunDirectory, error: Exception) -> None:
-    with contextlib.suppress(OSError):
-        directory.log.write_text("".join(traceback.format_exception(error)))
-
-
-def _process() -> dict[str, Any]:
-    return {"host": socket.gethostname(), "pid": os.getpid(), "slurm_job": os.environ.get("SLURM_JOB_ID")}
-
-
-def _version_notices(directory: RunDirectory) -> list[str]:
-    try:
-        begun = directory.read_versions()["packages"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return [f"{directory.versions} cannot be read, so whether packages have changed is unknown"]
-    now = installed_versions()["packages"]
-    changed = [
-        f"{name} {begun.get(name)} then, {now[name]} now" for name in now if begun.get(name) != now[name]
-    ]
-    return [f"started with other packages, so rounding may differ: {', '.join(changed)}"] if changed else []
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -58,16 +58,21 @@ class RunDirectory:
         self.competence = path / "competence.npy"
         self.model = path / "model.zip"
         self.normalization = path / "normalization.npz"
+        self.best = path / "best"
         self.figure = path / "curriculum.png"
         self.still = path / "teacher.png"
         self.animation = path / "teacher.gif"
         self._states = Checkpoints(self.checkpoints)
 
     def begin(self, config: dict[str, Any]) -> None:
+        """Write down what is going to run, and with which packages."""
+        self.write_config(config)
+        _write_json(self.versions, installed_versions())
+
+    def write_config(self, config: dict[str, Any]) -> None:
         """Write down what is going to run."""
         with replacing(self.config) as file:
             file.write_text(yaml.safe_dump(config, sort_keys=False))
-        _write_json(self.versions, installed_versions())
 
     def read_config(self) -> dict[str, Any] | None:
         """The resolved configuration of the run, or None if nothing ran here.
@@ -85,6 +90,20 @@ class RunDirectory:
         with reading(self.versions, self.path, checked_files.TEXT_BYTES) as file:
             return checked_files.read_json(file)
 
+    def version_notices(self) -> list[str]:
+        """What to say of packages that have changed since the run was begun."""
+        try:
+            begun = self.read_versions()["packages"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return [f"{self.versions} cannot be read, so whether packages have changed is unknown"]
+        now = installed_versions()["packages"]
+        changed = [
+            f"{name} {begun.get(name)} then, {now[name]} now" for name in now if begun.get(name) != now[name]
+        ]
+        return (
+            [f"started with other packages, so rounding may differ: {', '.join(changed)}"] if changed else []
+        )
+
     def checkpointed_step(self) -> int | None:
         """Steps that the run had made at its newest checkpoint, None if there is none."""
         return self._states.newest_step()
@@ -97,8 +116,12 @@ class RunDirectory:
         """The newest state that can be used; see `Checkpoints.newest`."""
         return self._states.newest()
 
+    def keep_last_checkpoint(self) -> None:
+        """Remove all checkpoints but the newest: the run has finished, and may be continued from there."""
+        self._states.keep_newest()
+
     def drop_checkpoints(self) -> None:
-        """Remove all checkpoints: the run has finished."""
+        """Remove all checkpoints: the run has finished for good."""
         shutil.rmtree(self.checkpoints, ignore_errors=True)
 
     def event_files(self) -> list[Path]:

@@ -39,11 +39,13 @@ class CheckpointSettings:
 
     Attributes:
         every_steps: Training steps between checkpoints; None to go by the clock alone.
-        every_minutes: Minutes between checkpoints; None to go by steps alone. Both None saves no state.
+        every_minutes: Minutes between checkpoints; None to go by steps alone.
+        keep_last: Whether a finished run keeps its last state, so that a larger total_steps continues it.
     """
 
     every_steps: int | None = None
     every_minutes: float | None = 5.0
+    keep_last: bool = True
 
 
 @dataclass
@@ -90,10 +92,10 @@ class RunSettings:
                 raise ValueError(f"{key}={value} must be at least {least}")
             if isinstance(value, int) and value > _AT_MOST.get(key, value):
                 raise ValueError(f"{key}={value} must be at most {_AT_MOST[key]}")
-        for interval in fields(self.checkpoint):
-            value = getattr(self.checkpoint, interval.name)
+        for interval in ("every_steps", "every_minutes"):
+            value = getattr(self.checkpoint, interval)
             if value is not None and not 0 < value < math.inf:
-                raise ValueError(f"checkpoint.{interval.name}={value} must be above 0, or null")
+                raise ValueError(f"checkpoint.{interval}={value} must be above 0, or null")
 
 
 _AT_LEAST = {

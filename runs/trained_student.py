@@ -7,7 +7,7 @@ from typing import Any
 
 import gymnasium as gym
 
-from ..students.saved_student import load_student_model, saved_steps
+from ..students.saved_student import MODEL, NORMALIZATION, load_student_model, saved_steps
 from ..students.sb3_policy import Envs, SB3Policy
 from ..students.sb3_student import SB3Adapter
 from .blaming import blaming
@@ -27,6 +27,7 @@ class TrainedStudent:
     Args:
         directory: The run's directory.
         build: Makes the algorithm of its configuration.
+        best: Whether to take the student of the best evaluation instead of the last.
 
     Raises:
         ValueError: If no run lies there, its student is simulated, or it has left no model yet.
@@ -35,9 +36,10 @@ class TrainedStudent:
         directory: The run's directory.
         env: The configuration of the env it was trained in.
         action_repeat: For how many steps of the env it holds an action.
+        is_best: Whether it is the student of the best evaluation.
     """
 
-    def __init__(self, directory: RunDirectory, build: Build) -> None:
+    def __init__(self, directory: RunDirectory, build: Build, best: bool = False) -> None:
         config = directory.read_config()
         if config is None:
             raise ValueError(f"run={directory.path} is not a run directory: it holds no config.yaml")
@@ -48,9 +50,11 @@ class TrainedStudent:
         self.env: dict[str, Any] = config["env"]
         if self.env["_target_"] is None:
             raise ValueError(f"run={directory.path} has a simulated student, which has no env")
-        if not directory.model.exists():
-            raise ValueError(f"run={directory.path} has no model.zip yet")
-        directory.require_unchanged(directory.model, directory.normalization)
+        self.is_best = best
+        self._folder = directory.best if best else directory.path
+        if not (self._folder / MODEL).exists():
+            raise ValueError(f"run={directory.path} has no {'best/' if best else ''}{MODEL} yet")
+        directory.require_unchanged(self._folder / MODEL, self._folder / NORMALIZATION)
         self._algorithm: dict[str, Any] = dict(config["student"])
         self._adapter = SB3Adapter.taken_from(self._algorithm)
         self.action_repeat = self._adapter.action_repeat
@@ -74,7 +78,7 @@ class TrainedStudent:
             algorithm = self._build(self._algorithm)
             normalize = self._adapter.vec_normalize
             try:
-                model = load_student_model(algorithm, normalize, observations, actions, self.directory.path)
+                model = load_student_model(algorithm, normalize, observations, actions, self._folder)
             except (ValueError, TypeError, AssertionError):
                 raise
             # Of networks or arrays that a strange file declares, for one.
@@ -85,4 +89,4 @@ class TrainedStudent:
     @property
     def steps(self) -> int:
         """Training steps that the model has behind it."""
-        return saved_steps(self.directory.model)
+        return saved_steps(self._folder / MODEL)

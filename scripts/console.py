@@ -50,6 +50,13 @@ def result_line(summary: dict[str, Any]) -> str:
     return f"{mastered} mastered, {summary['steps']:,} steps in {_clock(summary['wall_seconds'])}"
 
 
+def finished_already(summary: dict[str, Any], total_steps: int) -> str:
+    """What to say of a run that was done before, with at least as many steps as it is to have."""
+    if summary["total_steps"] <= total_steps:
+        return "finished already"
+    return f"finished already, after {summary['steps']:,} steps, which is more than total_steps={total_steps}"
+
+
 class _Outliving(io.FileIO):
     """A standard stream that drops what is written once its terminal or reader has gone."""
 

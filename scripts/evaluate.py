@@ -54,12 +54,18 @@ def main() -> None:
         help="a package or module of yours that the runs' config.yaml may name, and whose code is executed "
         "then; may be given several times (docs/trust.md)",
     )
+    parser.add_argument(
+        "--best",
+        action="store_true",
+        help="take the student of the best evaluation in training instead of the last; the file is "
+        "evaluations/best_<test set>.csv",
+    )
     options = parser.parse_args()
     with trusting(options.trust):
-        _evaluate(options.run, options.on, options.episodes, options.workers)
+        _evaluate(options.run, options.on, options.episodes, options.workers, options.best)
 
 
-def _evaluate(folders: Sequence[Path], test_set: str, episodes: int, n_workers: int) -> None:
+def _evaluate(folders: Sequence[Path], test_set: str, episodes: int, n_workers: int, best: bool) -> None:
     """Evaluate the runs in or below some folders; a folder without any is an error as such."""
     # For start-up time: these import torch, which --help does not need.
     from ..envs.vector.env_error import EnvError
@@ -72,7 +78,7 @@ def _evaluate(folders: Sequence[Path], test_set: str, episodes: int, n_workers: 
         for path in sorted(config.parent for config in folder.rglob("config.yaml")) or [folder]:
             run = RunDirectory(path)
             try:
-                student = TrainedStudent(run, build)
+                student = TrainedStudent(run, build, best)
                 with blaming(f"run={path}"):
                     make_env = build(student.env)
                 name, rows = evaluate_run(student, make_env, test_set, episodes, n_workers)

@@ -14,6 +14,7 @@ from ..conf.build import build
 from ..conf.schema import OF_THE_COMMAND_LINE, expanded, require_whole
 from ..runs.blaming import blaming
 from ..runs.holding import NotOwnDirectoryError, holding
+from ..runs.missing_pictures import draw_missing_pictures
 from ..runs.run_directory import RunDirectory
 from ..runs.run_lock import holder, is_held
 from ..runs.settings import RunSettings, settings_from
@@ -125,6 +126,11 @@ class Job:
         """
         self._require_place()
         return run_from(self.config, self.names, self.directory, callbacks)
+
+    def draw_what_is_missing(self) -> None:
+        """Draw the pictures of a finished run that are asked for now."""
+        if self.config["pictures"]:
+            draw_missing_pictures(self.directory)
 
     def check(self, elsewhere: bool = False, build: bool = True) -> None:
         """Make sure that the job has been done or can be.

@@ -21,7 +21,7 @@ from ..runs.checkpoints import CheckpointError
 from ..runs.holding import NotOwnDirectoryError
 from ..runs.run_lock import DirectoryBusyError
 from .arguments import with_home
-from .console import outlive_the_terminal, print_summary, result_line
+from .console import finished_already, outlive_the_terminal, print_summary, result_line
 from .hydra_command import hydra_errors_refused, keeping_errors
 from .job import Job
 from .job_check import CheckJobs
@@ -109,7 +109,9 @@ def _train(config: DictConfig) -> float | None:
         refuse(error)
     if run is None:
         assert summary is not None
-        console.print("This run is finished already; its stored result:")
+        job.draw_what_is_missing()
+        told = finished_already(summary, job.config["total_steps"])
+        console.print(f"This run is {told}; its stored result:", soft_wrap=True, highlight=False)
     else:
         console.print(f"Training in {job.directory.path}", soft_wrap=True, highlight=False)
         try:
@@ -147,7 +149,8 @@ def _do_job(config: DictConfig, hydra_config: Any) -> float | None:
                 summary = _build_and_execute(job, lambda: _progress(console, "" if is_alone else label))
             say(f"finished, {result_line(summary)}")
         else:
-            say(f"finished already, {result_line(summary)}")
+            job.draw_what_is_missing()
+            say(f"{finished_already(summary, job.config['total_steps'])}, {result_line(summary)}")
     except KeyboardInterrupt as interrupt:
         say(_interrupted(interrupt))
         if is_alone:
@@ -167,7 +170,7 @@ def _interrupted(interrupt: KeyboardInterrupt) -> str:
 
 def _build_and_execute(job: Job, callbacks: Callable[[], dict[str, RunCallback]]) -> dict[str, Any]:
     """Build a job's run and execute it; that it could not even be built is written into its directory."""
-    from ..runs.run import record_failure  # imports torch
+    from ..runs.failures import record_failure  # imports torch
 
     try:
         run = job.build(callbacks)
@@ -184,7 +187,7 @@ def _progress(console: Console, label: str = "") -> dict[str, RunCallback]:
 
 
 def _sentence_of(error: BaseException) -> str:
-    from ..runs.run import sentence_of  # imports torch
+    from ..runs.failures import sentence_of  # imports torch
 
     return sentence_of(error)
 
@@ -194,7 +197,7 @@ def _is_said_in_a_sentence(error: BaseException) -> bool:
     # Imported here for start-up time: all import torch.
     from ..envs.finite import NotFiniteError
     from ..envs.vector.env_error import EnvError
-    from ..runs.run import DiskError
+    from ..runs.failures import DiskError
 
     return isinstance(error, (NotFiniteError, EnvError, DiskError))
 

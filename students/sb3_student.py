@@ -29,9 +29,11 @@ from .forgetting import Forgetting
 from .own_loop import OwnLoop
 from .saved_student import save_student
 from .sb3_policy import Envs, SB3Policy, require_served
+from .schedules import schedules_of
 from .speed_callback import SpeedCallback
 from .student import LearningEvents, Student
 from .training_state import TrainingState
+from .warm_start import warm_start
 
 _log = logging.getLogger(__name__)
 
@@ -44,11 +46,14 @@ class SB3Adapter:
         action_repeat: For how many steps of the env each action is held.
         vec_normalize: Arguments of `VecNormalize`, None to leave observations and rewards as they are.
         forget_every: Training steps after which the student starts anew, again and again; None for never.
+        load: A run's directory or a file of Stable-Baselines3 whose networks the student begins with; None
+            for new ones.
     """
 
     action_repeat: int = 1
     vec_normalize: Mapping[str, Any] | None = None
     forget_every: int | None = None
+    load: str | None = None
 
     @classmethod
     def taken_from(cls, settings: dict[str, Any]) -> SB3Adapter:
@@ -102,6 +107,8 @@ class SB3Student(Student):
         require_served(self.model, test_envs)
         for name in TrainingState(self.model).unsaved():
             _log.warning("%s is not part of checkpoints: resumed training would differ", name)
+        if adapter.load is not None:
+            warm_start(self.model, Path(adapter.load).expanduser())
         self._vec_env = vec_env
         self._test_envs, self._test_set = test_envs, test_set
         self._callbacks = list(callbacks)
@@ -124,6 +131,10 @@ class SB3Student(Student):
             envs: Where it acts.
         """
         return SB3Policy(self.model, envs)
+
+    @property
+    def scheduled(self) -> Sequence[str]:
+        return schedules_of(self.model)
 
     def learn(self, total_steps: int, events: LearningEvents, logger: Logger) -> None:
         self.model.set_logger(logger)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -36,6 +36,10 @@ class Student(Protocol):
     @property
     def steps(self) -> int:
         """Training steps so far."""
+
+    @property
+    def scheduled(self) -> Sequence[str]:
+        """What in its learning changes over the budget, by name: its results depend on the budget."""
 
     def learn(self, total_steps: int, events: LearningEvents, logger: Logger) -> None:
         """Learn until `steps` has reached `total_steps`, recording curves in `logger`."""

@@ -27,7 +27,7 @@ COMPONENTS = [
 BY_IMPORT_PATH = "sb3"
 """The student that has no class of its own."""
 
-OF_THE_ADAPTER = ("action_repeat", "vec_normalize")
+OF_THE_ADAPTER = ("action_repeat", "vec_normalize", "load")
 """What a student's YAML says of the envs it learns in."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,10 @@ class SimulatedLearner(Student):
     @property
     def steps(self) -> int:
         return self._curriculum.episodes
+
+    @property
+    def scheduled(self) -> Sequence[str]:
+        return []
 
     def learn(self, total_steps: int, events: LearningEvents, logger: Logger) -> None:
         started, steps_before = time.monotonic(), self.steps

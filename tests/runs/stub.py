@@ -21,6 +21,7 @@ class Nobody:
     """Learns nothing."""
 
     steps = 0
+    scheduled: tuple[str, ...] = ()
 
     def learn(self, total_steps: int, events: LearningEvents, logger: Logger) -> None:
         self.steps = total_steps

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -65,8 +66,7 @@ DAMAGES: dict[str, tuple[Callable[[RunDirectory], object], str]] = {
 def test_a_damaged_or_foreign_run_is_refused_by_name_and_stays(finished: RunDirectory, name: str) -> None:
     damage, sentence = DAMAGES[name]
     damage(finished)
-    for checkpoints in finished.path.glob("checkpoints/*"):
-        checkpoints.unlink()
+    shutil.rmtree(finished.checkpoints)
     before = content(finished.path)
     with pytest.raises(NotOwnDirectoryError, match=sentence):
         new_run(finished.path).execute()

@@ -36,7 +36,7 @@ def test_levels_say_what_ran() -> None:
         (["device=cpu"], f"{MAIN}/device-cpu/seed0"),
         (["experiment=main_job"], f"{MAIN}/seed0"),
         (["experiment=toy_grid"], "simulated/alp_gmm/toy_grid/seed0"),
-        (["experiment=toy_grid", "study=mine"], "simulated/alp_gmm/toy_grid/every_steps-1000/seed0"),
+        (["experiment=toy_grid", "study=mine"], "simulated/alp_gmm/toy_grid/every_steps-1000+n_envs-1/seed0"),
     ],
 )
 def test_what_is_not_the_default_is_a_level(overrides: list[str], label: str) -> None:

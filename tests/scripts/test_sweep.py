@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from chiron.runs.run import sentence_of
+from chiron.runs.failures import sentence_of
 from chiron.runs.run_directory import RunDirectory
 from chiron.runs.run_lock import RunLock
 from chiron.scripts import train

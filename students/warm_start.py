@@ -1,0 +1,48 @@
+"""Beginning with what another student has learned."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from stable_baselines3.common.base_class import BaseAlgorithm
+
+from .saved_student import MODEL, NORMALIZATION, load_normalization, read_tensors
+
+
+def warm_start(model: BaseAlgorithm, source: Path) -> None:
+    """Give an algorithm the networks of a saved one, and its envs the statistics that belong to them.
+
+    Optimizers, replay buffer, step counts and schedules begin anew. Nothing but tensors and arrays is read,
+    so files of others execute nothing.
+
+    Args:
+        model: The algorithm, before it has learned anything.
+        source: A run's directory, its folder `best`, or a file that Stable-Baselines3 has saved; statistics
+            lie beside it in `normalization.npz`.
+
+    Raises:
+        ValueError: If there is no such student, or it has other networks or is not normalised alike.
+    """
+    file = source / MODEL if source.is_dir() else source
+    if not file.is_file():
+        raise ValueError(f"load={source} must be a run or a saved algorithm: there is no file {file}")
+    statistics = file.parent / NORMALIZATION
+    normalizer = model.get_vec_normalize_env()
+    if normalizer is not None and normalizer.norm_obs:
+        if not statistics.exists():
+            raise ValueError(
+                f"load={source} has no {NORMALIZATION} beside it, and this student normalises observations: "
+                "use student.vec_normalize=null"
+            )
+        load_normalization(normalizer, statistics)
+    elif statistics.exists():
+        raise ValueError(
+            f"load={source} was trained on normalised observations, and this student does not normalise: "
+            "use student.vec_normalize={}"
+        )
+    try:
+        model.policy.load_state_dict(read_tensors(file, "policy"))
+    except RuntimeError as error:
+        raise ValueError(
+            f"load={source} holds other networks than this student's: {' '.join(str(error).split())[:300]}"
+        ) from error
