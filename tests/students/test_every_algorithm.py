@@ -163,9 +163,9 @@ def three_tasks(folder: Path) -> Path:
     return path
 
 
-def check(name: str, observations: str, actions: str, tmp_path: Path) -> None:
+def check(name: str, observations: str, actions: str, tmp_path: Path, **more: Any) -> None:
     make_env = partial(SpacesEnv, observations, actions)
-    node = student_node(name, observations)
+    node = student_node(name, observations) | more
     whole, resumed = tmp_path / "whole", tmp_path / "resumed"
     assert a_run(node, make_env, whole).execute()["status"] == "finished"
 
@@ -188,6 +188,31 @@ def check(name: str, observations: str, actions: str, tmp_path: Path) -> None:
         assert (resumed / "evaluations.csv").read_bytes() == (whole / "evaluations.csv").read_bytes()
         first, second = (read_tensors(folder / "model.zip", "policy") for folder in (whole, resumed))
         assert all(torch.equal(first[key], second[key]) for key in first)
+
+
+NOISE = "stable_baselines3.common.noise.OrnsteinUhlenbeckActionNoise"
+VARIANTS: dict[str, tuple[str, str, str, dict[str, Any]]] = {
+    "PPO with gSDE": ("PPO", "box64", "box", {"use_sde": True, "sde_sample_freq": 3}),
+    "SAC with gSDE": ("SAC", "box64", "box", {"use_sde": True, "sde_sample_freq": 3}),
+    "TQC with gSDE": ("TQC", "box64", "box", {"use_sde": True}),
+    "CrossQ with gSDE": ("CrossQ", "box", "box", {"use_sde": True}),
+    "noise": ("TD3", "box", "box", {"action_noise": {"_target_": NOISE, "mean": [0, 0], "sigma": [1, 1]}}),
+    "n-step returns": ("SAC", "box", "box", {"n_steps": 3}),
+    "less memory": (
+        *("DQN", "box", "discrete"),
+        {"optimize_memory_usage": True, "replay_buffer_kwargs": {"handle_timeout_termination": False}},
+    ),
+    "a shared LSTM": (
+        *("RecurrentPPO", "box", "box"),
+        {"policy_kwargs": {"lstm_hidden_size": 8, "shared_lstm": True, "enable_critic_lstm": False}},
+    ),
+    "linear": ("ARS", "box", "discrete", {"policy": "LinearPolicy", "policy_kwargs": {}, "n_top": 1}),
+    "other networks": (
+        *("PPO", "box64", "box"),
+        {"policy_kwargs": {"activation_fn": "torch.nn.ReLU", "net_arch": {"pi": [8], "vf": [4]}}},
+    ),
+}
+"""Settings with a state of their own, or with which other networks are made."""
 
 
 def supported(name: str) -> list[tuple[str, str, str]]:
@@ -213,6 +238,15 @@ def cells() -> Iterator[Any]:
 @pytest.mark.parametrize(("name", "observations", "actions"), list(cells()))
 def test_from_training_to_playback(name: str, observations: str, actions: str, tmp_path: Path) -> None:
     check(name, observations, actions, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("variant", VARIANTS)
+# Stable-Baselines3 says so of a model with n-step returns that it loads itself.
+@pytest.mark.filterwarnings("ignore:`n_steps=3` is ignored:UserWarning")
+def test_settings_that_leave_a_state(variant: str, tmp_path: Path) -> None:
+    name, observations, actions, arguments = VARIANTS[variant]
+    check(name, observations, actions, tmp_path, **arguments)
 
 
 @pytest.mark.parametrize("name", ALGORITHMS)
