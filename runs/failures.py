@@ -10,12 +10,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ..envs.vector.env_error import EnvError
+from .disk_error import DiskError
 from .holding import last_summary
 from .run_directory import RunDirectory
-
-
-class DiskError(OSError):
-    """A run cannot write what it has to keep."""
 
 
 def record_failure(directory: RunDirectory, error: Exception) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import math
-import os
 import tempfile
 import time
 from collections.abc import Mapping
@@ -20,17 +18,16 @@ from ..students.student import Student
 from ..teachers.curriculum import Curriculum
 from . import stop_signals
 from .checkpoints import Checkpoint
-from .failures import DiskError, now, process_facts, record_failure, sentence_of, write_traceback
+from .disk_error import disk_errors_said
+from .failures import now, process_facts, record_failure, sentence_of, write_traceback
 from .holding import Holding, holding, remove_drawn, remove_results
 from .run_directory import RunDirectory
-from .run_lock import DirectoryBusyError, RunLock
+from .run_lock import RunLock
 from .settings import RunSettings
 from .whole_files import FileRecord, flush
 
 if TYPE_CHECKING:
     from ..teachers.episode import Episode
-
-_DISK_FAULTS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
 
 
 class RunCallback:
@@ -159,25 +156,16 @@ class Run:
             DirectoryBusyError: If another process works in the directory.
             NotOwnDirectoryError: If the directory holds something other than this run.
             CheckpointError: If the directory holds checkpoints and none can be used.
-            DiskError: If the disk is full or gone.
+            DiskError: If its files cannot be read or written any more.
         """
         try:
-            with stop_signals.heard(raise_from=2):
+            with stop_signals.heard(raise_from=2), disk_errors_said(self.directory.path):
                 if stop_signals.times_asked():
                     raise KeyboardInterrupt("stopped before it began")
                 # Before anything is written, the lock's file included; and again where it stays true.
                 holding(self.directory, self.config)
                 with RunLock(self.directory.lock):
                     return self._execute_locked()
-        except DirectoryBusyError:
-            raise
-        except OSError as error:
-            if error.errno not in _DISK_FAULTS:
-                raise
-            raise DiskError(
-                f"{self.directory.path} cannot be written to any more: {os.strerror(error.errno)}; what was "
-                "logged stays readable, and the same command resumes from the last checkpoint"
-            ) from error
         finally:
             self.student.close()
 
@@ -190,7 +178,8 @@ class Run:
         has_checkpoint = held.kind == "checkpoint"
         checkpoint, self.notices = self.directory.newest_checkpoint() if has_checkpoint else (None, [])
         try:
-            self._start_or_resume(held, checkpoint)
+            with disk_errors_said(self.directory.path):
+                self._start_or_resume(held, checkpoint)
         except Exception as error:
             record_failure(self.directory, error)
             raise
@@ -199,9 +188,10 @@ class Run:
             # In reverse order, each even if another fails.
             at_the_end.callback(lambda: self._write_summary(status, failure))
             try:
-                self._train()
-                status = "finished"
-                self._call("on_end")
+                with disk_errors_said(self.directory.path):
+                    self._train()
+                    status = "finished"
+                    self._call("on_end")
             except KeyboardInterrupt:
                 if status == "finished":
                     raise KeyboardInterrupt("training has finished, but not all is drawn") from None

@@ -56,6 +56,9 @@ class TensorBoardLog(TensorBoardOutputFormat):
     def __init__(self, folder: Path) -> None:
         super().__init__(str(folder))
         self._writer: Any = self.writer  # untyped in torch
+        # What ends the thread that writes is raised again at the next flush; it is not to be printed as well.
+        writer: Any = self._writer.file_writer
+        writer.event_writer._async_writer._worker._invoke_excepthook = lambda thread: None
 
     def write(
         self, key_values: dict[str, Any], key_excluded: dict[str, tuple[str, ...]], step: int = 0

@@ -197,7 +197,7 @@ def _is_said_in_a_sentence(error: BaseException) -> bool:
     # Imported here for start-up time: all import torch.
     from ..envs.finite import NotFiniteError
     from ..envs.vector.env_error import EnvError
-    from ..runs.failures import DiskError
+    from ..runs.disk_error import DiskError
 
     return isinstance(error, (NotFiniteError, EnvError, DiskError))
 
