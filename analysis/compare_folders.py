@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ..runs.checked_files import require_no_way_out
+from ..runs.printable import printable
 from .comparison import Comparison, compare
 from .comparison_report import write_report
 from .study import load_study
@@ -31,7 +32,7 @@ def compare_folders(
     """
     for folder in folders:
         if not folder.is_dir():
-            raise ValueError(f"{folder} is not a folder")
+            raise ValueError(f"{printable(folder)} is not a folder")
     if out.exists():
         # A folder that the command line names may lie anywhere; what lies in it does not lead elsewhere.
         require_no_way_out(out, folders[0] if out.parent == folders[0] else out)

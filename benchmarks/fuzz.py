@@ -194,12 +194,17 @@ def _judge(line: CommandLine, code: int, trains: bool, out: str, said: str) -> E
     else:
         outcome = {0: "done", 2: "refused"}.get(code, "failed")
     if outcome == "refused":
-        sentences = [text for text in said.splitlines() if not text.startswith(("usage:", " "))]
-        if len(sentences) > 1:
+        if len(sentences_in(said)) > 1:
             faults.append("many lines")
         if line.key and not names(said, line.key):
             faults.append("key not named")
     return Ending(outcome, tuple(faults), said)
+
+
+def sentences_in(said: str) -> list[str]:
+    """What a command says, without how it is used and without warnings of libraries."""
+    lines = [line for line in said.splitlines() if not line.startswith(("usage:", " "))]
+    return [line for line in lines if "Warning: " not in line]
 
 
 def names(sentence: str, key: str) -> bool:

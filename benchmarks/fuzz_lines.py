@@ -44,14 +44,16 @@ _TARGETS = (
 )
 _MORE_WORK = ("total_steps", "evaluation.every_steps")
 """Keys whose large values are right and take for ever."""
+_SMALL_ROLLOUT = {"env": "cart_pole", "+student.n_steps": "16"}
 _ALGORITHMS: Mapping[str, Mapping[str, str]] = {
+    "stable_baselines3.A2C": _SMALL_ROLLOUT,
+    "stable_baselines3.PPO": {**_SMALL_ROLLOUT, "+student.batch_size": "16"},
+    "sb3_contrib.TRPO": {**_SMALL_ROLLOUT, "+student.batch_size": "16"},
     **{
-        f"stable_baselines3.{name}": {"env": "cart_pole", "+student.n_steps": "16"} for name in ("PPO", "A2C")
+        name: {"env": "cart_pole"}
+        for name in ("stable_baselines3.DQN", "sb3_contrib.QRDQN", "sb3_contrib.ARS")
     },
-    "stable_baselines3.DQN": {"env": "cart_pole"},
     **{f"stable_baselines3.{name}": {"env": "pendulum"} for name in ("SAC", "TD3", "DDPG")},
-    "sb3_contrib.TRPO": {"env": "cart_pole", "+student.n_steps": "16"},
-    **{f"sb3_contrib.{name}": {"env": "cart_pole"} for name in ("QRDQN", "ARS")},
     **{f"sb3_contrib.{name}": {"env": "pendulum"} for name in ("TQC", "CrossQ")},
 }
 """By algorithm, a small run of it."""

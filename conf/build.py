@@ -30,6 +30,8 @@ def target_of(node: Mapping[str, Any], where: str = "") -> Callable[..., Any]:
         target: Callable[..., Any] = import_named(node[_TARGET])
     except ValueError as error:
         raise ValueError(f"{where}_target_={error}") from error
+    if not callable(target):
+        raise ValueError(f"{where}_target_={node[_TARGET]} must be the import path of a class or function")
     return target
 
 

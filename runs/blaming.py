@@ -47,7 +47,7 @@ def make_blaming(key: str, component: Any, make: Callable[[Any], Made]) -> Made:
                     raise ValueError(f"{'.'.join(path)}: {_said(error)}") from error
             # Without an argument that is required nothing can be made; such an error may show its value.
             for path, value in _leaves(arguments):
-                if isinstance(value, str) and len(value) > 1 and value in str(error):
+                if value == "" or (isinstance(value, str) and len(value) > 1 and value in str(error)):
                     raise ValueError(f"{'.'.join(path)}: {_said(error)}") from error
             raise
 

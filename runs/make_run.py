@@ -33,6 +33,7 @@ from .checkpointer import Checkpointer
 from .drawn_env import draw_without_display, require_drawing
 from .episode_log import EpisodeLog
 from .evaluation_log import EvaluationLog
+from .made_env import made_env
 from .memory import (
     require_batch_in_buffer,
     require_room_for_envs,
@@ -181,28 +182,28 @@ def assemble(
     torch.set_num_threads(settings.threads)
     device = _checked_device(settings.device)
     assert parts.env is not None
-    env, info = parts.made("env", _env_and_info)
+    env = made_env(f"env={parts.names['env']}", parts.env)
     with parts.blaming("env"):
+        info = env_info(env)
         require_trainable(env.observation_space, env.action_space)
+    n_envs, n_workers, tests = settings.n_envs, min(settings.n_workers, settings.n_envs), settings.evaluation
+    # Before worker processes are started.
+    require_room_for_tests(tests.n_tasks, info.task_space)
     with parts.blaming("student"):
         require_ranges(parts.student, asdict(parts.adapter))
+        require_room_for_replay(parts.student, env.observation_space, env.action_space)
+        require_room_for_rollout(parts.student, env.observation_space, env.action_space, n_envs)
+        require_room_for_network(parts.student, env.observation_space)
+        require_batch_in_buffer(parts.student, n_envs)
         make_env = partial(repeat_actions, parts.env, parts.adapter.action_repeat)
         make_env()
     videos = _videos(parts, settings)
     curriculum = _curriculum(parts, info, teacher_seed, episode_seed)
-    n_envs, n_workers = settings.n_envs, min(settings.n_workers, settings.n_envs)
     with parts.blaming("env"):
         require_room_for_envs(make_env, n_envs)
         vec_env = CurriculumVecEnv([make_env] * n_envs, curriculum, n_workers)
-    tests = settings.evaluation
-    require_room_for_tests(tests.n_tasks, info.task_space)
     test_set = uniform_tasks(info.task_space, tests.n_tasks, tests.seed)
     test_envs = make_vec(make_env, evaluation_slots(len(test_set)), n_workers=n_workers)
-    with parts.blaming("student"):
-        require_room_for_replay(parts.student, vec_env.observation_space, vec_env.action_space)
-        require_room_for_rollout(parts.student, vec_env.observation_space, vec_env.action_space, n_envs)
-        require_room_for_network(parts.student, vec_env.observation_space)
-        require_batch_in_buffer(parts.student, n_envs)
 
     def make_student(algorithm: Any) -> SB3Student:
         rehearse(algorithm, parts.adapter.normalized, vec_env)
@@ -221,11 +222,6 @@ def assemble(
     if videos is not None:
         of_run["videos"] = Videos(videos, student.policy)
     return _run(parts, student, curriculum, settings, directory, of_run)
-
-
-def _env_and_info(make_env: MakeEnv) -> tuple[gym.Env[Any, Any], EnvInfo]:
-    env = make_env()
-    return env, env_info(env)
 
 
 def _run(

@@ -17,7 +17,8 @@ from ..conf.schema import require_component
 from ..envs.env_checks import CHECKS, BrokenContractError, check_that
 from ..envs.trainable_spaces import require_trainable
 from ..envs.vector.sync_vector_env import EnvFn
-from ..runs.blaming import blaming, make_blaming
+from ..runs.blaming import blaming
+from ..runs.made_env import made_env
 from .hydra_command import hydra_errors_refused, keeping_errors
 from .refusal import refuse, say_error
 
@@ -43,7 +44,7 @@ def _check(config: DictConfig) -> None:
             raise ValueError(f"{chosen} is no Gymnasium env: choose another env")
         with blaming(chosen):
             make_env: EnvFn = build(node)
-        make_blaming(chosen, make_env, lambda make: make())
+        made_env(chosen, make_env)
     except (ValueError, OmegaConfBaseException) as error:
         refuse(error, COMMAND)
     checks = (*CHECKS, is_a_stable_baselines_env)

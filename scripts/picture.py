@@ -42,7 +42,7 @@ def _draw(folder: Path) -> None:
     run = RunDirectory(folder)
     if not run.summary.exists():
         raise FileNotFoundError(
-            f"{folder} is not a run directory (chiron-compare compares the runs in a folder)"
+            f"{printable(folder)} is not a run directory (chiron-compare compares the runs in a folder)"
         )
     run.require_unchanged(run.config, run.episodes, run.evaluations, run.snapshots)
     for picture in draw_teacher(run):

@@ -199,7 +199,9 @@ def _is_said_in_a_sentence(error: BaseException) -> bool:
     from ..envs.vector.env_error import EnvError
     from ..runs.disk_error import DiskError
 
-    return isinstance(error, (NotFiniteError, EnvError, DiskError))
+    # Torch has no class of its own for it.
+    is_out_of_memory = isinstance(error, MemoryError) or "allocate memory" in str(error)
+    return is_out_of_memory or isinstance(error, (NotFiniteError, EnvError, DiskError))
 
 
 def _without_dry_run(arguments: list[str]) -> list[str]:

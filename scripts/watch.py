@@ -21,7 +21,7 @@ from ..conf.build import build
 from ..conf.schema import require_component
 from ..conf.watch_schema import check_watch_ranges
 from ..envs.importing import trusting
-from ..runs.blaming import blaming, make_blaming
+from ..runs.blaming import blaming
 from ..runs.printable import printable_lines
 from .arguments import with_home
 from .hydra_command import hydra_errors_refused, keeping_errors
@@ -153,13 +153,14 @@ def _make_env(
     # For start-up time, as above.
     from ..envs.vector.env_error import ErrorsNamed
     from ..runs.drawn_env import require_drawing
+    from ..runs.made_env import made_env
 
     node = wanted["env"] if student is None else student.env
     chosen = f"env={HydraConfig.get().runtime.choices['env']}" if student is None else f"run={wanted['run']}"
     drawing = {} if render_mode is None else {"render_mode": render_mode}
     with blaming(chosen):
         component = build(node)
-    made: gym.Env[Any, Any] = make_blaming(chosen, component, lambda make: make(**drawing))
+    made = made_env(chosen, component, **drawing)
     with blaming(chosen):
         return made if render_mode is None else ErrorsNamed(require_drawing(made, render_mode))
 

@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 import stable_baselines3
 from chiron.runs import memory
-from chiron.runs.memory import require_batch_in_buffer, require_room_for_envs, require_room_for_replay
+from chiron.runs.memory import (
+    require_batch_in_buffer,
+    require_room_for_envs,
+    require_room_for_network,
+    require_room_for_replay,
+    require_room_for_rollout,
+    require_room_for_tests,
+)
 from gymnasium import spaces
 from numpy.typing import NDArray
 
@@ -97,3 +104,20 @@ def test_students_without_minibatches_are_left_alone() -> None:
 def test_this_machine_has_memory() -> None:
     free = memory.free_memory()
     assert free is None or free > 1 << 20
+
+
+def test_what_a_rollout_tests_and_networks_take_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    have(monkeypatch, 10**6)
+    space = CountdownEnv().task_space
+    require_room_for_tests(1000, space)
+    with pytest.raises(ValueError, match=r"^evaluation\.n_tasks=100000 needs 4\.8 MB of memory"):
+        require_room_for_tests(100_000, space)
+    require_room_for_rollout(student("PPO", n_steps=1000), OBSERVATIONS, ACTIONS, 8)
+    with pytest.raises(ValueError, match=r"^n_steps=10000 needs .* n_steps=\d+ would fit"):
+        require_room_for_rollout(student("PPO", n_steps=10_000), OBSERVATIONS, ACTIONS, 8)
+    require_room_for_rollout(student("SAC", n_steps=10_000), OBSERVATIONS, ACTIONS, 8)
+    for layers in ([64, 64], {"pi": [64], "vf": []}, None):
+        require_room_for_network(student("PPO", policy_kwargs={"net_arch": layers}), OBSERVATIONS)
+    for layers in ([1000, 1000], {"pi": [64], "qf": [1000, 1000]}):
+        with pytest.raises(ValueError, match=r"^policy_kwargs\.net_arch=.* needs 16\.1 MB of memory"):
+            require_room_for_network(student("PPO", policy_kwargs={"net_arch": layers}), OBSERVATIONS)
