@@ -14,6 +14,7 @@ from gymnasium.wrappers import TimeLimit
 from ..importing import import_module, import_named, require_trusted
 
 EnvMaker = Callable[..., gym.Env[Any, Any]]
+_SENTENCES = (AssertionError, AttributeError, ImportError, TypeError, ValueError)
 EnvWrapper = Callable[[gym.Env[Any, Any]], gym.Env[Any, Any]]
 
 
@@ -79,5 +80,7 @@ def _own_arguments(creator: Any) -> dict[str, Any]:
 
 
 def one_line(error: BaseException) -> str:
-    """What an exception says, in one line; its class where it says nothing."""
-    return " ".join((str(error).strip() or type(error).__name__).split())
+    """What an exception says, in one line, after its class where that is half of the message."""
+    text = " ".join(str(error).split())
+    is_sentence = isinstance(error, (*_SENTENCES, gym.error.Error)) and bool(text)
+    return text if is_sentence else f"{type(error).__name__}: {text}".rstrip(": ")

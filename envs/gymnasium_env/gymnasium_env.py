@@ -220,10 +220,12 @@ class GymnasiumEnv(gym.Wrapper[Any, Any, Any, Any]):
         return TaskSettings({p.name: p.setting for p in self._parameters}, quantities)
 
     def _try_bounds(self) -> None:
-        """Play a step at the lowest and highest value of each parameter."""
+        """Play a step at the lowest and highest value of each parameter, and at each of its levels."""
         self._try({}, "the default task")
+        has_levels = {p.name for p in self._parameters if p.levels is not None}
         for parameter in self.task_space.parameters:
-            for value in (*parameter.low.tolist(), *parameter.high.tolist()):
+            low, high = parameter.low.item(), parameter.high.item()
+            for value in range(int(low), int(high) + 1) if parameter.name in has_levels else (low, high):
                 self._try({parameter.name: value}, f"{parameter.name}={value:g}")
 
     def _try(self, task: Mapping[str, float], what: str) -> None:
