@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from chiron.envs import StumpTracks, SyncTaskVectorEnv
+from chiron.envs import StumpTracks, SyncTaskVectorEnv, long_episodes
 from chiron.evaluation.evaluate import TaskResult, evaluate, evaluation_slots
 from chiron.evaluation.task_sets import uniform_tasks
 
@@ -52,6 +52,19 @@ def test_the_same_policy_earns_the_same_rows_again_in_used_worlds() -> None:
         ]
 
     assert rows() == rows()
+
+
+def test_a_test_task_that_does_not_end_is_spoken_of(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(long_episodes, "_LONG", 25)
+    task_set = uniform_tasks(CountdownEnv().task_space, 20, seed=0)
+    results = evaluate(idle, SyncTaskVectorEnv([CountdownEnv] * 3), task_set.tasks, task_set.seeds)
+    long = next(row.task_index for row in results if row.length >= 25)
+    shown, seed = CountdownEnv().task_space.shown(task_set.tasks[long]), task_set.seeds[long]
+    assert [message.partition(":")[0] for message in caplog.messages] == [
+        f"the episode in task ({shown}) with seed {seed} has not ended after 25 steps"
+    ]
 
 
 def test_a_world_is_stepped_no_further_than_its_tasks() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import pytest
-from chiron.envs import StumpTracks, SyncTaskVectorEnv
+from chiron.envs import StumpTracks, SyncTaskVectorEnv, long_episodes
 from chiron.envs.env_info import EnvInfo, env_info
 from chiron.envs.task_space import TaskSpace
 from chiron.students import CurriculumVecEnv, NotFiniteError
@@ -205,9 +205,41 @@ class TestSeams:
         with pytest.raises(ValueError, match="stump_height"):
             CurriculumVecEnv([StumpTracks], Curriculum(diary, EnvInfo(diary.space)))
 
+    def test_refuses_what_no_student_takes(self, diary: Diary) -> None:
+        class Reads(CountdownEnv):
+            def __init__(self) -> None:
+                super().__init__()
+                self.observation_space: Any = gym.spaces.Text(5)
+
+        with pytest.raises(ValueError, match=r"observation space Text.*students take Box"):
+            CurriculumVecEnv([Reads], Curriculum(diary, EnvInfo(diary.space)))
+
     def test_refuses_to_be_empty(self, diary: Diary) -> None:
         with pytest.raises(ValueError, match="at least one env"):
             CurriculumVecEnv([], Curriculum(diary, EnvInfo(diary.space)))
+
+
+class EndlessEnv(CountdownEnv):
+    """Ends no episode whose task is worth something."""
+
+    def step(self, action: Any) -> Any:
+        self._left += self._worth > 0
+        return super().step(action)
+
+
+def test_an_episode_that_does_not_end_is_spoken_of(
+    diary: Diary, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(long_episodes, "_LONG", 50)
+    curriculum = Curriculum(diary, EnvInfo(diary.space), seed=1)
+    play(CurriculumVecEnv([EndlessEnv] * SLOTS, curriculum), 210)
+    assert len(caplog.messages) == 3
+    assert all(f"after {n} steps" in said for n, said in zip((50, 100, 200), caplog.messages, strict=True))
+    assert any(
+        f"({diary.space.shown(episode.task)}) with seed {episode.seed}" in caplog.messages[0]
+        for episode in map(curriculum.playing, range(SLOTS))
+        if episode.task[1] > 0
+    )
 
 
 class TestNotFinite:
