@@ -17,6 +17,7 @@ from benchmarks import envs as bench_envs
 from benchmarks import fuzz as bench_fuzz
 from benchmarks import gpu as bench_gpu
 from benchmarks import gpu_engine as bench_gpu_engine
+from benchmarks import growth as bench_growth
 from benchmarks import kills as bench_kills
 from benchmarks import run as bench_run
 from benchmarks import students as bench_students
@@ -33,6 +34,7 @@ PARTS = {
     "comparison": bench_comparison.benchmark,
     "sweep": bench_sweep.benchmark,
     "checkpoints": bench_checkpoints.benchmark,
+    "growth": bench_growth.benchmark,
     "kills": bench_kills.benchmark,
     "fuzz": bench_fuzz.benchmark,
     "gpu": bench_gpu.benchmark,
@@ -42,6 +44,8 @@ _NEED_GPU = {"gpu", "gpu_engine"}
 _LENGTHS = {
     "rounds": (9, 3, "how often what is compared is timed in turn"),
     "steps": (98_304, 32_768, "decisions of each run of the main job"),
+    "training_steps": (20_000_000, 1_000_000, "length of the runs whose growth is measured"),
+    "runs": (500, 20, "size of the study whose growth is measured"),
     "kills": (50, 5, "how often runs of each kind are killed"),
     "lines": (2_000, 200, "command lines with something wrong in them"),
     "episodes": (1_000_000, 100_000, "length of the teachers' long run"),
@@ -60,7 +64,7 @@ def main(arguments: list[str] | None = None) -> None:
         help=f"what to measure: {', '.join(PARTS)}; or all but {' and '.join(sorted(_NEED_GPU))}",
     )
     for name, (default, _, what) in _LENGTHS.items():
-        parser.add_argument(f"--{name}", type=int, help=f"{what} (default: {default:,})")
+        parser.add_argument(f"--{name.replace('_', '-')}", type=int, help=f"{what} (default: {default:,})")
     parser.add_argument(
         "--quick", action="store_true", help="shorter where nothing else is said: minutes in all"
     )

@@ -36,7 +36,7 @@ def benchmark(console: Console, options: argparse.Namespace) -> dict[str, Any]:
         runs = [(condition, seed) for condition in range(_CONDITIONS) for seed in range(_SEEDS)]
         for condition, seed in track(runs, "Writing runs", console=console):
             _write_run(RunDirectory(folder / f"condition{condition}" / f"seed{seed}"), condition, seed, rng)
-        seconds, cpu_seconds, memory = _measure(folder)
+        seconds, cpu_seconds, memory = measure_comparison(folder)
     rows = len(runs) * _EVALUATIONS * _TASKS
     console.print(
         f"chiron-compare on {len(runs)} runs and {rows:,} rows: {seconds:.1f} s ({cpu_seconds:.1f} s CPU), "
@@ -76,7 +76,7 @@ def _write_run(run: RunDirectory, condition: int, seed: int, rng: np.random.Gene
             )
 
 
-def _measure(folder: Path) -> tuple[float, float, int]:
+def measure_comparison(folder: Path) -> tuple[float, float, int]:
     """Wall-clock seconds, CPU seconds and peak memory in bytes of a comparison."""
     start = time.perf_counter()
     with subprocess.Popen(

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..envs.state_tree import map_leaves
-from .checked_files import DamagedFileError
+from .checked_files import DamagedFileError, require_inside
 from .state_file import load_state, save_state
 from .whole_files import FileRecord, flush, open_regular, replacing
 
@@ -91,7 +91,7 @@ class Checkpoints:
             flush(path)
         self._chunks.mkdir(parents=True, exist_ok=True)
         flush(self._folder.parent)
-        size = _chunk_size(checkpoint.state)
+        size = chunk_size(checkpoint.state)
         stored = {
             "version": _VERSION,
             "step": checkpoint.step,
@@ -124,7 +124,8 @@ class Checkpoints:
         Raises:
             DamagedFileError: If it cannot be used: the file, and what is wrong with it.
         """
-        file = self._file(step)
+        file, home = self._file(step), self._folder.parent
+        require_inside(self._chunks, home)
         stored = load_state(file, self._bring_back)
         if stored.get("version") != _VERSION:
             raise DamagedFileError(
@@ -134,6 +135,7 @@ class Checkpoints:
             raise DamagedFileError(f"{file} is a checkpoint at {stored['step']:,} steps")
         files = {self._counted_on(name): FileRecord(*record) for name, record in stored["files"].items()}
         for path, record in files.items():
+            require_inside(path, home)
             record.check(path)
         return Checkpoint(step, stored["state"], files)
 
@@ -223,8 +225,12 @@ def _is_large(value: Any) -> bool:
     return isinstance(value, np.ndarray) and value.nbytes >= _CHUNK_BYTES
 
 
-def _chunk_size(state: Mapping[str, Any]) -> int:
-    """Bytes of a chunk: a multiple of the least size, which changes only if the state grows by much."""
+def chunk_size(state: Mapping[str, Any]) -> int:
+    """Bytes of a chunk: a multiple of 4 MiB, which changes only if the state grows by much.
+
+    Args:
+        state: What is cut into chunks.
+    """
     sizes: list[int] = []
     map_leaves(state, lambda value, _: sizes.append(value.nbytes) if _is_large(value) else None)
     return _CHUNK_BYTES * max(1, math.ceil(sum(sizes) / (_CHUNK_BYTES * _MOST_CHUNKS)))

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from .checked_files import DamagedFileError
 from .run import RunCallback
 from .whole_files import FileRecord, GrowingFile, replacing
 
@@ -42,8 +41,6 @@ class EpisodeLog(RunCallback):
     def on_start(self, run: Run) -> None:
         self._folder, self._task = run.directory.episodes, run.curriculum.space.columns
         self._parts = {path: record for path, record in run.counted_on.items() if path.parent == self._folder}
-        if self._folder.is_symlink():
-            raise DamagedFileError(f"{self._folder} is a link, not the run's own folder")
         self._folder.mkdir(parents=True, exist_ok=True)
         for file in set(self._folder.glob("*part-*")) - self._parts.keys():
             file.unlink()

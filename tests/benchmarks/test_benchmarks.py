@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from chiron import load_study
 from chiron.conf import compose
 from rich.console import Console
 from stable_baselines3 import SAC
@@ -16,6 +17,7 @@ from benchmarks import __main__ as bench
 from benchmarks import comparison as bench_comparison
 from benchmarks import envs as bench_envs
 from benchmarks import gpu as bench_gpu
+from benchmarks import growth as bench_growth
 from benchmarks import run as bench_run
 from benchmarks import sac as bench_sac
 from benchmarks import students as bench_students
@@ -281,3 +283,31 @@ def test_jobs_beside_each_other_are_measured_beside_jobs_in_turn(
     assert joblib["times_serial"] == pytest.approx(serial["seconds"] / joblib["seconds"])
     assert all(row["steps_per_second"] > 0 for row in written["sweeps"])
     assert "joblib" in capsys.readouterr().out
+
+
+@pytest.mark.medium
+def test_growth_is_measured_on_what_runs_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(bench_growth, "_STUDY_STEPS", 20_000)
+    monkeypatch.setattr(bench_growth, "_CONDITIONS", 2)
+    monkeypatch.setattr(bench_growth, "_CHECKPOINT_EVERY", 10_000)
+    compared: list[list[str]] = []
+
+    def compare(study: Path) -> tuple[float, float, int]:
+        runs, notes = load_study(study)
+        assert not notes
+        assert all(run.problem is None and run.score > 0 for run in runs)
+        compared.append([f"{run.config['teacher.fit_rate']} {run.seed}" for run in runs])
+        return 1.0, 2.0, 3
+
+    monkeypatch.setattr(bench_growth, "measure_comparison", compare)
+    bench.main(["growth", "--training-steps", "60000", "--runs", "4", "--out", str(tmp_path)])
+    written = json.loads((tmp_path / "bench_growth.json").read_text())
+    long, short = written["runs"].values()
+    assert (long["steps"], long["episodes"]) == (60_800, 152)
+    assert (short["steps"], short["episodes"]) == (60_000, 3_000)
+    assert long["files"] < short["files"] <= short["most_files"] < 20
+    assert compared == [["100 0", "100 1", "101 0", "101 1"]]
+    assert written["study"]["compare_cpu_seconds"] == 2
+    assert "A study of 4 runs" in capsys.readouterr().out

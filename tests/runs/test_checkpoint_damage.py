@@ -82,6 +82,19 @@ def test_any_file(kind: str, tmp_path: Path) -> None:
     assert list(outcomes.values()).count(OLDER) == (0 if kind == "foreign" else 1)
 
 
+@pytest.mark.parametrize("folder", ["checkpoints", "checkpoints/chunks", "episodes"])
+def test_folders_that_are_links(folder: str, tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", large=1 << 20)
+    (run / "episodes").mkdir()
+    part, checkpoints = AppendFile(run / "episodes" / "part"), Checkpoints(run / "checkpoints")
+    checkpoints.save(Checkpoint(300, state_at(300, 1 << 20), {part.path: part.record()}))
+    checkpoints.save(Checkpoint(400, state_at(400, 1 << 20), {part.path: part.record()}))
+    (run / folder).rename(tmp_path / "elsewhere")
+    (run / folder).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(CheckpointError, match=f"run/{folder}.* is a link to .*elsewhere"):
+        Checkpoints(run / "checkpoints").newest()
+
+
 def flipped_and_cut(content: bytes, stride: int, masks: tuple[int, ...]) -> Iterator[bytes]:
     for place in range(0, len(content), stride):
         yield content[:place]

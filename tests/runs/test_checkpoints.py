@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from chiron.runs.checkpoints import Checkpoint, CheckpointError, Checkpoints
+from chiron.runs.checkpoints import Checkpoint, CheckpointError, Checkpoints, chunk_size
 from chiron.runs.state_file import load_state, save_state
 from chiron.runs.whole_files import AppendFile, FileRecord, replacing
 
@@ -76,6 +76,15 @@ def test_what_has_not_changed_is_not_written_again(folder: Path) -> None:
     assert len(before) == 3
     assert len(after) == 4
     assert all(after[name] == written for name, written in before.items())
+
+
+@pytest.mark.parametrize("mebibytes", [4, 100, 420, 9_000])
+def test_a_large_state_has_larger_chunks_not_more(mebibytes: int) -> None:
+    large = np.broadcast_to(np.uint8(0), mebibytes << 20)  # takes no memory
+    size = chunk_size({"buffer": [large], "small": np.zeros(9)})
+    assert size % (4 << 20) == 0
+    assert large.nbytes / size <= 48
+    assert size == 4 << 20 or large.nbytes / size > 24
 
 
 def test_keeps_the_last_two_and_nothing_of_others(folder: Path) -> None:
