@@ -116,6 +116,9 @@ class MadeUpVecEnv(VecEnv):
     def close(self) -> None:
         pass
 
+    def has_attr(self, attr_name: str) -> bool:
+        return self._like.has_attr(attr_name)
+
     def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
         return self._like.get_attr(attr_name, indices)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from stable_baselines3.common.base_class import BaseAlgorithm
+from torch.nn.utils import parameters_to_vector
 
 from .saved_student import MODEL, NORMALIZATION, load_normalization, read_tensors
 
@@ -46,3 +47,6 @@ def warm_start(model: BaseAlgorithm, source: Path) -> None:
         raise ValueError(
             f"load={source} holds other networks than this student's: {' '.join(str(error).split())[:300]}"
         ) from error
+    if "weights" in vars(model):
+        # What ARS varies is a copy of its policy's parameters.
+        model.weights = parameters_to_vector(model.policy.parameters()).detach()  # type: ignore[attr-defined]

@@ -54,6 +54,8 @@ TAKES = {
     **dict.fromkeys(("DQN", "QRDQN"), DISCRETE),
     "ARS": (*CONTINUOUS, *DISCRETE),
     "MaskablePPO": ("discrete", "multi_discrete", "multi_binary"),
+    # It says that it takes MultiBinary, and fails in its first update.
+    "RecurrentPPO": (*CONTINUOUS, "discrete", "multi_discrete"),
 }
 """Action spaces of those algorithms that do not take all of them."""
 FAULTY = {("RecurrentPPO", "multi_discrete"): "input_size should be of type int"}
@@ -260,6 +262,21 @@ def test_other_spaces_are_refused_before_anything_is_written(name: str, tmp_path
                 student_node(name, observations), partial(SpacesEnv, observations, actions), tmp_path / "run"
             )
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.medium
+@pytest.mark.parametrize("name", ["ARS", "TQC"])
+def test_a_warm_start_begins_with_what_was_learned(name: str, tmp_path: Path) -> None:
+    node, make_env = student_node(name, "box64"), partial(SpacesEnv, "box64", "box")
+    first = a_run(node, make_env, tmp_path / "first")
+    first.execute()
+    second = a_run(node | {"load": str(tmp_path / "first")}, make_env, tmp_path / "second")
+    learned, begun = ({**run.student.model.policy.state_dict()} for run in (first, second))  # type: ignore[attr-defined]
+    assert all(torch.equal(learned[key], begun[key]) for key in learned)
+    if name == "ARS":
+        model: Any = second.student.model  # type: ignore[attr-defined]
+        assert torch.equal(model.weights, torch.nn.utils.parameters_to_vector(model.policy.parameters()))
+        assert model.weights.any()
 
 
 def test_what_is_not_resumed_exactly_is_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
