@@ -10,6 +10,7 @@ import pytest
 import torch
 from chiron.envs.env_info import env_info
 from chiron.envs.vector.action_repeat import ActionRepeat
+from chiron.envs.vector.infos import infos_by_slot
 from chiron.envs.vector.make_vec import make_vec
 from chiron.envs.vector.sync_vector_env import SyncTaskVectorEnv
 from chiron.envs.walkers.engine.engine import step_worlds
@@ -37,12 +38,14 @@ def random_actions(rng: np.random.Generator, slots: int) -> NDArray[np.float32]:
 
 
 def assert_same(first: Any, second: Any) -> None:
-    """Compare what `step` or `reset` returned."""
+    """Compare what `step` or `reset` returned, infos slot by slot."""
     for left, right in zip(first, second, strict=True):
         if isinstance(left, dict):
-            assert left.keys() == right.keys()
-            for key in left:
-                np.testing.assert_array_equal(left[key], right[key], key)
+            slots = max((len(given) for given in left.values()), default=0)
+            for mine, theirs in zip(infos_by_slot(left, slots), infos_by_slot(right, slots), strict=True):
+                assert mine.keys() == theirs.keys()
+                for key in mine:
+                    np.testing.assert_array_equal(mine[key], theirs[key], key)
         else:
             np.testing.assert_array_equal(left, right)
 
