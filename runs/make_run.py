@@ -296,4 +296,18 @@ def _described(component: Any) -> dict[str, Any]:
     if not isinstance(component, partial):
         return {"_target_": f"{component.__module__}.{component.__qualname__}"}
     policy = {"policy": component.args[0]} if component.args else {}
-    return {**_described(component.func), **policy, **component.keywords}
+    return {**_described(component.func), **_written({**policy, **component.keywords})}
+
+
+def _written(value: Any) -> Any:
+    """A value as YAML can hold it: arrays as lists, and classes, functions and other objects by their names."""
+    if isinstance(value, (np.ndarray, np.generic)):
+        return value.tolist()
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, Mapping):
+        return {key: _written(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_written(item) for item in value]
+    named = value if hasattr(value, "__qualname__") else type(value)
+    return f"{named.__module__}.{named.__qualname__}"

@@ -11,17 +11,19 @@ from typing import Any
 
 import chiron.students
 import gymnasium as gym
+import numpy as np
 import pytest
 import sb3_contrib
 import stable_baselines3
 import torch
+import yaml
 from chiron import load_student
 from chiron.conf.build import build
 from chiron.evaluation.named_test_sets import read_task_set
 from chiron.evaluation.task_sets import TaskSet
 from chiron.runs.evaluate_run import evaluate_run
 from chiron.runs.evaluation_log import EvaluationLog
-from chiron.runs.make_run import Parts, assemble
+from chiron.runs.make_run import Parts, assemble, make_run
 from chiron.runs.run import Run, RunCallback
 from chiron.runs.settings import RunSettings, settings_from
 from chiron.runs.watch import watch
@@ -285,3 +287,18 @@ def test_what_is_not_resumed_exactly_is_named(tmp_path: Path, caplog: pytest.Log
         node["replay_buffer_kwargs"] = {"copy_info_dict": copies}
         a_run(node, partial(SpacesEnv, "goals", "box"), tmp_path / "run")
         assert ("HerReplayBuffer.infos is not part of checkpoints" in caplog.text) == copies
+
+
+def test_what_python_passes_is_written_down(tmp_path: Path) -> None:
+    student = partial(
+        stable_baselines3.PPO,
+        "MlpPolicy",
+        learning_rate=lambda progress: 0.001 * progress,
+        target_kl=np.float64(0.5),
+        policy_kwargs={"activation_fn": torch.nn.ReLU},
+    )
+    run = make_run(partial(SpacesEnv, "box", "box"), Random, student, tmp_path / "run", n_envs=2, n_workers=0)
+    config = yaml.safe_load(yaml.safe_dump(run.config))
+    assert config["student"]["policy_kwargs"] == {"activation_fn": "torch.nn.modules.activation.ReLU"}
+    assert config["student"]["target_kl"] == 0.5
+    assert config["student"]["learning_rate"].endswith("<lambda>")
