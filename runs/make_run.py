@@ -300,7 +300,7 @@ def _described(component: Any) -> dict[str, Any]:
 
 
 def _written(value: Any) -> Any:
-    """A value as YAML can hold it: arrays as lists, and classes, functions and other objects by their names."""
+    """A value as YAML can hold it: arrays as lists; classes, functions and other objects by their names."""
     if isinstance(value, (np.ndarray, np.generic)):
         return value.tolist()
     if value is None or isinstance(value, (bool, int, float, str)):
