@@ -28,7 +28,7 @@ STUDENTS = {
         *("student.train_freq=[1,episode]", "student.gradient_steps=5", "total_steps=700"),
     ],
     "a simulated student": [
-        *("env=simulated", "student=toy_grid", "teacher=covar_gmm", "evaluation.every_steps=250"),
+        *("env=simulated", "student=toy_grid", "teacher=riac", "evaluation.every_steps=250"),
         "total_steps=1_000",
     ],
 }
