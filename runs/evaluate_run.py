@@ -74,7 +74,7 @@ def evaluate_run(
     if student.is_best:
         name = f"best_{name}"
     path = directory.test_set_rows(name)
-    require_inside(path, directory.path)
+    require_inside(path.parent, directory.path)
     path.parent.mkdir(exist_ok=True)
     with replacing(path) as file:
         rows.to_csv(file, index=False)
