@@ -166,7 +166,8 @@ class RunDirectory:
         recorded = self._recorded() or {}
         for part in map(self._name_of, files):
             names = {name for name in recorded if name == part or name.startswith(f"{part}/")}
-            for name in sorted(names | ({part} if (self.path / part).is_file() else set())):
+            is_there = (self.path / part).exists() and not (self.path / part).is_dir()
+            for name in sorted(names | ({part} if is_there else set())):
                 file = self.path / name
                 if not file.exists():
                     raise DamagedFileError(f"{file} is missing")
