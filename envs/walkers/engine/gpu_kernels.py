@@ -73,7 +73,10 @@ def load_kernels() -> Kernels:
 def _on_device(function: Callable[..., None]) -> Any:
     # Optimised at link time, products and sums would be contracted after all. As a decorator with arguments,
     # `cuda.jit(lto=False)(function)`, numba-cuda 0.30 forgets this one.
-    return cuda.jit(function, cache=True, lto=False)
+    try:
+        return cuda.jit(function, cache=True, lto=False)
+    except RuntimeError:  # no folder of a cache can be written to
+        return cuda.jit(function, lto=False)
 
 
 def _make_kernels(digest: str) -> Kernels:

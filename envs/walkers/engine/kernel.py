@@ -7,6 +7,8 @@ from typing import Any, TypeVar, cast
 
 import numba
 
+from ..numba_cache import compiled_and_cached
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 Record = Any
@@ -40,4 +42,4 @@ def entry_point(function: Function) -> Function:
     While it runs, so may other Python threads. Numba notices changes of a function's own file alone, and of
     what its closure holds. So a function must hold a fingerprint of the package's sources in its closure.
     """
-    return cast(Function, numba.njit(nogil=True, cache=True, error_model="numpy")(function))
+    return compiled_and_cached(function, nogil=True, error_model="numpy")

@@ -7,11 +7,12 @@ depends on stands in this file or is among its arguments.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from ..numba_cache import compiled_and_cached
 
 Numbers = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -20,7 +21,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 def compiled(function: Function) -> Function:
     """Compile a function for the types it is called with, and keep the result in Numba's cache."""
-    return cast(Function, numba.njit(cache=True, error_model="numpy")(function))
+    return compiled_and_cached(function, error_model="numpy")
 
 
 STUMP, HEXAGON, STUMP_ROW = range(3)
