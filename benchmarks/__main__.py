@@ -20,6 +20,7 @@ from benchmarks import gpu_engine as bench_gpu_engine
 from benchmarks import growth as bench_growth
 from benchmarks import kills as bench_kills
 from benchmarks import run as bench_run
+from benchmarks import signals as bench_signals
 from benchmarks import students as bench_students
 from benchmarks import sweep as bench_sweep
 from benchmarks import teachers as bench_teachers
@@ -36,6 +37,7 @@ PARTS = {
     "checkpoints": bench_checkpoints.benchmark,
     "growth": bench_growth.benchmark,
     "kills": bench_kills.benchmark,
+    "signals": bench_signals.benchmark,
     "fuzz": bench_fuzz.benchmark,
     "gpu": bench_gpu.benchmark,
     "gpu_engine": bench_gpu_engine.benchmark,
@@ -48,6 +50,7 @@ _LENGTHS = {
     "runs": (500, 20, "size of the study whose growth is measured"),
     "kills": (50, 5, "how often runs of each kind are killed"),
     "lines": (2_000, 200, "command lines with something wrong in them"),
+    "signals": (10, 1, "how many signals are sent in each phase of a run; twice as many sweeps are killed"),
     "episodes": (1_000_000, 100_000, "length of the teachers' long run"),
 }
 """By option: its default, what `--quick` makes of it, and what it is."""

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 from chiron.runs.failures import sentence_of
 from chiron.runs.run_directory import RunDirectory
-from chiron.runs.run_lock import RunLock
+from chiron.runs.run_lock import RunLock, is_held
 from chiron.scripts import train
 from chiron.scripts.refusal import BAD_INPUT
 from chiron.students.simulated.toy_grid import ToyGrid
@@ -297,6 +297,22 @@ class TestJoblib:
         assert "Traceback" not in output
         statuses = [json.loads(path.read_text())["status"] for path in tmp_path.rglob("summary.json")]
         assert statuses == ["interrupted"] * 2
+
+    def test_jobs_end_with_a_sweep_that_is_killed(self, tmp_path: Path) -> None:
+        sweep = ["seed=0,1", "total_steps=1_000_000", "launcher=joblib", "hydra.launcher.n_jobs=2"]
+        with self.start(tmp_path, *sweep, "n_workers=1") as process:
+            assert process.stdout is not None
+            begun: set[str] = set()
+            while len(begun) < 2:
+                line = process.stdout.readline()
+                assert line, begun
+                if " 0 steps:" in line:
+                    begun.add(line.split(": ")[0])
+            process.kill()
+            # Ends when all have gone that could write to the pipe.
+            process.communicate(timeout=60)
+        locks = list(tmp_path.rglob("run.lock"))
+        assert [is_held(lock) for lock in locks] == [False] * 2
 
 
 def test_slurm_is_refused_where_there_is_none(
