@@ -43,7 +43,8 @@ def main() -> None:
         print_help(sys.argv[1:])
         return
     # Hydra shows what is logged as information; here only warnings are for the terminal.
-    logging.getLogger("chiron").setLevel(logging.WARNING)
+    for name in ("chiron", "torch"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     CheckJobs.sweep = None
     arguments, sys.argv[1:] = sys.argv[1:], _without_dry_run(with_home(sys.argv[1:]))
     try:
