@@ -7,7 +7,7 @@ import resource
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -80,6 +80,10 @@ class ScriptedStudent:
         self._recent = RecentEpisodes(curriculum)
         self._test_set = uniform_tasks(curriculum.space, 50, 0)
         self._skill = 0.0
+
+    @property
+    def scheduled(self) -> Sequence[str]:
+        return ()
 
     def learn(self, total_steps: int, events: LearningEvents, logger: Logger) -> None:
         events.on_training_start()
@@ -282,9 +286,9 @@ def measure_study(folder: Path, runs: int) -> dict[str, Any]:
 
 def _tensorboard_seconds(folder: Path) -> float:
     start = time.process_time()
-    shown = EventMultiplexer()  # type: ignore[no-untyped-call]
-    shown.AddRunsFromDirectory(str(folder))  # type: ignore[no-untyped-call]
-    shown.Reload()  # type: ignore[no-untyped-call]
+    shown = EventMultiplexer()
+    shown.AddRunsFromDirectory(str(folder))
+    shown.Reload()
     return time.process_time() - start
 
 
