@@ -19,6 +19,7 @@ from tests.scripts.conftest import SharedRun
 TINY = [
     "env=cart_pole", "total_steps=128", "n_envs=2", "n_workers=0", "student.n_steps=64",
     "student.batch_size=64", "evaluation.every_steps=128", "evaluation.n_tasks=2", "pictures=true",
+    "checkpoint.keep_last=false",
 ]  # fmt: skip
 PLAYED = {"config.yaml", "summary.json", "model.zip", "normalization.npz"}
 DRAWN = {"config.yaml", "summary.json", "evaluations.csv", "snapshots.jsonl", "episodes/part-00000.parquet"}
@@ -28,7 +29,11 @@ COMPARED = {
 }
 USED = {"evaluate": PLAYED, "watch": PLAYED, "compare": COMPARED, "picture": DRAWN}
 """The files that a command reads."""
-FILES = sorted(PLAYED | DRAWN | COMPARED | {"run.lock", "vec_normalize.pkl", "events"})
+UNUSED = {
+    *("run.lock", "vec_normalize.pkl", "events"),
+    *("best/model.zip", "best/normalization.npz", "best/vec_normalize.pkl"),
+}
+FILES = sorted(PLAYED | DRAWN | COMPARED | UNUSED)
 """Of the tiny run; `events` stands for that of TensorBoard, whose name differs from run to run."""
 SOME = [(file, list(DAMAGES)[index % len(DAMAGES)]) for index, file in enumerate(FILES)]
 
