@@ -9,7 +9,6 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
-from chiron.envs.vector.make_vec import make_walkers
 from chiron.envs.walkers.engine.vector_env import WalkerVectorEnv
 from chiron.envs.walkers.stump_tracks import StumpTracks
 from numpy.typing import NDArray
@@ -39,7 +38,7 @@ _RESETS = 20
 
 
 def _walkers(num_envs: int, n_threads: int = 1, **arguments: Any) -> WalkerVectorEnv:
-    return make_walkers(StumpTracks(**arguments), num_envs, n_threads)
+    return StumpTracks(**arguments).batch(num_envs, n_threads)
 
 
 def benchmark(console: Console, options: argparse.Namespace) -> dict[str, Any]:

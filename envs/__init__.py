@@ -3,6 +3,7 @@
 from . import registration as registration  # for its effect: Gymnasium knows the envs
 from .env_info import EnvInfo, env_info
 from .gymnasium_env import GymnasiumEnv
+from .point_mass import PointMass
 from .task_space import TaskParameter, TaskSpace
 from .vector.async_vector_env import AsyncTaskVectorEnv, WorkerError
 from .vector.env_error import EnvError
@@ -23,6 +24,7 @@ __all__ = [
     "HexagonTracks",
     "ObstacleTracks",
     "OpenEndedTracks",
+    "PointMass",
     "RuggedStumpTracks",
     "StumpSequence",
     "StumpTracks",

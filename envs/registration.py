@@ -1,7 +1,7 @@
 """Registers the envs of this package with Gymnasium: `gymnasium.make("chiron/StumpTracks-v0")`.
 
-A walker env is found by listing: each class of `chiron.envs.walkers` that is one. Many of them at once are
-stepped by the compiled engine: `gymnasium.make_vec("chiron/StumpTracks-v0", num_envs=64)`.
+A walker env is found by listing: each class of `chiron.envs.walkers` that is one. Many batchable envs at once
+are stepped together: `gymnasium.make_vec("chiron/StumpTracks-v0", num_envs=64)`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from functools import partial
 import gymnasium
 
 from .gymnasium_env import GymnasiumEnv
+from .point_mass import PointMass
+from .vector.batchable_env import BatchableEnv
 from .vector.make_vec import vector_entry_point
 from .walkers import __name__ as walkers
 from .walkers import __path__ as places
@@ -40,7 +42,8 @@ def _register(env: type[gymnasium.Env], vector_entry_point: str | None = None) -
 
 
 _register(GymnasiumEnv)
-for _env in walker_envs():
+_batchable: list[type[BatchableEnv]] = [PointMass, *walker_envs()]
+for _env in _batchable:
     # A spec has to be JSON, so that Gymnasium is given the name of a function, not the function.
     globals()[f"make_{_env.__name__}"] = partial(vector_entry_point, _env)
     _register(_env, f"{__name__}:make_{_env.__name__}")

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from gymnasium.vector import VectorEnv
 from gymnasium.wrappers import OrderEnforcing, PassiveEnvChecker
 
-from ..walkers.walker_env import WalkerEnv
 from .action_repeat import ActionRepeat
 from .async_vector_env import AsyncTaskVectorEnv
+from .batchable_env import BatchableEnv
 from .sync_vector_env import EnvFn, SyncTaskVectorEnv
-
-if TYPE_CHECKING:
-    from ..walkers.engine.vector_env import WalkerVectorEnv
 
 _log = logging.getLogger(__name__)
 
@@ -25,14 +22,14 @@ def make_vec(
 ) -> VectorEnv[Any, Any, Any]:
     """Many envs as one vector env without autoreset, whose `reset` gives each slot its own task.
 
-    Walkers that are all alike, and whose `engine` is "batched" or "cuda", are stepped by the compiled engine,
-    whichever functions make them. Other envs are stepped one by one, in this process or in worker processes.
-    The results are the same. A message of level INFO says what was chosen, and why.
+    Batchable envs that are all alike, such as walkers whose `engine` is "batched" or "cuda", are stepped
+    together, whichever functions make them. Other envs are stepped one by one, in this process or in worker
+    processes. The results are the same. A message of level INFO says what was chosen, and why.
 
     Args:
         env_fns: One function per slot, each making a new env, or one for all slots.
         n: How many slots, where `env_fns` is one function.
-        n_workers: How many processes step the envs, 0 for this one; in how many threads, for the engine.
+        n_workers: How many processes step the envs, 0 for this one; in how many threads, for a batch.
 
     Raises:
         ValueError: If there are no slots, or `n` is missing or contradicts `env_fns`.
@@ -46,7 +43,7 @@ def make_vec(
         raise ValueError(f"n={n} must be the number of env_fns, {len(env_fns)}, or be left out")
     if not env_fns:
         raise ValueError("make_vec needs at least one env, got none")
-    envs = _in_engine(env_fns, max(1, n_workers))
+    envs = _in_a_batch(env_fns, max(1, n_workers))
     if envs is not None:
         return envs
     if n_workers:
@@ -56,53 +53,23 @@ def make_vec(
     return SyncTaskVectorEnv(env_fns)
 
 
-def make_walkers(
-    env: WalkerEnv, num_envs: int, n_threads: int = 1, action_repeat: int = 1
-) -> WalkerVectorEnv:
-    """Many walkers like a given one, stepped by the compiled engine.
-
-    Args:
-        env: The walker; it is not stepped itself.
-        num_envs: How many slots.
-        n_threads: In how many threads they are stepped.
-        action_repeat: How often each action is played, as by `ActionRepeat`.
-
-    Raises:
-        ValueError: If the env's class plays episodes in a way of its own, or its `engine` is "box2d".
-        GpuError: If its `engine` is "cuda", and there is no GPU.
-    """
-    if not env.plays_as_the_engine:
-        raise ValueError(f"{type(env).__name__} has a reset or step of its own, which the engine cannot play")
-    if env.engine == "cuda":
-        # Only now: with torch and Numba, this takes longer to import than everything else.
-        from ..walkers.engine.gpu_vector_env import GpuWalkerVectorEnv
-
-        return GpuWalkerVectorEnv(env, num_envs, action_repeat)
-    if env.engine == "batched":
-        # Only now, likewise.
-        from ..walkers.engine.vector_env import WalkerVectorEnv
-
-        return WalkerVectorEnv(env, num_envs, n_threads, action_repeat)
-    raise ValueError(f"engine={env.engine!r} steps envs one by one: make them with engine=batched or cuda")
-
-
 def vector_entry_point(
-    make_env: Callable[..., WalkerEnv], num_envs: int, n_threads: int = 1, **arguments: Any
-) -> WalkerVectorEnv:
-    """What `gymnasium.make_vec` calls for the walkers of this package.
+    make_env: Callable[..., BatchableEnv], num_envs: int, n_threads: int = 1, **arguments: Any
+) -> VectorEnv[Any, Any, Any]:
+    """What `gymnasium.make_vec` calls for the batchable envs of this package.
 
     Args:
-        make_env: The class of the walker.
+        make_env: The class of the env.
         num_envs: How many slots.
         n_threads: In how many threads they are stepped.
         arguments: Arguments of the class.
     """
-    return make_walkers(make_env(**arguments), num_envs, n_threads)
+    return make_env(**arguments).batch(num_envs, n_threads)
 
 
-def _in_engine(env_fns: Sequence[EnvFn], n_threads: int) -> VectorEnv[Any, Any, Any] | None:
-    """The envs in the engine, None if they are no walkers that are alike."""
-    first, repeat = _walker_in(env_fns[0])
+def _in_a_batch(env_fns: Sequence[EnvFn], n_threads: int) -> VectorEnv[Any, Any, Any] | None:
+    """The envs in one batch, None if they are not batchable or not alike."""
+    first, repeat = _batchable_in(env_fns[0])
     if first is None:
         return None
     generators = [first._np_random]
@@ -110,19 +77,19 @@ def _in_engine(env_fns: Sequence[EnvFn], n_threads: int) -> VectorEnv[Any, Any, 
     # each slot a generator to continue with. One that does not is not called again.
     if first._np_random is not None or any(env_fn is not env_fns[0] for env_fn in env_fns):
         for slot, env_fn in enumerate(env_fns[1:], 1):
-            other, other_repeat = _walker_in(env_fn)
+            other, other_repeat = _batchable_in(env_fn)
             if other is None or other_repeat != repeat or not first.is_like(other):
-                _log.info("slots 0 and %d differ, so the compiled engine cannot step them together", slot)
+                _log.info("slots 0 and %d differ, so they cannot be stepped together", slot)
                 return None
             generators.append(other._np_random)
-    _log.info("%d envs are stepped by the compiled engine (engine=%s)", len(env_fns), first.engine)
-    envs = make_walkers(first, len(env_fns), n_threads, repeat)
+    envs: Any = first.batch(len(env_fns), n_threads, repeat)
+    _log.info("%d envs are stepped together by %s", len(env_fns), type(envs).__name__)
     envs.generators[: len(generators)] = generators
-    return envs
+    return cast(VectorEnv[Any, Any, Any], envs)
 
 
-def _walker_in(env_fn: EnvFn) -> tuple[WalkerEnv | None, int]:
-    """The walker that a function makes, if the engine can step it, and how often an action is played."""
+def _batchable_in(env_fn: EnvFn) -> tuple[BatchableEnv | None, int]:
+    """The env that a function makes, if it is batchable, and how often an action is played."""
     env = env_fn()
     repeat, inner = 1, cast(Any, env)
     if type(inner) is ActionRepeat:
@@ -130,7 +97,7 @@ def _walker_in(env_fn: EnvFn) -> tuple[WalkerEnv | None, int]:
     # What `gymnasium.make` puts around an env changes nothing in it.
     while type(inner) in (OrderEnforcing, PassiveEnvChecker):
         inner = inner.env
-    if isinstance(inner, WalkerEnv) and inner.plays_as_the_engine and inner.engine != "box2d":
+    if isinstance(inner, BatchableEnv) and inner.is_batchable:
         return inner, repeat
     env.close()
     return None, repeat

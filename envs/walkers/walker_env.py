@@ -4,29 +4,27 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, overload
 
 import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from ..same_value import same_value
 from ..task_space import Quantity, Setting, TaskSettings, TaskSpace
+from ..vector.batchable_env import BatchableEnv
 from .track import FINISH_X, Track
 from .walker_body import WalkerBody, find_body
 from .walker_drawing import WalkerDrawing
 from .walker_simulation import INITIAL_FORCE, LIDAR_RAYS, STEPS_PER_SECOND, WalkerSimulation
 
+if TYPE_CHECKING:
+    from .engine.vector_env import WalkerVectorEnv
+
 ENGINES = ("batched", "box2d", "cuda")
 _FALL_REWARD = -100.0
 _EPISODE = ("reset", "start", "step")
 """The methods that play an episode."""
-_EPISODE_STATE = frozenset(
-    {"track", "draw_lidar", "_simulation", "_drawing", "_shaping", "_steps", "_return"}
-    | {"_np_random", "_np_random_seed"}
-)
-"""The attributes in which equal envs differ while they play."""
 
 
 class _TaskSpaceAttribute:
@@ -42,7 +40,7 @@ class _TaskSpaceAttribute:
         return env.settings.space
 
 
-class WalkerEnv(gym.Env[NDArray[np.float32], NDArray[np.float32]]):
+class WalkerEnv(BatchableEnv):
     """A walker that is paid for going forward over a track. Subclasses turn a task into the track.
 
     Args:
@@ -77,6 +75,9 @@ class WalkerEnv(gym.Env[NDArray[np.float32], NDArray[np.float32]]):
     time_limit: ClassVar[int] = 2000
     return_range: ClassVar[tuple[float, float]] = (-150.0, 350.0)
     mastered_return: ClassVar[float] = 230.0
+    episode_attributes = BatchableEnv.episode_attributes | {
+        *("track", "draw_lidar", "_simulation", "_drawing", "_shaping", "_steps", "_return"),
+    }
 
     draw_lidar: bool = False
 
@@ -106,15 +107,28 @@ class WalkerEnv(gym.Env[NDArray[np.float32], NDArray[np.float32]]):
         """Whether the class leaves `reset`, `start` and `step` alone, which the compiled engine replaces."""
         return all(getattr(type(self), name) is getattr(WalkerEnv, name) for name in _EPISODE)
 
-    def is_like(self, other: gym.Env[Any, Any]) -> bool:
-        """Whether another env differs from this one in nothing but the episode that it plays."""
-        if type(self) is not type(other):
-            return False
-        mine, theirs = (
-            {name: value for name, value in vars(env).items() if name not in _EPISODE_STATE}
-            for env in (self, other)
+    @property
+    def is_batchable(self) -> bool:
+        return self.plays_as_the_engine and self.engine != "box2d"
+
+    def batch(self, num_envs: int, n_threads: int = 1, action_repeat: int = 1) -> WalkerVectorEnv:
+        if not self.plays_as_the_engine:
+            raise ValueError(
+                f"{type(self).__name__} has a reset or step of its own, which the engine cannot play"
+            )
+        if self.engine == "cuda":
+            # Only now: with torch and Numba, this takes longer to import than everything else.
+            from .engine.gpu_vector_env import GpuWalkerVectorEnv
+
+            return GpuWalkerVectorEnv(self, num_envs, action_repeat)
+        if self.engine == "batched":
+            # Only now, likewise.
+            from .engine.vector_env import WalkerVectorEnv
+
+            return WalkerVectorEnv(self, num_envs, n_threads, action_repeat)
+        raise ValueError(
+            f"engine={self.engine!r} steps envs one by one: make them with engine=batched or cuda"
         )
-        return same_value(mine, theirs)
 
     def _make_observation_space(self) -> spaces.Box[Any]:
         # The bounds of Gymnasium's walker: speeds are given in rated speeds, of which impacts add a few.

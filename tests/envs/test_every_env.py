@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from chiron.envs.env_checks import CHECKS, check_that
 from chiron.envs.env_info import env_info
-from chiron.envs.walkers.walker_env import WalkerEnv
+from chiron.envs.vector.batchable_env import BatchableEnv
 from chiron.scripts.check import is_a_stable_baselines_env
 from chiron.students import CurriculumVecEnv
 from chiron.teachers import Curriculum, Random
@@ -39,9 +39,9 @@ class TestEveryEnv:
         made.reset(seed=0)
         assert made.spec is not None
         assert made.spec.name == type(env).__name__
-        if isinstance(env, WalkerEnv):
+        if isinstance(env, BatchableEnv):
             envs = gym.make_vec(f"chiron/{type(env).__name__}-v0", 2, **arguments)
-            assert type(envs.unwrapped).__name__ == "WalkerVectorEnv"
+            assert type(envs.unwrapped) is type(env.batch(2))
             assert env_info(envs.unwrapped).task_space.columns == env.task_space.columns
 
     def test_seeds_make_different_episodes(self, name: str) -> None:

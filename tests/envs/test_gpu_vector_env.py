@@ -13,7 +13,7 @@ from typing import Any
 import gymnasium as gym
 import pytest
 import torch
-from chiron.envs.vector.make_vec import make_vec, make_walkers
+from chiron.envs.vector.make_vec import make_vec
 from chiron.envs.walkers.engine.vector_env import WalkerVectorEnv
 from chiron.envs.walkers.stump_tracks import StumpTracks
 
@@ -66,15 +66,15 @@ def test_a_gpu_computes_what_the_cpu_does(name: str, states: dict[str, Any]) -> 
 
 @needs_gpu
 def test_tensors_stay_where_the_engine_wrote_them() -> None:
-    envs = make_walkers(StumpTracks(engine="cuda"), 64)
+    envs: Any = StumpTracks(engine="cuda").batch(64)
     twin = WalkerVectorEnv(StumpTracks(), 64)
     assert_same(envs.reset(seed=0), twin.reset(seed=0))
     for step in range(200):
         actions = torch.rand((64, 4), generator=torch.Generator().manual_seed(step)) * 2 - 1
-        given = envs.step_on_device(actions.cuda())  # type: ignore[attr-defined]
+        given = envs.step_on_device(actions.cuda())
         expected = twin.step(actions.numpy())
         assert_same([part.cpu().numpy() for part in given[:4]], list(expected[:4]))
-        assert given[0].data_ptr() == envs.tensors.observations.data_ptr()  # type: ignore[attr-defined]
+        assert given[0].data_ptr() == envs.tensors.observations.data_ptr()
 
 
 @pytest.mark.skipif(

@@ -124,8 +124,8 @@ def test_says_what_it_chose(caplog: pytest.LogCaptureFixture) -> None:
         make_vec(StumpTracks, 2)
         make_vec([StumpTracks, HexagonTracks])
     assert caplog.messages == [
-        "2 envs are stepped by the compiled engine (engine=batched)",
-        "slots 0 and 1 differ, so the compiled engine cannot step them together",
+        "2 envs are stepped together by WalkerVectorEnv",
+        "slots 0 and 1 differ, so they cannot be stepped together",
         "2 envs are stepped one after another in this process",
     ]
 

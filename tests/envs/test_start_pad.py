@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from chiron.envs.vector.make_vec import make_walkers
 from chiron.envs.walkers.hexagon_tracks import HexagonTracks
 from chiron.envs.walkers.obstacle_tracks import ObstacleTracks
 from chiron.envs.walkers.open_ended_tracks import TEST_ENVS, OpenEndedTracks
@@ -73,7 +72,7 @@ def one_at_a_time(seed: int) -> Episode:
 
 
 def all_at_once() -> list[Episode]:
-    envs = make_walkers(StumpTracks(), len(SEEDS))
+    envs = StumpTracks().batch(len(SEEDS))
     gaits = [BipedalWalkerHeuristics() for _ in SEEDS]
     observations, _ = envs.reset(seed=list(SEEDS), options={"task": NEARLY_FLAT})
     totals, steps = np.zeros(len(SEEDS)), np.zeros(len(SEEDS), np.int64)

@@ -9,12 +9,12 @@ from typing import Any, Protocol
 import numpy as np
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.spaces import Space
-from gymnasium.utils import seeding
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from ...task_space import Task, TaskSettings, TaskSpace
+from ...vector.reset_arguments import slot_generator, slot_mask, slot_seeds, slot_tasks
 from ..track import Polygons, Track
 from ..walker_body import WalkerBody
 from ..walker_simulation import INITIAL_FORCE
@@ -194,64 +194,18 @@ class WalkerVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArra
             EngineError: If the engine cannot hold a track.
         """
         options = options or {}
-        seeds = self._seeds(seed)
-        mask = self._mask(options.get("reset_mask"))
+        seeds = slot_seeds(seed, self.num_envs)
+        mask = slot_mask(options.get("reset_mask"), self.num_envs)
         slots = np.flatnonzero(mask)
-        tasks = self._checked_tasks(options.get("task"), slots)
+        tasks = slot_tasks(options.get("task"), self.task_space, self.num_envs, slots)
         tracks, forces = [], []
         for slot in slots.tolist():
-            generator = self._generator(slot, seeds[slot])
+            generator = slot_generator(self.generators, slot, seeds[slot])
             tracks.append(self.env.make_track(generator, **self.env.settings.values_in(tasks[slot])))
             forces.append(generator.uniform(-INITIAL_FORCE, INITIAL_FORCE))
         self._tasks[slots] = tasks[slots]
         observations = self.start(slots, tracks, forces)
         return observations, {"task": np.where(mask[:, None], tasks, 0), "_task": mask}
-
-    def _seeds(self, seed: int | Sequence[int | None] | None) -> Sequence[int | None]:
-        if seed is None:
-            return [None] * self.num_envs
-        if isinstance(seed, int):
-            return range(seed, seed + self.num_envs)
-        if len(seed) != self.num_envs:
-            raise ValueError(f"seed must be one int or a list of num_envs={self.num_envs}, got {len(seed)}")
-        return seed
-
-    def _mask(self, mask: Any) -> NDArray[np.bool_]:
-        if mask is None:
-            return np.ones(self.num_envs, dtype=np.bool_)
-        chosen = np.array(mask)
-        if chosen.shape != (self.num_envs,) or chosen.dtype != np.bool_ or not chosen.any():
-            raise ValueError(
-                f"options['reset_mask'] must be a bool array of shape ({self.num_envs},) with at least one "
-                f"True, got {mask!r}"
-            )
-        return chosen
-
-    def _checked_tasks(self, task: Any, slots: NDArray[np.int64]) -> NDArray[np.float32]:
-        space = self.task_space
-        if task is None or isinstance(task, Mapping) or np.ndim(task) == 1:
-            return np.tile(space.to_vector(task), (self.num_envs, 1))
-        tasks = np.asarray(task, dtype=np.float32)
-        if tasks.shape != (self.num_envs, space.dim):
-            raise ValueError(
-                f"options['task'] must be one task or one per slot, of shape ({self.num_envs}, {space.dim}), "
-                f"got {tasks.shape}"
-            )
-        within = ((tasks[slots] >= space.low) & (tasks[slots] <= space.high)).all(axis=1)
-        if not within.all():
-            slot = int(slots[~within][0])
-            try:
-                space.to_vector(tasks[slot])
-            except ValueError as error:
-                raise ValueError(f"slot {slot}: {error}") from None
-        return tasks
-
-    def _generator(self, slot: int, seed: int | None) -> np.random.Generator:
-        generator = self.generators[slot]
-        if generator is None or seed is not None:
-            generator, _ = seeding.np_random(None if seed is None else int(seed))
-            self.generators[slot] = generator
-        return generator
 
     def start(
         self, slots: NDArray[np.int64] | Sequence[int], tracks: Sequence[Track], forces: Sequence[float]
@@ -441,5 +395,5 @@ class WalkerVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArra
         for slot, saved in enumerate(state["generators"]):
             self.generators[slot] = None
             if saved is not None:
-                generator = self._generator(slot, 0)
+                generator = slot_generator(self.generators, slot, 0)
                 generator.bit_generator.state = saved

@@ -1,0 +1,221 @@
+"""SPDL: a Gaussian over tasks moves towards a target as fast as the student's return allows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..envs.task_space import TaskSpace
+from .constrained_minimum import Valued, constrained_minimum
+from .episode import Episode
+from .focus import Focus, FocusGaussian
+from .gaussian_calculus import Divergence, Performance, Target, Whitened, kl_between, pack, unpack
+from .proposal import Proposals
+from .task_distribution import Description, gaussian_around, task_distribution, uniform_over
+from .teacher import Seed, Teacher
+from .threshold import Threshold
+
+Floats = NDArray[np.float64]
+
+_SAMPLES = 1000
+"""Draws that estimate the divergence from the target."""
+_REDRAWS = 100
+"""How often tasks outside of the space are drawn again; after that they are uniform."""
+_RECOVERY = 0.95
+"""Below this share of the threshold, before and after, an update is not made."""
+_MOST_ITERATIONS = 40
+_MOST_NUMBERS = 2700
+"""Iterations times numbers of a Gaussian: an update takes a tenth of a second in 20 dimensions too."""
+_FARTHEST = 3.0
+"""Numbers of a new Gaussian lie within this many square roots of the divergence, in which few reach 1.5."""
+_TOLERANCE = 1e-3
+
+
+class SPDL(Teacher):
+    """Self-paced deep reinforcement learning, second version (Klink et al., JMLR 2021; code of ICML 2022).
+
+    Tasks are drawn from a Gaussian with a full covariance. Every `episodes_per_update` episodes it is moved:
+    while the mean return has never reached the threshold, to where the return estimated from these episodes
+    is largest; afterwards to where its Kullback-Leibler divergence from the target is smallest and the
+    estimated return is at least the threshold. One update changes the Gaussian by a divergence of at most
+    `max_kl`. As long as the divergence from the target exceeds `kl_threshold`, standard deviations stay above
+    `std_lower_bound`.
+
+    Tasks outside of the space are drawn again up to 100 times, and then uniformly. The optimiser is SLSQP,
+    with exact gradients, in [0, 1]^d, where the authors' is trust-constr. Results of tasks drawn from an
+    earlier Gaussian are left out.
+
+    Args:
+        space: The tasks to choose from.
+        seed: Seeds the teacher's own generator.
+        initial: The first Gaussian, in task units: for each parameter {mean, std}. Parameters that are not
+            named start in the middle of their range, with a quarter of it as standard deviation.
+        target: The tasks to reach: for each parameter {mean, std}, a number or [low, high]; or a list of
+            these, of equal weight. Here a uniform distribution counts as the Gaussian with its mean and
+            standard deviation, which for a number is `least_target_std` of the range. Parameters that are not
+            named (all, if None) are uniform over their range.
+        threshold: Mean return to keep; None uses the env's mastered return.
+        max_kl: Largest divergence between successive Gaussians.
+        std_lower_bound: Smallest standard deviation on the way, as a share of each range.
+        kl_threshold: Divergence from the target above which the lower bound holds.
+        episodes_per_update: Episodes between updates.
+        scales_returns: Whether threshold and scores are returns scaled to [0, 1] or raw returns.
+
+    Raises:
+        ValueError: If an argument is out of range.
+
+    Attributes:
+        mean: Of the Gaussian, in [0, 1]^d, shape (d,).
+        factor: Cholesky factor of its covariance, shape (d, d).
+        updates: Number of updates that changed it.
+    """
+
+    least_target_std = 1e-3
+
+    def __init__(
+        self,
+        space: TaskSpace,
+        seed: Seed = None,
+        initial: Description = None,
+        target: Description = None,
+        threshold: float | None = None,
+        max_kl: float = 0.25,
+        std_lower_bound: float = 0.025,
+        kl_threshold: float = 8000.0,
+        episodes_per_update: int = 40,
+        scales_returns: bool = False,
+    ) -> None:
+        super().__init__(space, seed)
+        if max_kl <= 0:
+            raise ValueError(f"max_kl={max_kl} must be above 0")
+        if not 0 < std_lower_bound < 1:
+            raise ValueError(f"std_lower_bound={std_lower_bound} must lie between 0 and 1")
+        if episodes_per_update < 2:
+            raise ValueError(f"episodes_per_update={episodes_per_update} must be at least 2")
+        self.max_kl = max_kl
+        self.std_lower_bound = std_lower_bound
+        self.kl_threshold = kl_threshold
+        self.episodes_per_update = episodes_per_update
+        self.scales_returns = scales_returns
+        width = space.high.astype(np.float64) - space.low
+        middle = space.low + width / 2
+        start = task_distribution(initial, gaussian_around(middle, width / 4, space), "initial", ["gaussian"])
+        kinds = ["uniform", "gaussian", "mixture"]
+        goal = task_distribution(target, uniform_over(space.low, space.high, space), "target", kinds)
+        means, stds = goal.moments()
+        stds = np.maximum(stds / width, self.least_target_std)
+        self._target = Target(space.normalize(means), stds)
+        (mean,), (std,) = start.moments()
+        self.mean = space.normalize(mean)
+        self.factor: Floats = np.diag(std / width)
+        self._threshold = Threshold(threshold)
+        self._reached = False
+        self.updates = 0
+        self._failed_updates = 0
+        self._tasks: list[Floats] = []
+        self._scores: list[float] = []
+
+    def _propose(self, n: int) -> Proposals:
+        tasks = np.empty((n, self.space.dim))
+        outside = np.arange(n)
+        for _ in range(_REDRAWS):
+            noise = self.rng.standard_normal((len(outside), self.space.dim))
+            drawn = self.mean + noise @ self.factor.T
+            tasks[outside] = drawn
+            outside = outside[((drawn < 0) | (drawn > 1)).any(axis=1)]
+            if not len(outside):
+                break
+        tasks[outside] = self.rng.random((len(outside), self.space.dim))
+        return Proposals(self.space.denormalize(tasks), "gaussian", {"update": np.full(n, self.updates)})
+
+    def observe(self, episode: Episode) -> None:
+        threshold = self._threshold.of(episode)
+        if episode.ticket.get("update", self.updates) != self.updates:
+            return
+        self._tasks.append(self.space.normalize(episode.proposal))
+        self._scores.append(episode.score)
+        if len(self._tasks) >= self.episodes_per_update:
+            tasks, scores = np.array(self._tasks), np.array(self._scores)
+            self._tasks.clear()
+            self._scores.clear()
+            self._update(tasks, scores, threshold)
+
+    def _update(self, tasks: Floats, scores: Floats, threshold: float) -> None:
+        # Where the Gaussian is the standard one, the numbers of a new one are of the order of the square root
+        # of its divergence.
+        dim = self.space.dim
+        view = Whitened(self._target, self.mean, self.factor)
+        old = pack(np.zeros(dim), np.eye(dim))
+        performance = Performance(old, view.points(tasks), scores)
+        divergence = Divergence(old, view, self.rng, _SAMPLES)
+
+        def step(x: Floats) -> tuple[float, Floats]:
+            kl, gradient = kl_between(old, x)
+            return self.max_kl - kl, -gradient
+
+        def surplus(x: Floats) -> tuple[float, Floats]:
+            score, gradient = performance(x)
+            return score - threshold, gradient
+
+        def loss(x: Floats) -> tuple[float, Floats]:
+            score, gradient = performance(x)
+            return -score, -gradient
+
+        self._reached = self._reached or float(scores.mean()) >= threshold
+        objective: Valued = divergence if self._reached else loss
+        farthest = np.full(len(old), _FARTHEST * np.sqrt(self.max_kl))
+        lowest = -farthest
+        if divergence(old)[0] > self.kl_threshold:
+            smallest = np.log(self.std_lower_bound / np.diag(self.factor))
+            lowest[dim : 2 * dim] = np.maximum(-farthest[:dim], smallest)
+        margins = [step, surplus] if self._reached else [step]
+        iterations = min(_MOST_ITERATIONS, _MOST_NUMBERS // len(old))
+        new = constrained_minimum(objective, old, margins, (lowest, np.maximum(farthest, lowest)), iterations)
+        least = threshold - (1 - _RECOVERY) * abs(threshold)
+        has_score = not self._reached or max(performance(old)[0], performance(new)[0]) >= least
+        if has_score and step(new)[0] >= -_TOLERANCE and objective(new)[0] <= objective(old)[0]:
+            shift, change = unpack(new)
+            self.mean, self.factor = self.mean + self.factor @ shift, self.factor @ change
+            self.updates += 1
+        else:
+            self._failed_updates += 1
+
+    def metrics(self) -> dict[str, float]:
+        mean, covariance = self._in_task_units()
+        columns = self.space.columns
+        return {
+            "updates": self.updates,
+            "failed_updates": self._failed_updates,
+            **{f"mean_{c}": float(m) for c, m in zip(columns, mean, strict=True)},
+            **{f"std_{c}": float(v) ** 0.5 for c, v in zip(columns, np.diag(covariance), strict=True)},
+        }
+
+    def focus(self) -> list[Focus]:
+        return [FocusGaussian(1.0, *self._in_task_units())]
+
+    def _in_task_units(self) -> tuple[Floats, Floats]:
+        low, width = self.space.low.astype(np.float64), self.space.high.astype(np.float64) - self.space.low
+        factor = width[:, None] * self.factor
+        return low + width * self.mean, factor @ factor.T
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "mean": self.mean.copy(),
+            "factor": self.factor.copy(),
+            "tasks": np.array(self._tasks).reshape(-1, self.space.dim),
+            "scores": np.array(self._scores),
+            "reached": self._reached,
+            "updates": self.updates,
+            "failed_updates": self._failed_updates,
+            "threshold": self._threshold.state_dict(),
+        }
+
+    def _load_state(self, state: Mapping[str, Any]) -> None:
+        self.mean, self.factor = state["mean"].copy(), state["factor"].copy()
+        self._tasks, self._scores = list(state["tasks"].copy()), state["scores"].tolist()
+        self._reached = state["reached"]
+        self.updates, self._failed_updates = state["updates"], state["failed_updates"]
+        self._threshold.load_state_dict(state["threshold"])
