@@ -331,3 +331,14 @@ def run_python(code: str, folder: Path, *paths: str) -> str:
     )
     assert run.returncode == 0, run.stderr
     return run.stdout
+
+
+IMPORTERS = {"envs/importing.py", "envs/registration.py"}
+"""The one that names in configurations go through, and the one that lists the package's own modules."""
+
+
+@pytest.mark.parametrize("path", modules(*PACKAGES), ids=name_of)
+def test_names_of_configurations_are_imported_in_one_place(path: Path) -> None:
+    calls = [node.func for node in ast.walk(parsed(path)) if isinstance(node, ast.Call)]
+    called = {function.attr for function in calls if isinstance(function, ast.Attribute)}
+    assert name_of(path) in IMPORTERS or not called & {"resolve_name", "import_module", "instantiate"}

@@ -89,14 +89,15 @@ def change_config(run: RunDirectory, **changes: Any) -> None:
 
 def as_payload(kind: str, mark: Path) -> bytes:
     """A file of some kind that executes something, where it is unpickled."""
-    pickled = cloudpickle.dumps(Payload(mark))
+    pickled: bytes = cloudpickle.dumps(Payload(mark))
     content = io.BytesIO()
     if kind == "pickle":
         return pickled
     if kind == "npy":
         np.save(content, np.array([Payload(mark)], dtype=object), allow_pickle=True)
     elif kind == "npz":
-        np.savez(content, **{"observation/mean": np.array([Payload(mark)], dtype=object)})
+        arrays: dict[str, Any] = {"observation/mean": np.array([Payload(mark)], dtype=object)}
+        np.savez(content, allow_pickle=True, **arrays)
     elif kind == "torch":
         torch.save(Payload(mark), content)
     elif kind == "parquet":
