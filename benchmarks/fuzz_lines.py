@@ -114,7 +114,8 @@ def every_line() -> Iterator[CommandLine]:
     for student in names_in("student"):
         if student == "sb3":
             continue
-        env = {"toy_grid": "simulated"}.get(student, "cart_pole" if "ppo" in student else "pendulum")
+        is_simulated = ".simulated." in composed(f"student={student}")["student"]["_target_"]
+        env = "simulated" if is_simulated else "cart_pole" if "ppo" in student else "pendulum"
         yield from _in_group("student", student, {"env": env, "teacher": "random"})
     yield from _of_algorithms()
     yield from _of_the_run()

@@ -7,7 +7,10 @@ import traceback
 from pathlib import Path
 
 _PACKAGE = Path(__file__).parents[1]
-_OURS = tuple(str(folder) + "/" for folder in _PACKAGE.iterdir() if (folder / "__init__.py").is_file())
+_OURS = (
+    f"{_PACKAGE}/__init__.py",
+    *(f"{folder}/" for folder in _PACKAGE.iterdir() if (folder / "__init__.py").is_file()),
+)
 _LIBRARIES = tuple(sysconfig.get_path(name) + "/" for name in ("stdlib", "platstdlib", "purelib", "platlib"))
 
 

@@ -39,8 +39,9 @@ def make_blaming(key: str, component: Any, make: Callable[[Any], Made]) -> Made:
             return make(component)
         except Exception as error:
             arguments = component.keywords if isinstance(component, partial) else {}
-            names = {path[-1] for path in _paths(arguments)}
-            if any(re.search(rf"\b{re.escape(name)}\b", str(error)) for name in names):
+            names = {re.escape(path[-1]) for path in _paths(arguments)}
+            # As in "size=3 must be", "size: must be", "`size` must be".
+            if any(re.search(rf"\b{name}[=:'`]|['`]{name}\b", str(error)) for name in names):
                 raise
             for path in _paths(arguments):
                 if _can_be_made(make, partial(component.func, *component.args, **_without(arguments, path))):

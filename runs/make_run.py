@@ -187,20 +187,22 @@ def assemble(
         info = env_info(env)
         require_trainable(env.observation_space, env.action_space)
     n_envs, n_workers, tests = settings.n_envs, min(settings.n_workers, settings.n_envs), settings.evaluation
+    make_env = partial(repeat_actions, parts.env, parts.adapter.action_repeat)
     # Before worker processes are started.
     require_room_for_tests(tests.n_tasks, info.task_space)
     with parts.blaming("student"):
         require_ranges(parts.student, asdict(parts.adapter))
+        make_env()
+    with parts.blaming("env"):
+        require_room_for_envs(make_env, n_envs)
+    with parts.blaming("student"):
         require_room_for_replay(parts.student, env.observation_space, env.action_space)
         require_room_for_rollout(parts.student, env.observation_space, env.action_space, n_envs)
         require_room_for_network(parts.student, env.observation_space)
         require_batch_in_buffer(parts.student, n_envs)
-        make_env = partial(repeat_actions, parts.env, parts.adapter.action_repeat)
-        make_env()
     videos = _videos(parts, settings)
     curriculum = _curriculum(parts, info, teacher_seed, episode_seed)
     with parts.blaming("env"):
-        require_room_for_envs(make_env, n_envs)
         vec_env = CurriculumVecEnv([make_env] * n_envs, curriculum, n_workers)
     test_set = uniform_tasks(info.task_space, tests.n_tasks, tests.seed)
     test_envs = make_vec(make_env, evaluation_slots(len(test_set)), n_workers=n_workers)

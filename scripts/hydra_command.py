@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, QuotedString, ValueType
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from .refusal import choices_of, refuse
 
@@ -40,6 +40,17 @@ def keeping_errors(task: Callable[[DictConfig], Result]) -> Callable[[DictConfig
             return None
 
     return held
+
+
+def overrides_of(hydra_config: Any) -> list[str]:
+    """The overrides of a command line as they were typed, interpolations included.
+
+    Args:
+        hydra_config: The `hydra` node of a composed configuration.
+    """
+    overrides = OmegaConf.to_container(hydra_config.overrides.task, resolve=False)
+    assert isinstance(overrides, list)
+    return [str(override) for override in overrides]
 
 
 @contextmanager

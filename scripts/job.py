@@ -18,6 +18,7 @@ from ..runs.missing_pictures import draw_missing_pictures
 from ..runs.run_directory import RunDirectory
 from ..runs.run_lock import holder, is_held
 from ..runs.settings import RunSettings, settings_from
+from .hydra_command import overrides_of
 from .run_path import GROUPS, Defaults, override_level, run_path
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class Job:
         self.config |= {**asdict(settings_of(self.config)), "results": expanded(self.config["results"])}
         choices = hydra.runtime.choices
         self.names = {group: str(choices[group]) for group in GROUPS}
-        self.overrides = list(hydra.overrides.task)
+        self.overrides = overrides_of(hydra)
         self.study = Path(self.config["results"], self.config["study"])
         # A launcher may put its jobs into a folder other than the command's.
         if Path(hydra.runtime.cwd) != Path.cwd():

@@ -17,7 +17,7 @@ from omegaconf.errors import (
 from yaml import YAMLError
 
 from .. import conf
-from ..runs.printable import printable_lines
+from ..runs.printable import printable
 
 BAD_INPUT = 2
 """Exit code for what cannot be run as asked."""
@@ -44,7 +44,7 @@ def say_error(error: Exception, program: str) -> None:
     code = user_code(cause) if raised is None else raised.code
     if code:
         print(code, file=sys.stderr)
-    print(f"{program}: {printable_lines(as_sentence(error))}", file=sys.stderr)
+    print(f"{program}: {printable(as_sentence(error))}", file=sys.stderr)
 
 
 def _first_cause(error: BaseException) -> BaseException:

@@ -15,6 +15,7 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
 
+from .hydra_command import overrides_of
 from .job import Job, JobState
 from .run_path import Defaults
 
@@ -135,7 +136,7 @@ class Sweep:
 def _compose_all(config: DictConfig) -> Iterator[DictConfig]:
     loader = GlobalHydra.instance().config_loader()
     given = [f"{key}={value}" for key, value in (config.hydra.sweeper.get("params") or {}).items()]
-    given += config.hydra.overrides.task
+    given += overrides_of(config.hydra)
     before = HydraConfig.instance().cfg
     parsed = OverridesParser.create(config_loader=loader).parse_overrides(given)
     try:

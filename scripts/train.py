@@ -22,7 +22,7 @@ from ..runs.holding import NotOwnDirectoryError
 from ..runs.run_lock import DirectoryBusyError
 from .arguments import with_home
 from .console import finished_already, outlive_the_terminal, print_summary, result_line
-from .hydra_command import hydra_errors_refused, keeping_errors
+from .hydra_command import hydra_errors_refused, keeping_errors, overrides_of
 from .job import Job
 from .job_check import CheckJobs
 from .refusal import refuse, say_error
@@ -131,7 +131,7 @@ def _do_job(config: DictConfig, hydra_config: Any) -> float | None:
     if stop_signals.times_asked():
         return None
     console = Console()
-    label = " ".join(hydra_config.overrides.task)
+    label = " ".join(overrides_of(hydra_config))
 
     def say(what: str) -> None:
         console.print(f"{label}: {what}", soft_wrap=True, highlight=False, markup=False)

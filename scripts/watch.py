@@ -24,7 +24,7 @@ from ..envs.importing import trusting
 from ..runs.blaming import blaming
 from ..runs.printable import printable_lines
 from .arguments import with_home
-from .hydra_command import hydra_errors_refused, keeping_errors
+from .hydra_command import hydra_errors_refused, keeping_errors, overrides_of
 from .refusal import refuse, say_error
 
 if TYPE_CHECKING:
@@ -101,7 +101,8 @@ def _play(wanted: Mapping[str, Any]) -> None:
 
     out = _out(wanted)
     if out is not None:
-        require_video(out)
+        with blaming("out"):
+            require_video(out)
         draw_without_display()
     elif not has_display():
         raise ValueError(
@@ -141,7 +142,7 @@ def _student(wanted: Mapping[str, Any]) -> TrainedStudent | None:
         if wanted["env"]["_target_"] is None:
             raise ValueError("env=simulated has no env to watch")
         return None
-    others = [text for text in HydraConfig.get().overrides.task if text.lstrip("+~").startswith("env")]
+    others = [text for text in overrides_of(HydraConfig.get()) if text.lstrip("+~").startswith("env")]
     if others:
         raise ValueError(f"{others[0]} and run= exclude each other: a run brings its own env")
     return TrainedStudent(RunDirectory(Path(wanted["run"])), build)
