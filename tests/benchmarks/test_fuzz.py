@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from chiron.scripts.refusal import BAD_INPUT
 
-from benchmarks.fuzz import Commands, names, sentences_in
-from benchmarks.fuzz_lines import COMMANDS, CommandLine, every_line, names_in
+from benchmarks.fuzz import names, sentences_in
+from benchmarks.fuzz_lines import COMMANDS, every_line, names_in
 from tests.commands import run_here
 
 LINES = (Path(__file__).parent / "wrong_command_lines.txt").read_text().splitlines()
@@ -38,17 +38,6 @@ def test_the_lines_are_two_hundred_of_all_commands_and_groups() -> None:
     assert {shlex.split(line)[1] for line in LINES} == {f"chiron-{command}" for command in COMMANDS}
     keys = {shlex.split(line)[0].partition(".")[0] for line in LINES}
     assert {"env", "teacher", "student", "evaluation", "callbacks", "seed", "n_envs"} <= keys
-
-
-@pytest.mark.medium
-def test_a_command_is_judged_by_how_it_ends(tmp_path: Path) -> None:
-    commands = Commands(tmp_path)
-    refused = commands.run(CommandLine("train", ("n_envs=0",), "n_envs"))
-    assert (refused.outcome, refused.faults) == ("refused", ())
-    assert refused.said == "chiron-train: n_envs=0 must be at least 1\n"
-    unnamed = commands.run(CommandLine("train", ("n_envs=0",), "env.stump_height"))
-    assert (unnamed.outcome, unnamed.faults) == ("refused", ("key not named",))
-    assert commands.run(CommandLine("compare", ("--help",))).outcome == "done"
 
 
 @pytest.mark.parametrize(
