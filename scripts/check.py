@@ -19,6 +19,7 @@ from ..envs.trainable_spaces import require_trainable
 from ..envs.vector.sync_vector_env import EnvFn
 from ..runs.blaming import blaming
 from ..runs.made_env import made_env
+from .console import outlive_the_terminal
 from .hydra_command import hydra_errors_refused, keeping_errors
 from .refusal import refuse, say_error
 
@@ -30,6 +31,7 @@ BROKEN = 1
 
 def main() -> None:
     """Run the command line."""
+    outlive_the_terminal()
     with hydra_errors_refused(COMMAND):
         _check()
 

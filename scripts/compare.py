@@ -13,7 +13,7 @@ from rich.text import Text
 
 from ..analysis import BEST, DIFFERENCES
 from ..runs.printable import printable
-from .console import plain_console
+from .console import outlive_the_terminal, plain_console
 from .refusal import LEFT_OUT, refuse
 
 COMMAND = "chiron-compare"
@@ -24,6 +24,7 @@ _NARROWEST = 150
 
 def main() -> None:
     """Run the command line."""
+    outlive_the_terminal()
     parser = argparse.ArgumentParser(
         prog=COMMAND,
         description="Compare the runs in some folders by what differs between their configurations: a table "

@@ -15,7 +15,7 @@ from ..conf.build import build
 from ..envs.importing import trusting
 from ..runs.blaming import blaming
 from ..runs.printable import printable
-from .console import plain_console
+from .console import outlive_the_terminal, plain_console
 from .refusal import BAD_INPUT, LEFT_OUT, as_sentence, refuse, say_error
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ FAILED = 1
 
 def main() -> None:
     """Run the command line."""
+    outlive_the_terminal()
     parser = argparse.ArgumentParser(
         prog=COMMAND,
         description="Let the student of a run play a test set with its deterministic policy. The episodes go "

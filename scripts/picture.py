@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..runs.checked_files import reason_of
 from ..runs.printable import printable
+from .console import outlive_the_terminal
 from .refusal import BAD_INPUT, LEFT_OUT, refuse
 
 COMMAND = "chiron-picture"
@@ -14,6 +15,7 @@ COMMAND = "chiron-picture"
 
 def main() -> None:
     """Run the command line."""
+    outlive_the_terminal()
     parser = argparse.ArgumentParser(
         prog=COMMAND,
         description="A still and, for two-dimensional tasks, an animation of what the teacher of a run "

@@ -24,6 +24,7 @@ from ..envs.importing import trusting
 from ..runs.blaming import blaming
 from ..runs.printable import printable_lines
 from .arguments import with_home
+from .console import outlive_the_terminal
 from .hydra_command import hydra_errors_refused, keeping_errors, overrides_of
 from .refusal import refuse, say_error
 
@@ -39,6 +40,7 @@ FAILED = 1
 
 def main() -> None:
     """Run the command line."""
+    outlive_the_terminal()
     if {"-m", "--multirun"} & set(sys.argv[1:]):
         refuse(ValueError("there is one thing to watch at a time: leave out -m"), _PROGRAM)
     sys.argv[1:] = rejoin_braces(with_home(sys.argv[1:]))
