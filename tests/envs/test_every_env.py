@@ -42,7 +42,7 @@ class TestEveryEnv:
         if isinstance(env, BatchableEnv):
             envs = gym.make_vec(f"chiron/{type(env).__name__}-v0", 2, **arguments)
             assert type(envs.unwrapped) is type(env.batch(2))
-            assert env_info(envs.unwrapped).task_space.columns == env.task_space.columns
+            assert env_info(envs.unwrapped).task_space.columns == env_info(env).task_space.columns
 
     def test_seeds_make_different_episodes(self, name: str) -> None:
         env = build_env(name)

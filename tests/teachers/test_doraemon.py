@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,10 @@ from tests.teachers.spaces import cube
 PLANE = TaskSpace([TaskParameter("slope", -np.pi / 2, np.pi / 2)])
 HOLDABLE = 0.3108
 """Largest slope on which the box of the inclined plane can be held, radians."""
+
+
+def value_of(function: Any, x: Any) -> float:
+    return float(function(x)[0])
 
 
 def tell(teacher: DORAEMON, success: Any) -> None:
@@ -88,7 +93,7 @@ def test_gradients_are_right() -> None:
     old, new = 2 + rng.random(6), 2 + rng.random(6)
     problem = _Problem(old, old + 10, rng.random((50, 3)), rng.integers(2, size=50).astype(float), 0.1)
     for function in (problem.success, problem.divergence, _entropy):
-        numeric = approx_fprime(new, lambda x, f=function: f(x)[0], 1e-7)
+        numeric = approx_fprime(new, partial(value_of, function), 1e-7)
         np.testing.assert_allclose(function(new)[1], numeric, rtol=1e-4, atol=1e-4)
     a, b = np.split(new, 2)
     assert _entropy(new)[0] == pytest.approx(sum(beta(*pair).entropy() for pair in zip(a, b, strict=True)))

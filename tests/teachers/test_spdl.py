@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,10 @@ from tests.teachers.spaces import cube
 
 SPACE = TaskSpace([TaskParameter("height", 0, 3), TaskParameter("gap", -2, 6)])
 TARGET = {"height": {"mean": 2.4, "std": 0.15}, "gap": {"mean": 4.4, "std": 0.4}}
+
+
+def value_of(function: Any, x: NDArray[np.float64]) -> float:
+    return float(function(x)[0])
 
 
 def gaussian(dim: int, seed: int) -> NDArray[np.float64]:
@@ -61,7 +66,7 @@ class TestGaussians:
             Performance(old, rng.random((50, dim)), rng.random(50)),
         ]
         for function in functions:
-            numeric = approx_fprime(new, lambda x, f=function: f(x)[0], 1e-7)
+            numeric = approx_fprime(new, partial(value_of, function), 1e-7)
             np.testing.assert_allclose(function(new)[1], numeric, rtol=1e-3, atol=1e-4)
 
     def test_divergence_from_a_target_is_estimated(self) -> None:
