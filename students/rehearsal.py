@@ -13,7 +13,6 @@ import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
-from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvObs, VecEnvStepReturn
@@ -33,9 +32,7 @@ _PER_ENV = {"buffer_size": 64, "learning_starts": 2 * _EPISODE}
 _TOTAL_PER_ENV = 10
 
 
-def rehearse(
-    make_algorithm: partial[BaseAlgorithm], wrapped: Callable[[VecEnv], VecEnv], vec_env: VecEnv
-) -> None:
+def rehearse(make_algorithm: partial[Any], wrapped: Callable[[VecEnv], VecEnv], vec_env: VecEnv) -> None:
     """Let an algorithm collect experience and learn from it, in an env of made-up observations.
 
     What an algorithm asserts about its arguments only when it plays or learns is raised here, in a fraction

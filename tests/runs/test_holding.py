@@ -44,12 +44,17 @@ def test_a_finished_run_is_left_as_it_is(finished: RunDirectory) -> None:
     assert content(finished.path)["episodes/part-00000.parquet"] == before["episodes/part-00000.parquet"]
 
 
+def folder_for_config(run: RunDirectory) -> None:
+    run.config.unlink()
+    run.config.mkdir()
+
+
 DAMAGES: dict[str, tuple[Callable[[RunDirectory], object], str]] = {
     "no config": (lambda run: run.config.unlink(), "config.yaml is missing beside"),
     "empty config": (lambda run: run.config.write_text(""), "config.yaml is empty or cannot be read beside"),
     "binary config": (lambda run: run.config.write_bytes(b"\xff\x00"), "config.yaml is empty or cannot be"),
     "config is a folder": (
-        lambda run: (run.config.unlink(), run.config.mkdir()),
+        folder_for_config,
         "config.yaml is empty or cannot be read beside",
     ),
     "config is a word": (lambda run: run.config.write_text("word"), "config.yaml is empty or cannot be read"),
@@ -98,11 +103,11 @@ def test_beginning_again_removes_files_of_the_run_alone(tmp_path: Path) -> None:
         (directory.path / mine).write_text("mine")
     assert holding(directory, run.config).kind == "start"
     assert run.execute()["status"] == "finished"
-    left = content(directory.path)
+    there = content(directory.path)
     for mine in ("notes.txt", "episodes/plot.svg", "tensorboard/events.out.tfevents.2"):
-        assert left[mine] == b"mine"
+        assert there[mine] == b"mine"
     assert content(elsewhere) == {"letter.txt": b"mine"}
-    assert b"old" not in left.values()
+    assert b"old" not in there.values()
     assert len(directory.read_episodes()) == 20
 
 

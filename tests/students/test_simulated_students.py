@@ -16,6 +16,8 @@ from chiron.students.simulated.simulated_student import SimulatedStudent
 from chiron.students.simulated.small_network import SmallNetwork
 from chiron.students.simulated.toy_grid import ToyGrid
 from chiron.teachers import ALPGMM, Curriculum, Random
+from chiron.teachers.episode import Episode
+from chiron.teachers.proposal import Proposals
 
 from tests.listing import composed, simulated_students
 
@@ -68,14 +70,26 @@ def test_a_stored_student_resumes_exactly_with_tasks_in_progress(make: Make, tmp
     assert np.array_equal(resumed.competence_map, whole.competence_map)
 
 
+class Watched(Random):
+    """Writes down when it is asked, and which slot's result it is told."""
+
+    def __init__(self, *arguments: Any, **keywords: Any) -> None:
+        super().__init__(*arguments, **keywords)
+        self.heard: list[str | int] = []
+
+    def _propose(self, n: int) -> Proposals:
+        self.heard.append("ask")
+        return super()._propose(n)
+
+    def observe(self, episode: Episode) -> None:
+        self.heard.append(episode.slot)
+
+
 def test_tasks_in_progress_are_proposed_before_earlier_results_are_known() -> None:
     grid = ToyGrid(seed=0)
-    teacher, order = Random(grid.task_space, seed=0), []
-    sample, observe = teacher.sample, teacher.observe
-    teacher.sample = lambda: (order.append("ask"), sample())[1]  # type: ignore[method-assign]
-    teacher.observe = lambda episode: (order.append(episode.slot), observe(episode))[1]  # type: ignore[method-assign]
+    teacher = Watched(grid.task_space, seed=0)
     grid.learn(Curriculum(teacher, grid.info, seed=0), 4, n_envs=3)
-    assert order == ["ask", "ask", "ask", 0, "ask", 1, "ask", 2, "ask", 0]
+    assert teacher.heard == ["ask", "ask", "ask", 0, "ask", 1, "ask", 2, "ask", 0]
 
 
 class TestHinderedGrid:
