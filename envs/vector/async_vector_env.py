@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import multiprocessing
 import os
 import pickle
@@ -13,18 +12,19 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnContext, SpawnProcess
+from multiprocessing.util import Finalize
 from typing import Any, NoReturn
 
 import cloudpickle
 import gymnasium as gym
 import numpy as np
-from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 
 from .env_error import EnvError
 from .infos import InfosAsTheyAre
+from .shared_batch import SharedBatch
 from .sync_vector_env import EnvFn
 
 _MAKE, _STEP, _RESET, _CALL, _SET = b"m", b"s", b"r", b"c", b"a"
@@ -81,8 +81,10 @@ class AsyncTaskVectorEnv(InfosAsTheyAre, VectorEnv[Any, Any, Any]):
         self.metadata = {**probe.metadata, "autoreset_mode": AutoresetMode.DISABLED}
         self.render_mode = probe.render_mode
         context = multiprocessing.get_context("spawn")
-        self._batch = _SharedBatch(context, self.num_envs, probe)
+        self._batch = SharedBatch(context, self.num_envs, probe)
         probe.close()
+        # Workers do not end by SIGTERM, which multiprocessing sends at exit to those that nobody has closed.
+        Finalize(self, _kill, (self._processes,), exitpriority=0)
         try:
             self._start(context, env_fns)
         except BaseException:
@@ -212,69 +214,10 @@ class AsyncTaskVectorEnv(InfosAsTheyAre, VectorEnv[Any, Any, Any]):
             process.close()
 
 
-class _SharedBatch:
-    """The arrays that workers and their maker share, one row per slot."""
-
-    def __init__(self, context: SpawnContext, n: int, env: gym.Env[Any, Any]) -> None:
-        self._context = context
-        self._blocks: dict[str, tuple[Any, tuple[int, ...], np.dtype[Any]]] = {}
-        space = env.observation_space
-        parts = dict(space.spaces) if isinstance(space, spaces.Dict) else {None: space}
-        self._keys = list(parts)
-        for key, part in parts.items():
-            self._add(f"observation {key}", n, part.shape, part.dtype)
-        actions = env.action_space
-        self._add("actions", n, actions.shape, actions.dtype)
-        dim = env.get_wrapper_attr("task_space").dim if env.has_wrapper_attr("task_space") else 0
-        self._add("tasks", n, (dim,), np.float32)
-        self._add("seeds", n, (), np.int64)
-        self._add("mask", n, (), np.bool_)
-        self._add("rewards", n, (), np.float64)
-        self._add("terminated", n, (), np.bool_)
-        self._add("truncated", n, (), np.bool_)
-        self._view()
-
-    def _add(self, name: str, n: int, shape: tuple[int, ...] | None, dtype: DTypeLike | None) -> None:
-        if shape is None or dtype is None:
-            raise ValueError(f"{name}: worker processes take spaces of arrays, and Dicts of them")
-        shape, kind = (n, *shape), np.dtype(dtype)
-        size = int(np.prod(shape)) * kind.itemsize
-        self._blocks[name] = (self._context.RawArray(ctypes.c_byte, max(size, 1)), shape, kind)
-
-    def _view(self) -> None:
-        views = {
-            name: np.frombuffer(block, dtype=kind, count=int(np.prod(shape))).reshape(shape)
-            for name, (block, shape, kind) in self._blocks.items()
-        }
-        self.observations = [views[f"observation {key}"] for key in self._keys]
-        self.actions, self.tasks, self.seeds = views["actions"], views["tasks"], views["seeds"]
-        self.mask, self.rewards = views["mask"], views["rewards"]
-        self.terminated, self.truncated = views["terminated"], views["truncated"]
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {"_blocks": self._blocks, "_keys": self._keys}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self._view()
-
-    def copy_observations(self) -> Any:
-        if self._keys == [None]:
-            return self.observations[0].copy()
-        return {key: part.copy() for key, part in zip(self._keys, self.observations, strict=True)}
-
-    def write_observation(self, slot: int, observation: Any) -> None:
-        if self._keys == [None]:
-            self.observations[0][slot] = observation
-        else:
-            for key, part in zip(self._keys, self.observations, strict=True):
-                part[slot] = observation[key]
-
-
 class _Share:
     """A worker's envs, and what it does with them on request."""
 
-    def __init__(self, batch: _SharedBatch, slots: list[int]) -> None:
+    def __init__(self, batch: SharedBatch, slots: list[int]) -> None:
         self._batch = batch
         self._slots = slots
         self._envs: dict[int, gym.Env[Any, Any]] = {}
@@ -362,9 +305,17 @@ class _Share:
             env.close()
 
 
-def _work(pipe: Connection, batch: _SharedBatch, slots: list[int], makers: bytes) -> None:
+def _kill(processes: Sequence[SpawnProcess]) -> None:
+    for process in processes:
+        with suppress(ValueError):  # it has been closed
+            process.kill()
+
+
+def _work(pipe: Connection, batch: SharedBatch, slots: list[int], makers: bytes) -> None:
     """Serve a share of the slots until the pipe closes, as it does when the process at its other end dies."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the maker's to handle
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # Both may go to all processes of a job, and are the maker's to handle.
+        signal.signal(number, signal.SIG_IGN)
     share = _Share(batch, slots)
     with suppress(EOFError, OSError):
         _write_message(pipe, share.attempt(_MAKE + makers))

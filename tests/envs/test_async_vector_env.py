@@ -21,6 +21,8 @@ from gymnasium import spaces
 
 from tests.conftest import CountdownEnv
 
+HOME = Path(__file__).parents[2]
+
 pytestmark = pytest.mark.medium
 
 
@@ -199,6 +201,24 @@ def test_refuses_to_be_empty(count: int, n_workers: int, message: str) -> None:
         AsyncTaskVectorEnv([CountdownEnv] * count, n_workers)
 
 
+def test_workers_outlive_a_request_to_stop_and_end_with_a_process_that_leaves_them_open() -> None:
+    script = (
+        "import os, signal\n"
+        "from chiron.envs import AsyncTaskVectorEnv\n"
+        "from tests.conftest import CountdownEnv\n"
+        "if __name__ == '__main__':\n"
+        "    workers = AsyncTaskVectorEnv([CountdownEnv] * 2, 2)\n"
+        "    for process in workers._processes:\n"
+        "        os.kill(process.pid, signal.SIGTERM)\n"
+        "    workers.reset()\n"
+        "    print(workers.step(workers.action_space.sample())[1].size)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=HOME, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout == "2\n"
+
+
 def test_workers_end_with_a_process_that_is_killed() -> None:
     script = (
         "import os\n"
@@ -210,10 +230,9 @@ def test_workers_end_with_a_process_that_is_killed() -> None:
         "    workers.reset()\n"
         "    input()\n"
     )
-    home = Path(__file__).parents[2]
     with subprocess.Popen(
         [sys.executable, "-c", script],
-        cwd=home,
+        cwd=HOME,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
