@@ -161,7 +161,7 @@ class Growth:
         steps: Training steps.
         episodes: Training episodes.
         files: Files of the finished run.
-        most_files: Files at the checkpoint where they were most.
+        most_files: Files when they were most, at a checkpoint or in the end.
         bytes: Of all files of the finished run.
         event_bytes: Of TensorBoard's files among them.
         memory_bytes: By how much the process grew.
@@ -242,7 +242,7 @@ def grow(folder: Path, steps: int, script: Script, seed: int = 0) -> Growth:
         run.steps,
         curriculum.episodes,
         len(files),
-        checkpoints.most_files,
+        max(checkpoints.most_files, len(files)),
         sum(file.stat().st_size for file in files),
         sum(file.stat().st_size for file in files if "tfevents" in file.name),
         grown,

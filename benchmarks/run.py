@@ -162,7 +162,7 @@ def _run_stock(kind: str, steps: int, phases: Phases, detailed: bool) -> int:
     policy = settings["policy_kwargs"]
     optimizer = {key: value for key, value in policy["optimizer_kwargs"].items() if key != "fused"}
     settings["policy_kwargs"] = {**policy, "optimizer_kwargs": optimizer}
-    normalization, repeat = settings.pop("vec_normalize"), settings.pop("action_repeat")
+    normalization, repeat, _ = (settings.pop(key) for key in ("vec_normalize", "action_repeat", "load"))
     with (
         closing(stock_vec_env(kind, config["n_envs"], repeat)) as envs,
         closing(stock_vec_env(kind, _EVALUATION_SLOTS, repeat)) as test_envs,

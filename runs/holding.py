@@ -153,11 +153,18 @@ def last_summary(directory: RunDirectory) -> dict[str, Any] | None:
 
 def _is_of_another_run(directory: RunDirectory) -> bool:
     """Whether the summary is that of a finished run with another configuration."""
+    if _is_unchanged(directory, directory.config):
+        return False
+    # The configuration of this run may have been edited, its results not.
+    return not _is_unchanged(directory, directory.evaluations)
+
+
+def _is_unchanged(directory: RunDirectory, file: Path) -> bool:
     try:
-        directory.require_unchanged(directory.config)
+        directory.require_unchanged(file)
     except DamagedFileError:
-        return True
-    return False
+        return False
+    return True
 
 
 def _require_equal(path: Path, config: Mapping[str, Any], stored: Mapping[str, Any]) -> None:

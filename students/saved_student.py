@@ -32,7 +32,9 @@ _WITHOUT_MEMORY: Mapping[str, Any] = {
 
 def save_student(model: BaseAlgorithm, folder: Path) -> None:
     """Write an algorithm, and the statistics that normalise its observations, into a folder."""
-    model.save(folder / MODEL)
+    # Stable-Baselines3 leaves a file that it has opened itself open when the disk is full.
+    with (folder / MODEL).open("wb") as file:
+        model.save(file)
     normalizer = model.get_vec_normalize_env()
     if normalizer is not None:
         normalizer.save(str(folder / SB3_NORMALIZATION))

@@ -6,6 +6,7 @@ import contextlib
 import importlib
 import io
 import sys
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +30,10 @@ def run_here(folder: Path, command: str, *arguments: str) -> Finished:
         pytest.MonkeyPatch.context() as patch,
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
+        # Outside of tests, warnings of libraries are no errors.
+        warnings.catch_warnings(),
     ):
+        warnings.simplefilter("default")
         patch.chdir(folder)
         patch.setattr(sys, "argv", [command, *arguments])
         try:

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from chiron.envs.walkers import numba_cache
+from chiron.envs import numba_cache
 from numba.core import caching, config
 
 SOURCE = """
-from chiron.envs.walkers.numba_cache import compiled_and_cached
+from chiron.envs.numba_cache import compiled_and_cached
 
 def add(one, other):
     return one + other

@@ -10,6 +10,7 @@ import pytest
 from chiron.envs import PointMass, make_vec
 from chiron.envs.point_mass import PointMassVectorEnv
 from chiron.envs.vector.action_repeat import ActionRepeat
+from chiron.envs.vector.infos import infos_by_slot
 from chiron.envs.vector.sync_vector_env import SyncTaskVectorEnv
 from chiron.runs.state_file import load_state, save_state
 from numpy.typing import NDArray
@@ -156,8 +157,10 @@ class TestBatches:
 
 def assert_same(one: Any, other: Any) -> None:
     if isinstance(one, dict):
-        assert one.keys() == other.keys()
-        for key, value in one.items():
-            np.testing.assert_array_equal(value, other[key], key)
+        slots = max((len(given) for given in one.values()), default=0)
+        for mine, theirs in zip(infos_by_slot(one, slots), infos_by_slot(other, slots), strict=True):
+            assert mine.keys() == theirs.keys()
+            for key in mine:
+                np.testing.assert_array_equal(mine[key], theirs[key], key)
     else:
         np.testing.assert_array_equal(one, other)

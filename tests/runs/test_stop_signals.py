@@ -86,7 +86,7 @@ PHASES: dict[str, tuple[str, int, Callable[[], None], int]] = {
     "first evaluation": ("on_evaluation", 1, ask, 0),
     "step": ("on_step", 9, ask, 32),
     "evaluation": ("on_evaluation", 2, ask, 32),
-    "checkpoint": ("on_checkpoint", 2, ask, 32),
+    "checkpoint": ("on_checkpoint", 3, ask, 32),
     "compilation": ("on_step", 3, partial(compile_and_ask, 1), 16),
     "SIGTERM": ("on_step", 3, partial(ask, 1, signal.SIGTERM), 16),
     "SIGTERM to the group, too": ("on_step", 3, partial(ask, 2, signal.SIGTERM), 16),

@@ -93,7 +93,7 @@ def test_all_runs_of_a_folder_but_those_that_left_nothing(
     chiron_train: Any, chiron_evaluate: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert chiron_train("-m", *SMALL, "env=cart_pole", "seed=0,1,2") == 0
-    runs = [RunDirectory(path.parent) for path in sorted(tmp_path.rglob("model.zip"))]
+    runs = [RunDirectory(path.parent) for path in sorted(tmp_path.rglob("seed*/model.zip"))]
     runs[1].model.unlink()
     assert chiron_evaluate("results", "--workers", "0") == LEFT_OUT
     assert [run.test_sets() for run in runs] == [["uniform_v1"], [], ["uniform_v1"]]

@@ -46,11 +46,11 @@ def broken_for_riac(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """Every run with RIAC fails after some episodes."""
     learn = ToyGrid.learn
 
-    def fail(self: ToyGrid, curriculum: Any, episodes: int, listener: Any) -> None:
+    def fail(self: ToyGrid, curriculum: Any, episodes: int, listener: Any, n_envs: int) -> None:
         if type(curriculum.teacher).__name__ == "RIAC":
-            learn(self, curriculum, 10, listener)
+            learn(self, curriculum, 10, listener, n_envs)
             raise RuntimeError("the grid is on fire\nand so is the next line")
-        learn(self, curriculum, episodes, listener)
+        learn(self, curriculum, episodes, listener, n_envs)
 
     monkeypatch.setattr(ToyGrid, "learn", fail)
     return monkeypatch
@@ -121,11 +121,11 @@ def test_the_command_for_what_failed_names_no_other_job(
 ) -> None:
     learn = ToyGrid.learn
 
-    def fail(self: ToyGrid, curriculum: Any, episodes: int, listener: Any) -> None:
+    def fail(self: ToyGrid, curriculum: Any, episodes: int, listener: Any, n_envs: int) -> None:
         name = type(curriculum.teacher).__name__
         if (name, self.cells) in {("Random", 5), ("Random", 6), ("RIAC", 5)}:
             raise RuntimeError("no")
-        learn(self, curriculum, episodes, listener)
+        learn(self, curriculum, episodes, listener, n_envs)
 
     monkeypatch.setattr(ToyGrid, "learn", fail)
     chiron_train("-m", *GRID, "teacher=random,riac", "student.cells=5,6", "hydra.verbose=false")
@@ -228,8 +228,8 @@ class TestPlaces:
     def test_a_relative_path_is_relative_to_where_the_command_was_typed(
         self, chiron_train: Any, tmp_path: Path
     ) -> None:
-        for arguments in (["study=alone", "hydra.run.dir=elsewhere"], ["-m", "study=sweep"]):
-            assert chiron_train(*arguments, *GRID, "hydra.job.chdir=true") == 0
+        for arguments in (["study=alone"], ["-m", "study=sweep", "hydra.sweep.dir=elsewhere"]):
+            assert chiron_train(*arguments, *GRID) == 0
         assert len(list((tmp_path / "results").rglob("summary.json"))) == 2
 
     @pytest.mark.skipif(

@@ -7,7 +7,7 @@ from typing import Any, TypeVar, cast
 
 import numba
 
-from ..numba_cache import compiled_and_cached
+from ...numba_cache import compiled_and_cached
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

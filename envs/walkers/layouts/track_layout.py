@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ..numba_cache import compiled_and_cached
+from ...numba_cache import compiled_and_cached
 
 Numbers = NDArray[np.float64]
 Integers = NDArray[np.int64]
