@@ -61,13 +61,18 @@ def start(folder: Path, environment: dict[str, str], *arguments: str) -> subproc
     )
 
 
+def directories(results: Path, seed: int) -> list[Path]:
+    # Not by looking through everything: files come and go while jobs run.
+    return list(results.glob(f"slurm/cart_pole/random/ppo/*/seed{seed}"))
+
+
 def run_of(results: Path, seed: int) -> RunDirectory:
-    (path,) = results.rglob(f"seed{seed}")
+    (path,) = directories(results, seed)
     return RunDirectory(path)
 
 
 def is_in_the_middle(results: Path, seed: int) -> bool:
-    evaluations = [path / "evaluations.csv" for path in results.rglob(f"seed{seed}")]
+    evaluations = [path / "evaluations.csv" for path in directories(results, seed)]
     return any(path.exists() and f"\n{MIDDLE}," in path.read_text() for path in evaluations)
 
 
