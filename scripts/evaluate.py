@@ -62,8 +62,11 @@ def main() -> None:
         "evaluations/best_<test set>.csv",
     )
     options = parser.parse_args()
-    with trusting(options.trust):
-        _evaluate(options.run, options.on, options.episodes, options.workers, options.best)
+    try:
+        with trusting(options.trust):
+            _evaluate(options.run, options.on, options.episodes, options.workers, options.best)
+    except OSError as error:
+        refuse(error, COMMAND)
 
 
 def _evaluate(folders: Sequence[Path], test_set: str, episodes: int, n_workers: int, best: bool) -> None:

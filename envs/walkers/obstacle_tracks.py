@@ -81,6 +81,8 @@ class ObstacleTracks(WalkerEnv):
             raise ValueError("one of stump_height, hexagon and stump_sizes must be given")
         if obstacle_spacing is None or roughness is None:
             raise ValueError("obstacle_spacing and roughness must be a number or [low, high]")
+        if np.min(roughness) < 0:
+            raise ValueError(f"roughness={roughness} must be at least 0")
         super().__init__(settings, body, render_mode, engine)
 
     def make_track(self, rng: np.random.Generator, **parameters: Any) -> Track:
