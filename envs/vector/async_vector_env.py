@@ -313,8 +313,8 @@ def _kill(processes: Sequence[SpawnProcess]) -> None:
 
 def _work(pipe: Connection, batch: SharedBatch, slots: list[int], makers: bytes) -> None:
     """Serve a share of the slots until the pipe closes, as it does when the process at its other end dies."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        # Both may go to all processes of a job, and are the maker's to handle.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR2):
+        # Terminals and batch systems send these to all processes of a job; they are the maker's to handle.
         signal.signal(number, signal.SIG_IGN)
     share = _Share(batch, slots)
     with suppress(EOFError, OSError):
