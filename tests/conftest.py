@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,10 @@ import numpy as np
 import pytest
 from chiron.envs.task_space import TaskParameter, TaskSpace
 from gymnasium import spaces
+
+# Shells start what runs in the background with SIGINT ignored, and then nothing below can be interrupted.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 MARKERS_OF_SLOWER_TESTS = ("browser", "medium", "slow", "slurm")
 
