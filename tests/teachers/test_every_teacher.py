@@ -150,7 +150,13 @@ class TestRandomness:
     def test_seeds_differ_and_zero_is_one_of_them(self, name: str) -> None:
         teachers = [build_teacher(name, space=cube(2), seed=seed) for seed in (0, 1, None, None)]
         # With their sources: some teachers begin with one and the same task.
-        sequences = {repr([teacher.sample() for _ in range(20)]) for teacher in teachers}
+        sequences = set()
+        for teacher in teachers:
+            proposals = []
+            for _ in range(20):
+                proposals.append(teacher.sample())
+                teacher.observe(played(proposals[-1], bumpy(proposals[-1].task)))
+            sequences.add(repr(proposals))
         assert len(sequences) == 4
 
     @every_teacher
