@@ -7,13 +7,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 from gymnasium import spaces
-from gymnasium.vector import AutoresetMode, VectorEnv
-from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from .task_space import Quantity, Setting, TaskSettings, TaskSpace
+from .task_space import Quantity, Setting, TaskSettings
+from .vector.batch_vector_env import BatchVectorEnv
 from .vector.batchable_env import BatchableEnv
-from .vector.reset_arguments import slot_generator, slot_mask, slot_seeds, slot_tasks
+from .vector.reset_arguments import slot_generator
 
 Floats = NDArray[np.float64]
 
@@ -137,94 +136,27 @@ class PointMass(BatchableEnv):
         return np.array([[v["gate_position"], v["gate_width"], v["friction"]] for v in values], np.float64)
 
 
-class PointMassVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArray[Any]]):
-    """Many `PointMass` envs in arrays, with the episodes that each would play alone.
+class PointMassVectorEnv(BatchVectorEnv):
+    """Many `PointMass` envs in arrays, with the episodes that each would play alone; see `BatchVectorEnv`."""
 
-    Slots are never reset on their own: whoever steps them resets those whose episode ended. Until then such a
-    slot rests: it is not stepped, keeps its observation and flags, and earns nothing.
-
-    Args:
-        env: An env of the kind wanted; it is not stepped itself.
-        num_envs: How many slots.
-        action_repeat: How often each action is played in a row, as one step whose reward is the sum.
-
-    Raises:
-        ValueError: If a number is below 1.
-
-    Attributes:
-        env: As given.
-        generators: What draws the noise of each slot; None until its first reset.
-    """
+    env: PointMass
 
     def __init__(self, env: PointMass, num_envs: int, action_repeat: int = 1) -> None:
-        for name, value in (("num_envs", num_envs), ("action_repeat", action_repeat)):
-            if value < 1:
-                raise ValueError(f"{name}={value} must be at least 1")
-        self.env = env
-        self.num_envs = num_envs
-        self.action_repeat = action_repeat
-        self.single_observation_space = env.observation_space
-        self.single_action_space = env.action_space
-        self.observation_space = batch_space(env.observation_space, num_envs)
-        self.action_space = batch_space(env.action_space, num_envs)
-        self.metadata = {**env.metadata, "autoreset_mode": AutoresetMode.DISABLED}
-        self.render_mode = None
-        self.spec = env.spec
-        self.generators: list[np.random.Generator | None] = [None] * num_envs
+        super().__init__(env, num_envs, action_repeat)
         self._states = np.tile(_START, (num_envs, 1))
-        self._tasks = np.tile(env.task_space.default, (num_envs, 1))
         self._gates = env.gates_of(self._tasks)
         self._steps = np.zeros(num_envs, dtype=np.int64)
         self._returns = np.zeros(num_envs)
-        self._terminated = np.zeros(num_envs, dtype=np.bool_)
-        self._truncated = np.zeros(num_envs, dtype=np.bool_)
 
-    @property
-    def task_space(self) -> TaskSpace:
-        """The space of the slots' tasks."""
-        return self.env.task_space
-
-    @property
-    def return_range(self) -> tuple[float, float]:
-        """Lowest and highest episode return."""
-        return self.env.return_range
-
-    @property
-    def mastered_return(self) -> float:
-        """A task is mastered in an episode whose return is above this."""
-        return self.env.mastered_return
-
-    def reset(
-        self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[NDArray[np.float32], dict[str, Any]]:
-        """Reset some slots, each into its own task.
-
-        Args:
-            seed: None, an int for slot 0 (slot i gets seed + i), or a list of one per slot. A slot whose seed
-                is None continues with its previous generator.
-            options: `task`: one task for all, a vector of shape (d,) or a dict, or one row per slot, float32
-                of shape (n, d); the default task where absent. `reset_mask`: bool of shape (n,), which slots
-                to reset; all of them if absent.
-
-        Returns:
-            The observations of all slots, and `task` of those that were reset.
-
-        Raises:
-            ValueError: If seeds, mask or tasks have the wrong shape, or a task is not in the task space.
-        """
-        options = options or {}
-        seeds = slot_seeds(seed, self.num_envs)
-        mask = slot_mask(options.get("reset_mask"), self.num_envs)
-        slots = np.flatnonzero(mask)
-        tasks = slot_tasks(options.get("task"), self.task_space, self.num_envs, slots)
-        for slot in slots.tolist():
-            slot_generator(self.generators, slot, seeds[slot])
-        self._tasks[slots] = tasks[slots]
-        self._gates[slots] = self.env.gates_of(tasks[slots])
+    def _begin(
+        self, slots: NDArray[np.int64], tasks: NDArray[np.float32], generators: Sequence[np.random.Generator]
+    ) -> NDArray[np.float32]:
+        self._tasks[slots] = tasks
+        self._gates[slots] = self.env.gates_of(tasks)
         self._states[slots] = _START
         for array in (self._steps, self._returns, self._terminated, self._truncated):
             array[slots] = 0
-        return _observe(self._states, self._tasks), {"task": np.where(mask[:, None], tasks, 0), "_task": mask}
+        return _observe(self._states, self._tasks)
 
     def step(
         self, actions: NDArray[np.float32]

@@ -10,7 +10,6 @@ import pytest
 import torch
 from chiron.envs.env_info import env_info
 from chiron.envs.vector.action_repeat import ActionRepeat
-from chiron.envs.vector.infos import infos_by_slot
 from chiron.envs.vector.make_vec import make_vec
 from chiron.envs.vector.sync_vector_env import SyncTaskVectorEnv
 from chiron.envs.walkers.engine.engine import step_worlds
@@ -27,6 +26,7 @@ from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
 from tests.envs.engine_cases import flat_track
+from tests.envs.results import assert_same
 
 
 def new_batch(slots: int = 3) -> WalkerVectorEnv:
@@ -35,19 +35,6 @@ def new_batch(slots: int = 3) -> WalkerVectorEnv:
 
 def random_actions(rng: np.random.Generator, slots: int) -> NDArray[np.float32]:
     return rng.uniform(-1, 1, (slots, 4)).astype(np.float32)
-
-
-def assert_same(first: Any, second: Any) -> None:
-    """Compare what `step` or `reset` returned, infos slot by slot."""
-    for left, right in zip(first, second, strict=True):
-        if isinstance(left, dict):
-            slots = max((len(given) for given in left.values()), default=0)
-            for mine, theirs in zip(infos_by_slot(left, slots), infos_by_slot(right, slots), strict=True):
-                assert mine.keys() == theirs.keys()
-                for key in mine:
-                    np.testing.assert_array_equal(mine[key], theirs[key], key)
-        else:
-            np.testing.assert_array_equal(left, right)
 
 
 class TestContract:

@@ -10,10 +10,11 @@ import pytest
 from chiron.envs import PointMass, make_vec
 from chiron.envs.point_mass import PointMassVectorEnv
 from chiron.envs.vector.action_repeat import ActionRepeat
-from chiron.envs.vector.infos import infos_by_slot
 from chiron.envs.vector.sync_vector_env import SyncTaskVectorEnv
 from chiron.runs.state_file import load_state, save_state
 from numpy.typing import NDArray
+
+from tests.envs.results import assert_same
 
 
 def through_the_gate(observation: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -106,17 +107,14 @@ class TestBatches:
                 tasks = batch.task_space.sample(rng, slots)
                 seeds = [None] * slots if step % 2 else list(range(step, step + slots))
                 options = {"reset_mask": mask, "task": tasks}
-                for one, other in zip(
+                assert_same(
                     batch.reset(seed=seeds, options=options),
                     loop.reset(seed=seeds, options=options),  # type: ignore[arg-type]
-                    strict=True,
-                ):
-                    assert_same(one, other)
+                )
                 episodes += int(mask.sum())
             actions = rng.uniform(-12, 12, (slots, 2)).astype(np.float32)
             given = batch.step(actions)
-            for one, other in zip(given, loop.step(actions), strict=True):
-                assert_same(one, other)
+            assert_same(given, loop.step(actions))
             mask = given[2] | given[3]
             mask &= mask.sum() >= 2  # slots whose episode is over rest until another one's is
         assert episodes > 20
@@ -143,8 +141,7 @@ class TestBatches:
         other.load_state_dict(load_state(tmp_path / "state"))
         for _ in range(30):
             actions = rng.uniform(-10, 10, (4, 2)).astype(np.float32)
-            for one, two in zip(batch.step(actions), other.step(actions), strict=True):
-                assert_same(one, two)
+            assert_same(batch.step(actions), other.step(actions))
         with pytest.raises(ValueError, match="the state has 4 slots, this vector env 3"):
             PointMass().batch(3).load_state_dict(batch.state_dict())
 
@@ -153,14 +150,3 @@ class TestBatches:
             PointMass().batch(2).step(np.zeros((2, 2), np.float32))
         with pytest.raises(RuntimeError, match="call reset"):
             PointMass().step(np.zeros(2, np.float32))
-
-
-def assert_same(one: Any, other: Any) -> None:
-    if isinstance(one, dict):
-        slots = max((len(given) for given in one.values()), default=0)
-        for mine, theirs in zip(infos_by_slot(one, slots), infos_by_slot(other, slots), strict=True):
-            assert mine.keys() == theirs.keys()
-            for key in mine:
-                np.testing.assert_array_equal(mine[key], theirs[key], key)
-    else:
-        np.testing.assert_array_equal(one, other)

@@ -246,6 +246,17 @@ class TestPlaces:
         assert error.count("\n") == 1
 
 
+def wait_for_two_jobs(process: subprocess.Popen[str]) -> None:
+    """Read what a sweep says until two of its jobs train."""
+    assert process.stdout is not None
+    begun: set[str] = set()
+    while len(begun) < 2:
+        line = process.stdout.readline()
+        assert line, begun
+        if " 0 steps:" in line:
+            begun.add(line.split(": ")[0])
+
+
 @pytest.mark.medium
 class TestJoblib:
     """In a process of its own: workers must be able to import all there is from scratch."""
@@ -282,13 +293,7 @@ class TestJoblib:
             "n_workers=0",
         ]
         with self.start(tmp_path, *sweep, "evaluation.every_steps=10_000") as process:
-            assert process.stdout is not None
-            begun: set[str] = set()
-            while len(begun) < 2:
-                line = process.stdout.readline()
-                assert line, begun
-                if " 0 steps:" in line:
-                    begun.add(line.split(": ")[0])
+            wait_for_two_jobs(process)
             process.send_signal(number)
             output, _ = process.communicate(timeout=300)
         assert process.returncode == 128 + number, output
@@ -301,13 +306,7 @@ class TestJoblib:
     def test_jobs_end_with_a_sweep_that_is_killed(self, tmp_path: Path) -> None:
         sweep = ["seed=0,1", "total_steps=1_000_000", "launcher=joblib", "hydra.launcher.n_jobs=2"]
         with self.start(tmp_path, *sweep, "n_workers=1") as process:
-            assert process.stdout is not None
-            begun: set[str] = set()
-            while len(begun) < 2:
-                line = process.stdout.readline()
-                assert line, begun
-                if " 0 steps:" in line:
-                    begun.add(line.split(": ")[0])
+            wait_for_two_jobs(process)
             process.kill()
             # Ends when all have gone that could write to the pipe.
             process.communicate(timeout=60)

@@ -7,14 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
-from gymnasium.envs.registration import EnvSpec
-from gymnasium.spaces import Space
-from gymnasium.vector import AutoresetMode, VectorEnv
-from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from ...task_space import Task, TaskSettings, TaskSpace
-from ...vector.reset_arguments import slot_generator, slot_mask, slot_seeds, slot_tasks
+from ...task_space import Task, TaskSettings
+from ...vector.batch_vector_env import BatchVectorEnv, TaskEnv
+from ...vector.reset_arguments import slot_generator
 from ..track import Polygons, Track
 from ..walker_body import WalkerBody
 from ..walker_simulation import INITIAL_FORCE
@@ -42,7 +39,7 @@ _SMALLEST_PIECE = 2 * layout.LANES
 """Sharing fewer takes as long as it saves, and a block alone has fewer stragglers to gather."""
 
 
-class Walker(Protocol):
+class Walker(TaskEnv, Protocol):
     """What the engine asks of an env: body, tracks, tasks and episodes, as `WalkerEnv` has them."""
 
     @property
@@ -54,36 +51,8 @@ class Walker(Protocol):
         """What a task decides, and the values of what it does not."""
 
     @property
-    def task_space(self) -> TaskSpace:
-        """The space of tasks."""
-
-    @property
-    def observation_space(self) -> Space[NDArray[np.float32]]:
-        """One env's."""
-
-    @property
-    def action_space(self) -> Space[NDArray[np.float32]]:
-        """One env's."""
-
-    @property
     def time_limit(self) -> int:
         """Steps after which an episode is truncated."""
-
-    @property
-    def return_range(self) -> tuple[float, float]:
-        """Lowest and highest episode return."""
-
-    @property
-    def mastered_return(self) -> float:
-        """A task is mastered in an episode whose return is above this."""
-
-    @property
-    def metadata(self) -> dict[str, Any]:
-        """As Gymnasium declares it."""
-
-    @property
-    def spec(self) -> EnvSpec | None:
-        """As Gymnasium declares it."""
 
     def make_track(self, rng: np.random.Generator, **parameters: Any) -> Track:
         """Lay out the track of one episode."""
@@ -93,12 +62,11 @@ class EngineError(RuntimeError):
     """A slot cannot be computed: its track or its state is not what the engine's arrays can hold."""
 
 
-class WalkerVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArray[Any]]):
+class WalkerVectorEnv(BatchVectorEnv):
     """The walkers of `SyncTaskVectorEnv`, bit for bit, at a fraction of the cost.
 
-    Slots are never reset on their own: whoever steps them resets those whose episode ended. Until then such a
-    slot rests: it is not stepped, keeps its observation and flags, and earns nothing. The first use
-    on a machine compiles the engine, which takes most of a minute; later ones find it in Numba's cache.
+    The first use on a machine compiles the engine, which takes most of a minute; later ones find it in
+    Numba's cache. `reset` raises `EngineError` if the engine cannot hold a track.
 
     Args:
         env: An env of the kind wanted. It says what tasks, tracks, body and episodes are, and is not stepped
@@ -118,22 +86,13 @@ class WalkerVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArra
         steps: How often all slots were stepped.
     """
 
+    env: Walker
+
     def __init__(self, env: Walker, num_envs: int, n_threads: int = 1, action_repeat: int = 1) -> None:
-        sizes = {"num_envs": num_envs, "n_threads": n_threads, "action_repeat": action_repeat}
-        for name, value in sizes.items():
-            if value < 1:
-                raise ValueError(f"{name}={value} must be at least 1")
+        super().__init__(env, num_envs, action_repeat)
+        if n_threads < 1:
+            raise ValueError(f"n_threads={n_threads} must be at least 1")
         self._team = Team(min(n_threads, os.cpu_count() or 1, -(-num_envs // _SMALLEST_PIECE)))
-        self.action_repeat = action_repeat
-        self.num_envs = num_envs
-        self.env = env
-        self.single_observation_space = env.observation_space
-        self.single_action_space = env.action_space
-        self.observation_space = batch_space(env.observation_space, num_envs)
-        self.action_space = batch_space(env.action_space, num_envs)
-        self.metadata = {**env.metadata, "autoreset_mode": AutoresetMode.DISABLED}
-        self.render_mode = None
-        self.spec = env.spec
         self.steps = 0
 
         joints = len(env.body.joints)
@@ -141,8 +100,6 @@ class WalkerVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArra
         self._worlds = np.zeros(num_envs, layout.WORLD)
         self._obstacles = np.zeros((num_envs, 64), layout.OBSTACLE)
         self._segments = np.zeros((num_envs, 256), layout.SEGMENT)
-        self._tasks = np.tile(self.task_space.default, (num_envs, 1))
-        self.generators: list[np.random.Generator | None] = [None] * num_envs
         self._started = np.zeros(num_envs, dtype=np.bool_)
 
         self._observations = np.zeros(self.observation_space.shape or (), dtype=np.float32)
@@ -150,62 +107,18 @@ class WalkerVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArra
         self._no_actions = np.zeros((num_envs, joints), dtype=np.float32)
         self._everyone = np.arange(num_envs)
         self._rewards = np.zeros(num_envs, dtype=np.float64)
-        self._terminated = np.zeros(num_envs, dtype=np.bool_)
-        self._truncated = np.zeros(num_envs, dtype=np.bool_)
         self._errors = np.zeros(num_envs, dtype=np.int32)
         self._scratch = [Scratch.new() for _ in range(self._team.size)]
 
-    @property
-    def task_space(self) -> TaskSpace:
-        """The space of the slots' tasks."""
-        return self.env.task_space
-
-    @property
-    def return_range(self) -> tuple[float, float]:
-        """Lowest and highest episode return."""
-        return self.env.return_range
-
-    @property
-    def mastered_return(self) -> float:
-        """A task is mastered in an episode whose return is above this."""
-        return self.env.mastered_return
-
-    def reset(
-        self,
-        *,
-        seed: int | Sequence[int | None] | None = None,
-        options: dict[str, Any] | None = None,
-    ) -> tuple[NDArray[np.float32], dict[str, Any]]:
-        """Reset some slots, each into its own task.
-
-        Args:
-            seed: None, an int for slot 0 (slot i gets seed + i), or a list of one per slot. A slot whose seed
-                is None continues with its previous generator.
-            options: `task`: one task for all, a vector of shape (d,) or a dict, or one row per slot, float32
-                of shape (n, d); the default task where absent. `reset_mask`: bool of shape (n,), which slots
-                to reset; all of them if absent.
-
-        Returns:
-            The observations of all slots, and `task` of those that were reset, as Gymnasium's vector
-            environments give it.
-
-        Raises:
-            ValueError: If seeds, mask or tasks have the wrong shape, or a task is not in the task space.
-            EngineError: If the engine cannot hold a track.
-        """
-        options = options or {}
-        seeds = slot_seeds(seed, self.num_envs)
-        mask = slot_mask(options.get("reset_mask"), self.num_envs)
-        slots = np.flatnonzero(mask)
-        tasks = slot_tasks(options.get("task"), self.task_space, self.num_envs, slots)
+    def _begin(
+        self, slots: NDArray[np.int64], tasks: NDArray[np.float32], generators: Sequence[np.random.Generator]
+    ) -> NDArray[np.float32]:
         tracks, forces = [], []
-        for slot in slots.tolist():
-            generator = slot_generator(self.generators, slot, seeds[slot])
-            tracks.append(self.env.make_track(generator, **self.env.settings.values_in(tasks[slot])))
+        for task, generator in zip(tasks, generators, strict=True):
+            tracks.append(self.env.make_track(generator, **self.env.settings.values_in(task)))
             forces.append(generator.uniform(-INITIAL_FORCE, INITIAL_FORCE))
-        self._tasks[slots] = tasks[slots]
-        observations = self.start(slots, tracks, forces)
-        return observations, {"task": np.where(mask[:, None], tasks, 0), "_task": mask}
+        self._tasks[slots] = tasks
+        return self.start(slots, tracks, forces)
 
     def start(
         self, slots: NDArray[np.int64] | Sequence[int], tracks: Sequence[Track], forces: Sequence[float]
