@@ -11,6 +11,7 @@ from scipy.optimize import linear_sum_assignment
 
 from ..envs.task_space import TaskSpace
 from .episode import Episode
+from .episode_batch import EpisodeBatch
 from .focus import Focus, FocusGaussian
 from .proposal import Proposals
 from .success_buffer import SuccessBuffer
@@ -103,8 +104,7 @@ class CURROT(Teacher):
         self._failed_tasks = np.empty((0, space.dim))
         self._failed_scores = np.empty(0)
         self._threshold = Threshold(threshold)
-        self._tasks: list[Floats] = []
-        self._scores: list[float] = []
+        self._batch = EpisodeBatch(space, episodes_per_update)
         self.updates = 0
 
     def _propose(self, n: int) -> Proposals:
@@ -114,13 +114,9 @@ class CURROT(Teacher):
 
     def observe(self, episode: Episode) -> None:
         threshold = self._threshold.of(episode)
-        self._tasks.append(self.space.normalize(episode.proposal))
-        self._scores.append(episode.score)
-        if len(self._tasks) >= self.episodes_per_update:
-            tasks, scores = np.array(self._tasks), np.array(self._scores)
-            self._tasks.clear()
-            self._scores.clear()
-            self._update(tasks, scores, threshold)
+        full = self._batch.add(episode.proposal, episode.score)
+        if full is not None:
+            self._update(*full, threshold)
 
     def _update(self, tasks: Floats, scores: Floats, threshold: float) -> None:
         count = len(self.particles)
@@ -218,8 +214,7 @@ class CURROT(Teacher):
             "successes": self._successes.state_dict(),
             "failed_tasks": self._failed_tasks.copy(),
             "failed_scores": self._failed_scores.copy(),
-            "tasks": np.array(self._tasks).reshape(-1, self.space.dim),
-            "scores": np.array(self._scores),
+            "batch": self._batch.state_dict(),
             "updates": self.updates,
             "threshold": self._threshold.state_dict(),
         }
@@ -232,7 +227,7 @@ class CURROT(Teacher):
         self.particles = state["particles"].copy()
         self._successes.load_state_dict(state["successes"])
         self._failed_tasks, self._failed_scores = state["failed_tasks"].copy(), state["failed_scores"].copy()
-        self._tasks, self._scores = list(state["tasks"].copy()), state["scores"].tolist()
+        self._batch.load_state_dict(state["batch"])
         self.updates = state["updates"]
         self._threshold.load_state_dict(state["threshold"])
 

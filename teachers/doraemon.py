@@ -12,6 +12,7 @@ from scipy.special import betaln, digamma, polygamma
 from ..envs.task_space import TaskSpace
 from .constrained_minimum import Valued, constrained_minimum
 from .episode import Episode
+from .episode_batch import EpisodeBatch
 from .focus import Focus, FocusGaussian
 from .proposal import Proposals
 from .task_distribution import Description, gaussian_around, task_distribution
@@ -90,8 +91,7 @@ class DORAEMON(Teacher):
         self._started = False
         self.updates = 0
         self._success = 0.0
-        self._tasks: list[Floats] = []
-        self._successes: list[bool] = []
+        self._batch = EpisodeBatch(space, episodes_per_update)
 
     def _propose(self, n: int) -> Proposals:
         places = self.rng.beta(self.a, self.b, size=(n, self.space.dim))
@@ -101,16 +101,12 @@ class DORAEMON(Teacher):
         threshold = self._threshold.of(episode)
         if episode.ticket.get("update", self.updates) != self.updates:
             return
-        self._tasks.append(self.space.normalize(episode.proposal))
-        self._successes.append(episode.score >= threshold)
-        if len(self._tasks) >= self.episodes_per_update:
-            self._update()
+        full = self._batch.add(episode.proposal, float(episode.score >= threshold))
+        if full is not None:
+            self._update(*full)
 
-    def _update(self) -> None:
-        tasks = np.clip(np.array(self._tasks), _EDGE, 1 - _EDGE)
-        successes = np.array(self._successes, dtype=np.float64)
-        self._tasks.clear()
-        self._successes.clear()
+    def _update(self, tasks: Floats, successes: Floats) -> None:
+        tasks = np.clip(tasks, _EDGE, 1 - _EDGE)
         self._success = float(successes.mean())
         self._started = self._started or self._success >= self.success_rate
         if not self._started:
@@ -150,8 +146,7 @@ class DORAEMON(Teacher):
         return {
             "a": self.a.copy(),
             "b": self.b.copy(),
-            "tasks": np.array(self._tasks).reshape(-1, self.space.dim),
-            "successes": np.array(self._successes, dtype=np.bool_),
+            "batch": self._batch.state_dict(),
             "started": self._started,
             "updates": self.updates,
             "success": self._success,
@@ -160,7 +155,7 @@ class DORAEMON(Teacher):
 
     def _load_state(self, state: Mapping[str, Any]) -> None:
         self.a, self.b = state["a"].copy(), state["b"].copy()
-        self._tasks, self._successes = list(state["tasks"].copy()), state["successes"].tolist()
+        self._batch.load_state_dict(state["batch"])
         self._started, self.updates, self._success = state["started"], state["updates"], state["success"]
         self._threshold.load_state_dict(state["threshold"])
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ..envs.task_space import TaskSpace
 from .constrained_minimum import Valued, constrained_minimum
 from .episode import Episode
+from .episode_batch import EpisodeBatch
 from .focus import Focus, FocusGaussian
 from .gaussian_calculus import Divergence, Performance, Target, Whitened, kl_between, pack, unpack
 from .proposal import Proposals
@@ -115,8 +116,7 @@ class SPDL(Teacher):
         self._reached = False
         self.updates = 0
         self._failed_updates = 0
-        self._tasks: list[Floats] = []
-        self._scores: list[float] = []
+        self._batch = EpisodeBatch(space, episodes_per_update)
 
     def _propose(self, n: int) -> Proposals:
         tasks = np.empty((n, self.space.dim))
@@ -135,13 +135,9 @@ class SPDL(Teacher):
         threshold = self._threshold.of(episode)
         if episode.ticket.get("update", self.updates) != self.updates:
             return
-        self._tasks.append(self.space.normalize(episode.proposal))
-        self._scores.append(episode.score)
-        if len(self._tasks) >= self.episodes_per_update:
-            tasks, scores = np.array(self._tasks), np.array(self._scores)
-            self._tasks.clear()
-            self._scores.clear()
-            self._update(tasks, scores, threshold)
+        full = self._batch.add(episode.proposal, episode.score)
+        if full is not None:
+            self._update(*full, threshold)
 
     def _update(self, tasks: Floats, scores: Floats, threshold: float) -> None:
         # Where the Gaussian is the standard one, the numbers of a new one are of the order of the square root
@@ -205,8 +201,7 @@ class SPDL(Teacher):
         return {
             "mean": self.mean.copy(),
             "factor": self.factor.copy(),
-            "tasks": np.array(self._tasks).reshape(-1, self.space.dim),
-            "scores": np.array(self._scores),
+            "batch": self._batch.state_dict(),
             "reached": self._reached,
             "updates": self.updates,
             "failed_updates": self._failed_updates,
@@ -215,7 +210,7 @@ class SPDL(Teacher):
 
     def _load_state(self, state: Mapping[str, Any]) -> None:
         self.mean, self.factor = state["mean"].copy(), state["factor"].copy()
-        self._tasks, self._scores = list(state["tasks"].copy()), state["scores"].tolist()
+        self._batch.load_state_dict(state["batch"])
         self._reached = state["reached"]
         self.updates, self._failed_updates = state["updates"], state["failed_updates"]
         self._threshold.load_state_dict(state["threshold"])
