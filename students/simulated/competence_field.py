@@ -92,9 +92,6 @@ class CompetenceField(SimulatedStudent):
     def return_mean(self) -> float:
         return float(self._competence.mean())
 
-    def has_mastered(self, task: Task) -> bool:
-        return bool(self._competence[self._nearest(task)] > _MASTERED)
-
     def play(self, task: Task) -> float:
         able = float(self._competence[self._nearest(task)])
         similarity = self._similarity(task)

@@ -37,10 +37,6 @@ class SimulatedStudent(ABC):
     def play(self, task: Task) -> float:
         """Play an episode on a task, shape (d,), learn from it, and return its return."""
 
-    @abstractmethod
-    def has_mastered(self, task: Task) -> bool:
-        """Whether a task, shape (d,), is mastered now."""
-
     @property
     @abstractmethod
     def mastered_percent(self) -> float:

@@ -72,9 +72,6 @@ class SmallNetwork(SimulatedStudent):
     def return_mean(self) -> float:
         return float(self.competence_map.mean())
 
-    def has_mastered(self, task: Task) -> bool:
-        return bool(self._expected_returns(task[None].astype(np.float64))[0] > self.mastered_return)
-
     def play(self, task: Task) -> float:
         tasks = task[None].astype(np.float64)
         features, weights = _features(tasks), self._weights

@@ -112,9 +112,6 @@ class ToyGrid(SimulatedStudent):
     def _is_mastered(self) -> NDArray[np.bool_]:
         return self.competence > _MASTERED
 
-    def has_mastered(self, task: Task) -> bool:
-        return bool(self._is_mastered[self.cell_of(task)])
-
     def cell_of(self, task: Task) -> tuple[int, ...]:
         """The cell that a task, shape (d,), lies in."""
         first, *others = task[: self.dims].tolist()
