@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,11 +63,8 @@ def main() -> None:
         "evaluations/best_<test set>.csv",
     )
     options = parser.parse_args()
-    try:
-        with trusting(options.trust):
-            _evaluate(options.run, options.on, options.episodes, options.workers, options.best)
-    except OSError as error:
-        refuse(error, COMMAND)
+    with trusting(options.trust):
+        _evaluate(options.run, options.on, options.episodes, options.workers, options.best)
 
 
 def _evaluate(folders: Sequence[Path], test_set: str, episodes: int, n_workers: int, best: bool) -> None:
@@ -79,14 +77,14 @@ def _evaluate(folders: Sequence[Path], test_set: str, episodes: int, n_workers: 
 
     console, problems, code, evaluated = plain_console(), list[str](), LEFT_OUT, 0
     for folder in folders:
-        for path in sorted(config.parent for config in folder.rglob("config.yaml")) or [folder]:
+        for path in _runs_below(folder):
             run = RunDirectory(path)
             try:
                 student = TrainedStudent(run, build, best)
                 with blaming(f"run={path}"):
                     make_env = build(student.env)
                 name, rows = evaluate_run(student, make_env, test_set, episodes, n_workers)
-            except (ValueError, HydraException) as error:
+            except (ValueError, OSError, HydraException) as error:
                 problems.append(as_sentence(error))
                 continue
             except EnvError as error:
@@ -101,6 +99,14 @@ def _evaluate(folders: Sequence[Path], test_set: str, episodes: int, n_workers: 
         refuse(ValueError("; ".join(dict.fromkeys(problems))), COMMAND, BAD_INPUT if is_input else code)
     if code == FAILED:
         sys.exit(FAILED)
+
+
+def _runs_below(folder: Path) -> list[Path]:
+    """The runs in or below a folder; the folder itself, if there is none or it cannot be read."""
+    found: list[Path] = []
+    with suppress(OSError):
+        found = sorted(config.parent for config in folder.rglob("config.yaml"))
+    return found or [folder]
 
 
 def _table(rows: pd.DataFrame, title: str) -> Table:
