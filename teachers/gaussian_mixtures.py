@@ -1,7 +1,8 @@
-"""Fits Gaussian mixtures of several sizes at once, and selects the best by AIC or BIC."""
+"""Fits Gaussian mixtures of several sizes, and selects the best by AIC or BIC."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -105,9 +106,8 @@ def fit_best_mixture(
         data then lie in a plane, and nothing but the regularisation would decide between mixtures.
     """
     n, dim = rows.shape
-    distinct = len(np.unique(rows, axis=0))
-    tried = np.repeat([size for size in sizes if size <= distinct], n_init)
-    if not len(tried) or not (np.ptp(rows, axis=0) > 0).all():
+    tried = np.repeat(_sizes_of(rows, sizes), n_init)
+    if not len(tried):
         return None
     # The fits are too small to share: thread pools only get in each other's way.
     with _thread_pools().limit(limits=1):
@@ -116,6 +116,43 @@ def fit_best_mixture(
     scores = CRITERIA[criterion](fits.log_likelihoods, parameters, n)
     best = int(np.argmin(scores))
     return fits.components(best) if np.isfinite(scores[best]) else None
+
+
+def fit_with_scikit_learn(
+    rows: Floats, sizes: Sequence[int], criterion: str, rng: np.random.Generator, n_init: int = 1
+) -> Gaussians | None:
+    """The same by scikit-learn's `GaussianMixture`, one size after the other, as the authors of ALP-GMM do.
+
+    Arguments and result are those of `fit_best_mixture`.
+    """
+    # Imported here to start up faster: most teachers never fit with it.
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.mixture import GaussianMixture
+
+    fits = []
+    with _thread_pools().limit(limits=1), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        for size in _sizes_of(rows, sizes):
+            mixture = GaussianMixture(size, n_init=n_init, random_state=int(rng.integers(2**31)))
+            try:
+                mixture.fit(rows)
+            except ValueError:  # a covariance that is not positive definite
+                continue
+            fits.append((getattr(mixture, criterion)(rows), size, mixture))
+    if not fits:
+        return None
+    _, _, best = min(fits)
+    return Gaussians(best.means_, best.covariances_)
+
+
+FITS = {"chiron": fit_best_mixture, "scikit_learn": fit_with_scikit_learn}
+"""Ways to fit, by name; of the same arguments and result."""
+
+
+def _sizes_of(rows: Floats, sizes: Sequence[int]) -> list[int]:
+    """The sizes of mixtures that can be fitted to data: none if a column never varies."""
+    distinct = len(np.unique(rows, axis=0))
+    return [size for size in sizes if size <= distinct] if (np.ptp(rows, axis=0) > 0).all() else []
 
 
 def start_with_k_means(rows: Floats, sizes: NDArray[np.intp], rng: np.random.Generator) -> Floats:

@@ -102,6 +102,17 @@ class TestFits:
         assert teacher.gaussians is not None
         assert (teacher.gaussians.means[:, 0] > 0.85).all()
 
+    def test_by_scikit_learn_resume_bit_for_bit_and_are_none_of_our_own(self) -> None:
+        first, resumed, own = (
+            ALPGMM(cube(2), seed=0, fit_with=fit_with)
+            for fit_with in ("scikit_learn", "scikit_learn", "chiron")
+        )
+        before, of_own = run(first, 600), run(own, 600)
+        assert np.array_equal(before[:250], of_own[:250])  # before the first fit
+        assert not np.array_equal(before[250:], of_own[250:])
+        resumed.load_state_dict(first.state_dict())
+        assert np.array_equal(run(first, 300), run(resumed, 300))
+
     def test_that_fail_keep_the_last_good_ones_are_counted_and_warn_once(self) -> None:
         teacher = ALPGMM(cube(2), seed=0)
         run(teacher, 250)
@@ -132,6 +143,7 @@ class TestFits:
         ({"min_gaussians": 5, "max_gaussians": 4}, "min_gaussians=5 must be at least 1 and at most max_g"),
         ({"criterion": "aicc"}, r"criterion='aicc' must be one of \['aic', 'bic'\]"),
         ({"n_init": 0}, "n_init=0 must be at least 1"),
+        ({"fit_with": "sklearn"}, r"fit_with='sklearn' must be one of \['chiron', 'scikit_learn'\]"),
     ],
 )
 def test_settings_out_of_range_are_refused(arguments: dict[str, Any], sentence: str) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from chiron.teachers.gaussian_mixtures import (
     CRITERIA,
+    FITS,
     Gaussians,
     fit_best_mixture,
     fit_mixtures,
@@ -20,6 +21,7 @@ from sklearn.mixture import GaussianMixture
 Floats = NDArray[np.float64]
 SIZES = range(2, 11)
 ARRAY_OF_SIZES = np.array(SIZES)
+every_fit = pytest.mark.parametrize("fit", FITS.values(), ids=FITS)
 
 
 def progress_rows(rng: np.random.Generator, dim: int = 2, scale: float = 1.0) -> Floats:
@@ -111,15 +113,30 @@ class TestAgainstScikitLearn:
         assert np.mean(differences) < 2 * error + 1.0
 
 
-def test_well_separated_groups_are_found() -> None:
+@every_fit
+def test_well_separated_groups_are_found(fit: Any) -> None:
     rng = np.random.default_rng(0)
     centres = np.array([[0.1, 0.1], [0.9, 0.1], [0.5, 0.9]])
     rows = np.concatenate([centre + 0.02 * rng.normal(size=(80, 2)) for centre in centres])
-    gaussians = fit_best_mixture(rows, range(1, 8), "bic", rng)
+    gaussians = fit(rows, range(1, 8), "bic", rng)
     assert gaussians is not None
     means = gaussians.means[gaussians.means[:, 0].argsort()]
     np.testing.assert_allclose(means, centres[centres[:, 0].argsort()], atol=0.01)
     np.testing.assert_allclose(gaussians.covariances, np.array([np.eye(2) * 4e-4] * 3), atol=2e-4)
+
+
+def test_both_fits_agree_where_there_is_one_best_mixture() -> None:
+    rng = np.random.default_rng(0)
+    rows = np.concatenate([rng.normal(centre, 0.05, size=(120, 2)) for centre in ([0, 0], [1, 0], [0, 1])])
+    found = []
+    for fit in FITS.values():
+        gaussians = fit(rows, [3], "aic", np.random.default_rng(1))
+        assert gaussians is not None
+        order = np.lexsort(gaussians.means.round().T)
+        found.append((gaussians.means[order], gaussians.covariances[order]))
+    (own_means, own_covariances), (means, covariances) = found
+    np.testing.assert_allclose(own_means, means, atol=1e-6)
+    np.testing.assert_allclose(own_covariances, covariances, atol=1e-6)
 
 
 def test_more_starting_points_never_fit_worse() -> None:
@@ -138,45 +155,49 @@ def test_more_starting_points_never_fit_worse() -> None:
     np.testing.assert_array_equal(often.means, best.means)
 
 
-def test_one_seed_makes_one_fit() -> None:
+@every_fit
+@pytest.mark.usefixtures("unconverged")
+def test_one_seed_makes_one_fit(fit: Any) -> None:
     rows = progress_rows(np.random.default_rng(0))
-    first, second = (fit_best_mixture(rows, SIZES, "aic", np.random.default_rng(3)) for _ in range(2))
+    first, second = (fit(rows, SIZES, "aic", np.random.default_rng(3)) for _ in range(2))
     assert first is not None
     assert second is not None
     assert np.array_equal(first.means, second.means)
     assert np.array_equal(first.covariances, second.covariances)
 
 
+@every_fit
 class TestDegenerateData:
     @pytest.mark.parametrize("column", [0, 1, 2])
-    def test_a_column_that_never_varies_cannot_be_fitted(self, column: int) -> None:
+    def test_a_column_that_never_varies_cannot_be_fitted(self, fit: Any, column: int) -> None:
         rows = progress_rows(np.random.default_rng(0))
         rows[:, column] = 0.1
-        assert fit_best_mixture(rows, SIZES, "aic", np.random.default_rng(0)) is None
+        assert fit(rows, SIZES, "aic", np.random.default_rng(0)) is None
 
-    def test_sizes_above_the_number_of_different_rows_are_left_out(self) -> None:
+    def test_sizes_above_the_number_of_different_rows_are_left_out(self, fit: Any) -> None:
         rows = np.tile(np.random.default_rng(0).random((4, 3)), (60, 1))
-        gaussians = fit_best_mixture(rows, SIZES, "aic", np.random.default_rng(0))
+        gaussians = fit(rows, SIZES, "aic", np.random.default_rng(0))
         assert gaussians is not None
         assert len(gaussians.means) <= 4
         assert np.isfinite(gaussians.covariances).all()
 
     @pytest.mark.parametrize("scale", [1e-9, 1.0, 1e9])
-    def test_rows_on_a_line(self, scale: float) -> None:
+    def test_rows_on_a_line(self, fit: Any, scale: float) -> None:
         rows = scale * np.linspace(0, 1, 250)[:, None] * [1.0, 2.0, 3.0]
-        gaussians = fit_best_mixture(rows, SIZES, "aic", np.random.default_rng(0))
+        gaussians = fit(rows, SIZES, "aic", np.random.default_rng(0))
         if gaussians is not None:
             assert np.isfinite(np.linalg.cholesky(gaussians.covariances)).all()
 
-    def test_one_unsound_mixture_does_not_stop_the_others(self) -> None:
-        rows = progress_rows(np.random.default_rng(0))
-        sizes = np.array([2, 3])
-        responsibilities = start_with_k_means(rows, sizes, np.random.default_rng(0))
-        alone = fit_mixtures(rows, sizes[1:], responsibilities[2:])
-        responsibilities[0] = np.nan
-        fits = fit_mixtures(rows, sizes, responsibilities)
-        assert fits.log_likelihoods[0] == -np.inf
-        assert fits.log_likelihoods[1] == pytest.approx(alone.log_likelihoods[0])
+
+def test_one_unsound_mixture_does_not_stop_the_others() -> None:
+    rows = progress_rows(np.random.default_rng(0))
+    sizes = np.array([2, 3])
+    responsibilities = start_with_k_means(rows, sizes, np.random.default_rng(0))
+    alone = fit_mixtures(rows, sizes[1:], responsibilities[2:])
+    responsibilities[0] = np.nan
+    fits = fit_mixtures(rows, sizes, responsibilities)
+    assert fits.log_likelihoods[0] == -np.inf
+    assert fits.log_likelihoods[1] == pytest.approx(alone.log_likelihoods[0])
 
 
 def test_draws_follow_the_marginal() -> None:
