@@ -38,8 +38,8 @@ class MixtureTeacher(Teacher):
         n_init: Initialisations of each fit.
         scales_returns: Whether to learn from returns scaled to [0, 1] (as in the paper) or from raw returns
             (as in TeachMyAgent).
-        fit_with: "chiron" fits the mixtures of all sizes at once; "scikit_learn" fits one after the other with
-            its `GaussianMixture`, the choice of the paper's authors, which takes several times as long.
+        fit_with: "chiron" fits the mixtures of all sizes at once; "scikit_learn" fits one after the other
+            with its `GaussianMixture`, the choice of the paper's authors, which takes several times as long.
 
     Raises:
         ValueError: If an argument is out of range.
