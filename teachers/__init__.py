@@ -7,6 +7,7 @@ from .curriculum import Curriculum
 from .currot import CURROT
 from .doraemon import DORAEMON
 from .episode import Episode
+from .learnability import Learnability
 from .oracle import Oracle
 from .proposal import Proposal, Proposals
 from .random import Random
@@ -24,6 +25,7 @@ __all__ = [
     "CovarGMM",
     "Curriculum",
     "Episode",
+    "Learnability",
     "Oracle",
     "Proposal",
     "Proposals",

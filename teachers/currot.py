@@ -13,6 +13,7 @@ from ..envs.task_space import TaskSpace
 from .episode import Episode
 from .episode_batch import EpisodeBatch
 from .focus import Focus, FocusGaussian
+from .kernel_regression import kernel_regression
 from .proposal import Proposals
 from .success_buffer import SuccessBuffer
 from .task_distribution import Description, task_distribution, uniform_over
@@ -28,8 +29,6 @@ _SAMPLING_NOISE = 1e-3
 _LENGTH_SCALE = 0.3
 """Of the score estimate, as a share of the farthest move."""
 _FOCUS_STD = 0.01
-_BLOCK = 500
-"""Tasks whose scores are estimated at once, in arrays that fit into a processor's cache."""
 
 
 class CURROT(Teacher):
@@ -140,23 +139,9 @@ class CURROT(Teacher):
 
     def _estimate(self, tasks: Floats) -> Floats:
         """Estimated scores of tasks in [0, 1]^d, shape (n, d); shape (n,)."""
-        # In float32, whose exponentials are many times as fast; there may be millions of them.
-        scale = np.sqrt(0.5) / (_LENGTH_SCALE * self._reach)
-        known = np.concatenate([self._successes.tasks, self._failed_tasks]) * scale
+        known = np.concatenate([self._successes.tasks, self._failed_tasks])
         scores = np.concatenate([self._successes.scores, self._failed_scores])
-        center = known.mean(axis=0)
-        known, places = (known - center).astype(np.float32), (tasks * scale - center).astype(np.float32)
-        known, scores, doubled = known.T, scores.astype(np.float32), 2 * places
-        squares = (known**2).sum(axis=0)
-        estimates = np.empty(len(tasks))
-        for first in range(0, len(tasks), _BLOCK):
-            block = slice(first, first + _BLOCK)
-            weights = doubled[block] @ known - squares
-            # Far from everything known, the nearest decides.
-            weights -= weights.max(axis=1, keepdims=True)
-            np.exp(weights, out=weights)
-            estimates[block] = (weights @ scores) / weights.sum(axis=1)
-        return estimates
+        return kernel_regression(tasks, known, scores, _LENGTH_SCALE * self._reach)
 
     def _replaced(self, successes: Floats, threshold: float) -> tuple[Floats, NDArray[np.bool_]]:
         """Particles, those below the threshold replaced by successes; and which are above it then."""
