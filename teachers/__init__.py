@@ -7,6 +7,7 @@ from .curriculum import Curriculum
 from .currot import CURROT
 from .doraemon import DORAEMON
 from .episode import Episode
+from .grid_lp import GridLP
 from .learnability import Learnability
 from .oracle import Oracle
 from .proposal import Proposal, Proposals
@@ -25,6 +26,7 @@ __all__ = [
     "CovarGMM",
     "Curriculum",
     "Episode",
+    "GridLP",
     "Learnability",
     "Oracle",
     "Proposal",

@@ -46,6 +46,6 @@ def test_noise_asks_for_a_larger_bandwidth() -> None:
     known = rng.random((500, 2))
     steps = (known[:, 0] > 0.5).astype(np.float64)
     clean = best_bandwidth(known, steps, BANDWIDTHS)
-    noisy = best_bandwidth(known, 1.0 * (rng.random(500) < 0.3 + 0.4 * steps), BANDWIDTHS)
+    noisy = best_bandwidth(known, (rng.random(500) < 0.3 + 0.4 * steps).astype(np.float64), BANDWIDTHS)
     assert clean <= 0.04
     assert noisy >= 0.08
