@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from chiron.teachers import GridLP, Proposal, Random, Teacher
 
 from tests.teachers.spaces import cube, run
 
-RULES: tuple[Literal["progress"], Literal["growth"]] = ("progress", "growth")
+RULES = ("progress", "growth")
 
 
 def tell(teacher: GridLP, task: list[float], score: float) -> None:
@@ -83,8 +83,8 @@ def test_growth_and_progress_reach_the_end_of_a_row_and_uniform_draws_do_not() -
         rows = [ToyGrid(dims=1, cells=8) for _ in range(3)]
         space = rows[0].task_space
         assert competence(Random(space, seed), rows[0]) == [0.0, 0.0]
-        for rule, row in zip(RULES, rows[1:], strict=True):
-            assert competence(GridLP(space, seed, rule=rule, bins=8), row) == [1.0, 1.0]
+        assert competence(GridLP(space, seed, rule="progress", bins=8), rows[1]) == [1.0, 1.0]
+        assert competence(GridLP(space, seed, rule="growth", bins=8), rows[2]) == [1.0, 1.0]
 
 
 @pytest.mark.parametrize("rule", RULES)
