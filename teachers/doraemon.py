@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import betaln, digamma, polygamma
+from scipy.special import betaincinv, betaln, digamma, ndtr, polygamma
 
 from ..envs.task_space import TaskSpace
 from .constrained_minimum import Valued, constrained_minimum
@@ -29,6 +29,8 @@ _TOLERANCE = 1e-4
 """By how much constraints may be missed."""
 _EDGE = 1e-9
 _ITERATIONS = 60
+_KNOTS = np.linspace(-6, 6, 769)
+"""Where quantile functions are tabulated, in standard deviations of a normal distribution."""
 
 
 class DORAEMON(Teacher):
@@ -86,6 +88,7 @@ class DORAEMON(Teacher):
         self.episodes_per_update = episodes_per_update
         self.scales_returns = scales_returns
         self.a, self.b = _start(space, initial)
+        self._quantiles = _Quantiles(self.a, self.b)
         self._most = np.concatenate([self.a, self.b]) + _ROOM
         self._threshold = Threshold(threshold)
         self._started = False
@@ -94,8 +97,8 @@ class DORAEMON(Teacher):
         self._batch = EpisodeBatch(space, episodes_per_update)
 
     def _propose(self, n: int) -> Proposals:
-        places = self.rng.beta(self.a, self.b, size=(n, self.space.dim))
-        return Proposals(self.space.denormalize(places), "beta", {"update": np.full(n, self.updates)})
+        tasks = self.space.denormalize(self._quantiles.draw(n, self.rng))
+        return Proposals(tasks, "beta", {"update": np.full(n, self.updates)})
 
     def observe(self, episode: Episode) -> None:
         threshold = self._threshold.of(episode)
@@ -117,8 +120,12 @@ class DORAEMON(Teacher):
             start = problem.most_success()
         if problem.success(start)[0] >= self.success_rate - _TOLERANCE:
             start = problem.most_entropy(start, self.success_rate)
-        self.a, self.b = np.split(start, 2)
+        self._adopt(*np.split(start, 2))
         self.updates += 1
+
+    def _adopt(self, a: Floats, b: Floats) -> None:
+        self.a, self.b = a, b
+        self._quantiles = _Quantiles(a, b)
 
     def metrics(self) -> dict[str, float]:
         _, std = self._moments()
@@ -154,10 +161,40 @@ class DORAEMON(Teacher):
         }
 
     def _load_state(self, state: Mapping[str, Any]) -> None:
-        self.a, self.b = state["a"].copy(), state["b"].copy()
+        self._adopt(state["a"].copy(), state["b"].copy())
         self._batch.load_state_dict(state["batch"])
         self._started, self.updates, self._success = state["started"], state["updates"], state["success"]
         self._threshold.load_state_dict(state["threshold"])
+
+
+class _Quantiles:
+    """Draws from Beta distributions: the quantile functions of these, interpolated, at random places.
+
+    NumPy's own draws take up to ten times as long, the longest where the distribution is uniform.
+
+    Args:
+        a: First parameters, shape (d,).
+        b: Second parameters, shape (d,).
+    """
+
+    def __init__(self, a: Floats, b: Floats) -> None:
+        # Over standard normal numbers instead of probabilities, in which the tails are steep.
+        below = ndtr(_KNOTS[_KNOTS <= 0])
+        low = betaincinv(a[:, None], b[:, None], below)
+        high = 1 - betaincinv(b[:, None], a[:, None], below)
+        self._values = np.concatenate([low, high[:, -2::-1]], axis=1).ravel()
+        self._rises = np.diff(self._values, append=1.0)
+        self._first = len(_KNOTS) * np.arange(len(a))
+
+    def draw(self, n: int, rng: np.random.Generator) -> Floats:
+        """Draw n points of [0, 1]^d, shape (n, d)."""
+        places = (rng.standard_normal((n, len(self._first))) - _KNOTS[0]) / (_KNOTS[1] - _KNOTS[0])
+        places = np.clip(places, 0, len(_KNOTS) - 1 - _EDGE)
+        knots = places.astype(np.intp)
+        places -= knots
+        knots += self._first
+        drawn: Floats = self._values[knots] + places * self._rises[knots]
+        return drawn
 
 
 class _Problem:

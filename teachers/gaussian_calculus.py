@@ -38,15 +38,14 @@ def _below(dim: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     return rows, columns
 
 
-def log_density_gradient(x: Floats, points: Floats, weights: Floats) -> Floats:
+def _log_density_gradient(whitened: Floats, factor: Floats, weights: Floats) -> Floats:
     """Gradient, by the Gaussian, of a weighted sum of log-densities.
 
     Args:
-        x: The Gaussian.
-        points: Shape (n, d).
+        whitened: The points, as `_log_densities` gives them, shape (n, d).
+        factor: The Gaussian's Cholesky factor, shape (d, d).
         weights: Shape (n,).
     """
-    _, whitened, factor = _log_densities(x, points)
     weighted = whitened * weights[:, None]
     # By the factor L, the log-density of the whitened point z has the gradient L^-T z z^T - diag(1 / L).
     by_mean = solve_triangular(factor, weighted.sum(axis=0), trans="T", lower=True, check_finite=False)
@@ -144,7 +143,7 @@ class Whitened:
 
 
 class Divergence:
-    """KL(x | target) of a Gaussian x: the mean of two estimates by importance sampling.
+    """How far a Gaussian x is from a target: (KL(x | target) + KL(target | x)) / 2, from samples.
 
     Args:
         old: The Gaussian that the points of the first estimate are drawn from.
@@ -156,17 +155,18 @@ class Divergence:
     def __init__(self, old: Floats, target: Target | Whitened, rng: np.random.Generator, n: int) -> None:
         mean, factor = unpack(old)
         own = mean + rng.standard_normal((n, len(mean))) @ factor.T
-        theirs = target.sample(rng, n)
-        self._points = np.concatenate([own, theirs])
+        self._points = np.concatenate([own, target.sample(rng, n)])
         self._wanted = target.log_densities(self._points)
-        self._drawn = np.concatenate([log_densities(old, own), self._wanted[n:]])
+        self._drawn = log_densities(old, own)
 
     def __call__(self, x: Floats) -> tuple[float, Floats]:
-        logs = log_densities(x, self._points)
-        ratios = np.exp(np.minimum(logs - self._drawn, _LARGEST_LOG_RATIO)) / len(logs)
+        n = len(self._drawn)
+        logs, whitened, factor = _log_densities(x, self._points)
         differences = logs - self._wanted
-        gradient = log_density_gradient(x, self._points, ratios * (differences + 1))
-        return float(ratios @ differences), gradient
+        ratios = np.exp(np.minimum(logs[:n] - self._drawn, _LARGEST_LOG_RATIO))
+        value = float(ratios @ differences[:n] - differences[n:].sum()) / (2 * n)
+        weights = np.concatenate([ratios * (differences[:n] + 1), np.full(n, -1.0)]) / (2 * n)
+        return value, _log_density_gradient(whitened, factor, weights)
 
 
 class Performance:
@@ -184,6 +184,6 @@ class Performance:
         self._scores = scores / len(scores)
 
     def __call__(self, x: Floats) -> tuple[float, Floats]:
-        logs = log_densities(x, self._points)
+        logs, whitened, factor = _log_densities(x, self._points)
         weighted = np.exp(np.minimum(logs - self._drawn, _LARGEST_LOG_RATIO)) * self._scores
-        return float(weighted.sum()), log_density_gradient(x, self._points, weighted)
+        return float(weighted.sum()), _log_density_gradient(whitened, factor, weighted)

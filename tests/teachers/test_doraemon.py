@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from chiron.envs.task_space import TaskParameter, TaskSpace
 from chiron.teachers import DORAEMON
-from chiron.teachers.doraemon import _entropy, _Problem
+from chiron.teachers.doraemon import _entropy, _Problem, _Quantiles
 from chiron.teachers.proposal import Proposal
 from scipy.optimize import approx_fprime
-from scipy.stats import beta
+from scipy.stats import beta, kstest
 
 from tests.teachers.spaces import cube
 
@@ -48,6 +48,15 @@ def test_real_draws_end_near_it_too() -> None:
             teacher.tell(proposal, float(abs(proposal.task[0]) < HOLDABLE))
     assert teacher.a[0] == pytest.approx(5.940, rel=0.3)
     assert teacher.metrics()["success"] == pytest.approx(0.5, abs=0.08)
+
+
+def test_draws_are_those_of_beta_distributions() -> None:
+    a, b = np.array([100.0, 1.0, 1.0, 5.9]), np.array([100.0, 1.0, 30.0, 2.1])
+    draws = _Quantiles(a, b).draw(50_000, np.random.default_rng(0))
+    assert ((draws >= 0) & (draws <= 1)).all()
+    for column, own_a, own_b in zip(draws.T, a, b, strict=True):
+        assert kstest(column, beta(own_a, own_b).cdf).pvalue > 0.01
+    np.testing.assert_allclose(np.corrcoef(draws.T), np.eye(4), atol=0.02)
 
 
 def test_waits_until_the_student_succeeds_often_enough_once() -> None:

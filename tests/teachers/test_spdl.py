@@ -72,7 +72,8 @@ class TestGaussians:
     def test_divergence_from_a_target_is_estimated(self) -> None:
         target = Target(np.array([[0.5, 0.5]]), np.array([[0.2, 0.1]]))
         old = pack(np.array([0.55, 0.45]), np.diag([0.18, 0.12]))
-        exact = kl_between(old, pack(np.array([0.5, 0.5]), np.diag([0.2, 0.1])))[0]
+        goal = pack(np.array([0.5, 0.5]), np.diag([0.2, 0.1]))
+        exact = (kl_between(old, goal)[0] + kl_between(goal, old)[0]) / 2
         estimate = Divergence(old, target, np.random.default_rng(0), 50_000)(old)[0]
         assert estimate == pytest.approx(exact, rel=0.05)
 
@@ -102,12 +103,35 @@ class TestCurriculum:
             assert kl_between(old, pack(teacher.mean, teacher.factor))[0] < 0.102
         assert teacher.updates >= 6
 
+    @pytest.mark.medium
     def test_stays_where_the_mean_score_keeps_the_threshold(self) -> None:
+        teacher = SPDL(SPACE, seed=0, target=TARGET, threshold=0.5, episodes_per_update=400)
+        shares, gaps = [], []
+        for _ in range(30):
+            play(teacher, 1, lambda task: float(task[0] < 1.6))
+            tasks = teacher.sample(2000).tasks
+            shares.append(np.mean(tasks[:, 0] < 1.6))
+            gaps.append(tasks[:, 1].mean())
+        assert np.mean(shares[10:]) == pytest.approx(0.5, abs=0.1)
+        assert np.mean(gaps[10:]) == pytest.approx(4.4, abs=0.6)
+
+    def test_goes_back_from_the_target_where_the_threshold_is_missed(self) -> None:
         teacher = SPDL(SPACE, seed=0, target=TARGET, threshold=0.5, episodes_per_update=100)
-        play(teacher, 25, lambda task: float(task[0] < 1.6))
-        tasks = teacher.sample(2000).tasks
-        assert np.mean(tasks[:, 0] < 1.6) == pytest.approx(0.5, abs=0.15)
-        assert tasks[:, 1].mean() == pytest.approx(4.4, abs=0.6)
+        play(teacher, 12, lambda task: 1.0)
+        before = np.mean(teacher.sample(2000).tasks[:, 0] < 2.2)
+        play(teacher, 12, lambda task: float(task[0] < 2.2))
+        after = np.mean(teacher.sample(2000).tasks[:, 0] < 2.2)
+        assert before < 0.2
+        assert after == pytest.approx(0.5, abs=0.2)
+
+    @pytest.mark.parametrize("dim", [2, 12])
+    def test_seeks_the_threshold_in_many_dimensions_too(self, dim: int) -> None:
+        teacher = SPDL(cube(dim), seed=0, threshold=2.0, max_kl=0.25)
+        for _ in range(5):
+            old = pack(teacher.mean, teacher.factor)
+            play(teacher, 1, lambda task: 1 - abs(task[0] - 0.2))
+            assert kl_between(old, pack(teacher.mean, teacher.factor))[0] < 0.252
+        assert teacher.updates == 5
 
     def test_first_seeks_where_scores_are_high(self) -> None:
         teacher = SPDL(SPACE, seed=0, target=TARGET, threshold=2.0)
