@@ -235,5 +235,4 @@ def _within(margin: Valued, start: Floats, end: Floats) -> Floats:
 
 def _is_outside(tasks: Floats) -> NDArray[np.bool_]:
     """Which tasks, shape (d, n), are not in [0, 1]^d."""
-    outside: NDArray[np.bool_] = ((tasks < 0) | (tasks > 1)).any(axis=0)
-    return outside
+    return np.asarray(((tasks < 0) | (tasks > 1)).any(axis=0))
