@@ -31,8 +31,8 @@ OUTCOMES = {
     "done": "nothing was wrong after all",
     "training": "trains, and would for long",
     "refused": "exit code 2, a sentence",
-    "failed": "exit code 1, a sentence",
-    "traceback": "shows a traceback",
+    "failed": "exit code 1, a sentence, below the traceback of an env's code where that raised an error",
+    "traceback": "ends in a traceback",
     "hang": "does nothing that ends",
     "crash": "killed by a signal",
 }
@@ -183,7 +183,9 @@ def _obey(line: CommandLine, work: Path, shared: Path) -> None:
 
 def _judge(line: CommandLine, code: int, trains: bool, out: str, said: str) -> Ending:
     faults: list[str] = []
-    if "Traceback (most recent call last)" in out + said:
+    shows_one = "Traceback (most recent call last)" in out + said
+    # What an env raises is shown with where it was raised, and then named in a sentence.
+    if shows_one and not (said.splitlines() or [""])[-1].startswith(f"chiron-{line.command}: "):
         outcome = "traceback"
     elif trains:
         outcome = "training"

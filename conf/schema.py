@@ -53,7 +53,9 @@ def require_whole(config: Mapping[str, Any]) -> None:
     there = {key for key, _ in leaves(config)} | config.keys()
     for key, _ in leaves({str(key): value for key, value in whole.items()}):
         if key not in there:
-            raise ValueError(f"{key} is missing: every run needs it, so ~{key} is not possible")
+            group = key.partition(".")[0]
+            gone = key if any(other.startswith(f"{group}.") for other in there) else group
+            raise ValueError(f"{gone} is missing: every run needs it, so ~{gone} is not possible")
     for group in ("env", "teacher", "student"):
         require_component(group, config[group])
     for name in ("study", "results"):

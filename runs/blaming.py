@@ -39,18 +39,24 @@ def make_blaming(key: str, component: Any, make: Callable[[Any], Made]) -> Made:
             return make(component)
         except Exception as error:
             arguments = component.keywords if isinstance(component, partial) else {}
-            names = {re.escape(path[-1]) for path in _paths(arguments)}
-            # As in "size=3 must be", "size: must be", "`size` must be".
-            if any(re.search(rf"\b{name}[=:'`]|['`]{name}\b", str(error)) for name in names):
-                raise
             for path in _paths(arguments):
-                if _can_be_made(make, partial(component.func, *component.args, **_without(arguments, path))):
+                if _is_named(path[-1], error) and (len(path) == 1 or path[-2] in str(error)):
+                    raise
+            for path in _paths(arguments):
+                makes_it = partial(component.func, *component.args, **_without(arguments, path))
+                if _is_named(path[-1], error) or _can_be_made(make, makes_it):
                     raise ValueError(f"{'.'.join(path)}: {_said(error)}") from error
             # Without an argument that is required nothing can be made; such an error may show its value.
             for path, value in _leaves(arguments):
                 if value == "" or (isinstance(value, str) and len(value) > 1 and value in str(error)):
                     raise ValueError(f"{'.'.join(path)}: {_said(error)}") from error
             raise
+
+
+def _is_named(argument: str, error: Exception) -> bool:
+    """Whether an error says which argument it means, as "size=3 must", "size: must" and "`size` must" do."""
+    name = re.escape(argument)
+    return re.search(rf"\b{name}[=:'`]|['`]{name}\b", str(error)) is not None
 
 
 def _can_be_made(make: Callable[[Any], Any], component: Any) -> bool:

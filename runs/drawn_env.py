@@ -36,6 +36,9 @@ def draw_without_display() -> None:
     """Let envs draw where there is no display; call it before one is built."""
     if not has_display():
         os.environ.setdefault("MUJOCO_GL", "egl")  # its default asks for a display even to draw a video
+        # SDL's defaults, which pygame takes, print what they miss of a display and of a sound card.
+        os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
+        os.environ.setdefault("SDL_AUDIODRIVER", "dummy")
 
 
 def has_display() -> bool:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import tracemalloc
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,14 @@ from ..envs.task_space import TaskSpace
 from ..envs.vector.make_vec import make_vec
 
 _MEMINFO = Path("/proc/meminfo")
+_GROUPS = Path("/proc/self/cgroup")
+_CGROUP = Path("/sys/fs/cgroup")
+_FILES = {
+    "": ("memory.max", "memory.current", "inactive_file"),
+    "memory": ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+}
+"""Files of a control group with its limit and use, and what the use counts of files that can be dropped; of
+version 2 and of version 1."""
 _CERTAIN = 1000
 """So many envs fit anywhere."""
 _FLAGS_BYTES = 12
@@ -157,11 +166,32 @@ def _require_room(key: str, count: int | None, bytes_each: int) -> None:
 
 
 def free_memory() -> int | None:
-    """Bytes that can be had without swapping; None where the system does not say."""
+    """Bytes that can be had without swapping, within what a container or a batch job may use.
+
+    Returns:
+        The number; None where the system does not say.
+    """
     if not _MEMINFO.exists():
         return None
     lines = dict(line.split(":") for line in _MEMINFO.read_text().splitlines())
-    return 1024 * int(lines["MemAvailable"].split()[0])
+    return min([1024 * int(lines["MemAvailable"].split()[0]), *_free_in_groups()])
+
+
+def _free_in_groups() -> Iterator[int]:
+    """What is left in each control group that this process belongs to and that limits memory (cgroups(7))."""
+    for line in _GROUPS.read_text().splitlines() if _GROUPS.exists() else []:
+        _, controllers, path = line.split(":", 2)
+        if controllers not in ("", "memory"):
+            continue
+        root = _CGROUP / controllers
+        limit, used, cache = _FILES[controllers]
+        # Within a container its own group may be mounted as the root.
+        own = root / path.lstrip("/")
+        for group in {own, *own.parents} if own.is_dir() else {root}:
+            with contextlib.suppress(OSError, ValueError):  # no limit here ("max"), or none to read
+                counts = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
+                in_use = int((group / used).read_text()) - int(counts[cache])
+                yield max(int((group / limit).read_text()) - in_use, 0)
 
 
 def _bytes_of(make_env: Callable[[], gym.Env[Any, Any]]) -> int:

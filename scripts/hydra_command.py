@@ -92,7 +92,8 @@ def _require_usable(arguments: Sequence[str]) -> None:
         names = choices_of(override.key_or_group)
         if names and not override.is_delete():
             for choice in _values_of(override):
-                if not isinstance(choice, (str, QuotedString, dict)) and not _is_list_of_names(choice):
+                is_name = isinstance(choice, (str, QuotedString, dict)) or _is_list_of_names(choice)
+                if not is_name or "${" in str(choice):
                     shown = "null" if choice is None else choice
                     raise ValueError(f"{override.key_or_group}={shown} must be one of {', '.join(names)}")
 

@@ -33,7 +33,7 @@ from .schedules import schedules_of
 from .speed_callback import SpeedCallback
 from .student import LearningEvents, Student
 from .training_state import TrainingState
-from .warm_start import warm_start
+from .warm_start import model_file, warm_start
 
 _log = logging.getLogger(__name__)
 
@@ -101,14 +101,17 @@ class SB3Student(Student):
         device: str = "auto",
         callbacks: Sequence[BaseCallback] = (),
     ) -> None:
+        source = None if adapter.load is None else Path(adapter.load).expanduser()
+        if source is not None:
+            model_file(source)
         seed_of_algorithm = int(seed.generate_state(1)[0])
         wrapped = adapter.normalized(vec_env)
         self.model = make_algorithm(env=wrapped, seed=seed_of_algorithm, device=device)
         require_served(self.model, test_envs)
         for name in TrainingState(self.model).unsaved():
             _log.warning("%s is not part of checkpoints: resumed training would differ", name)
-        if adapter.load is not None:
-            warm_start(self.model, Path(adapter.load).expanduser())
+        if source is not None:
+            warm_start(self.model, source)
         self._vec_env = vec_env
         self._test_envs, self._test_set = test_envs, test_set
         self._callbacks = list(callbacks)

@@ -10,6 +10,21 @@ from torch.nn.utils import parameters_to_vector
 from .saved_student import MODEL, NORMALIZATION, load_normalization, read_tensors
 
 
+def model_file(source: Path) -> Path:
+    """The file of a saved algorithm.
+
+    Args:
+        source: A run's directory, its folder `best`, or the file itself.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    file = source / MODEL if source.is_dir() else source
+    if not file.is_file():
+        raise ValueError(f"load={source} must be a run or a saved algorithm: there is no file {file}")
+    return file
+
+
 def warm_start(model: BaseAlgorithm, source: Path) -> None:
     """Give an algorithm the networks of a saved one, and its envs the statistics that belong to them.
 
@@ -24,9 +39,7 @@ def warm_start(model: BaseAlgorithm, source: Path) -> None:
     Raises:
         ValueError: If there is no such student, or it has other networks or is not normalised alike.
     """
-    file = source / MODEL if source.is_dir() else source
-    if not file.is_file():
-        raise ValueError(f"load={source} must be a run or a saved algorithm: there is no file {file}")
+    file = model_file(source)
     statistics = file.parent / NORMALIZATION
     normalizer = model.get_vec_normalize_env()
     if normalizer is not None and normalizer.norm_obs:

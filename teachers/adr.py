@@ -95,6 +95,9 @@ class ADR(Teacher):
         sources = np.where(is_on_one, "boundary", "box")
         return Proposals(self.space.clip(tasks), sources, tickets)
 
+    def check_threshold(self, mastered_score: float | None) -> None:
+        _require_order(self._low_threshold, self._threshold.known(mastered_score))
+
     def observe(self, episode: Episode) -> None:
         high = self._threshold.of(episode)
         low = _require_order(self._low_threshold, high)

@@ -58,6 +58,7 @@ class Curriculum:
         self.listeners: list[Callable[[Episode], None]] = []
         self._rng = np.random.default_rng(seed)
         self._playing: dict[int, Episode] = {}
+        teacher.check_threshold(self._mastered_score())
 
     @property
     def space(self) -> TaskSpace:
@@ -134,13 +135,16 @@ class Curriculum:
         episode.length = length
         episode.success = success
         episode.score = self._score(episode_return)
-        mastered = self.info.mastered_return
-        episode.mastered_score = None if mastered is None else self._score(mastered)
+        episode.mastered_score = self._mastered_score()
         self.episodes += 1
         for listener in self.listeners:
             listener(episode)
         self.teacher.observe(episode)
         return episode
+
+    def _mastered_score(self) -> float | None:
+        mastered = self.info.mastered_return
+        return None if mastered is None else self._score(mastered)
 
     def _score(self, episode_return: float) -> float:
         if not self.teacher.scales_returns or self.info.return_range is None:

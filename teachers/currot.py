@@ -111,6 +111,9 @@ class CURROT(Teacher):
         noise = _SAMPLING_NOISE * self.rng.uniform(-1, 1, (n, self.space.dim))
         return Proposals(self.space.denormalize(chosen + noise), "particle")
 
+    def check_threshold(self, mastered_score: float | None) -> None:
+        self._threshold.known(mastered_score)
+
     def observe(self, episode: Episode) -> None:
         threshold = self._threshold.of(episode)
         full = self._batch.add(episode.proposal, episode.score)

@@ -100,6 +100,9 @@ class DORAEMON(Teacher):
         tasks = self.space.denormalize(self._quantiles.draw(n, self.rng))
         return Proposals(tasks, "beta", {"update": np.full(n, self.updates)})
 
+    def check_threshold(self, mastered_score: float | None) -> None:
+        self._threshold.known(mastered_score)
+
     def observe(self, episode: Episode) -> None:
         threshold = self._threshold.of(episode)
         if episode.ticket.get("update", self.updates) != self.updates:

@@ -78,6 +78,9 @@ class Oracle(Teacher):
         tasks = self.position + self.rng.random((n, self.space.dim)) * self.window
         return Proposals(self.space.clip(tasks), "window")
 
+    def check_threshold(self, mastered_score: float | None) -> None:
+        self._threshold.known(mastered_score)
+
     def observe(self, episode: Episode) -> None:
         threshold = self._threshold.of(episode)
         self._returns.append(episode.score)

@@ -136,6 +136,9 @@ class SPDL(Teacher):
         drawn: Floats = self.mean[:, None] + self.factor @ noise
         return drawn
 
+    def check_threshold(self, mastered_score: float | None) -> None:
+        self._threshold.known(mastered_score)
+
     def observe(self, episode: Episode) -> None:
         threshold = self._threshold.of(episode)
         if episode.ticket.get("update", self.updates) != self.updates:

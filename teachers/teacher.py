@@ -68,6 +68,16 @@ class Teacher(ABC):
     def _propose(self, n: int) -> Proposals:
         """Propose the next `n` tasks, `n` being at least 1, in arrays that the teacher does not keep."""
 
+    def check_threshold(self, mastered_score: float | None) -> None:  # noqa: B027 (most have none)
+        """Make sure that episodes can be told apart, where the teacher counts successes by a threshold.
+
+        Args:
+            mastered_score: What the env calls mastered, on the scale of `Episode.score`.
+
+        Raises:
+            ValueError: If the teacher has to take its threshold from the env, which has none that it can use.
+        """
+
     @abstractmethod
     def observe(self, episode: Episode) -> None:
         """Learn from a finished episode; `episode.score` is the return to learn from."""

@@ -38,15 +38,24 @@ class Threshold:
         Raises:
             ValueError: If neither the user nor the env names a threshold.
         """
-        if self.value is None:
-            if episode.mastered_score is None:
-                raise ValueError(
-                    f"{self._name}=None must be a number, because the env declares no mastered_return"
-                )
-            self.value = episode.mastered_score
+        self.value = self.known(episode.mastered_score)
         if self._best < self.value:
             self._wait(episode.score)
         return self.value
+
+    def known(self, mastered_score: float | None) -> float:
+        """The threshold in an env with this score as what it calls mastered.
+
+        Raises:
+            ValueError: If neither the user nor the env names a threshold.
+        """
+        if self.value is not None:
+            return self.value
+        if mastered_score is None:
+            raise ValueError(
+                f"{self._name}=None must be a number, because the env declares no mastered_return"
+            )
+        return mastered_score
 
     def _wait(self, score: float) -> None:
         self._best = max(self._best, score)

@@ -67,6 +67,9 @@ class GymnasiumParameter:
         self.easy = declaration.get("easy", "low")
         if self.easy not in ("low", "high"):
             raise ValueError(f"{name}: easy={self.easy!r} must be 'low' or 'high'")
+        for way in ("argument", "option"):
+            if not isinstance(declaration.get(way, ""), str):
+                raise ValueError(f"{name}: {way}={declaration[way]!r} must be a name")
         self.argument: str | None = declaration.get("argument")
         self.option: str | None = declaration.get("option")
         self.is_factor = ways == ["factor"]

@@ -75,6 +75,12 @@ class ErrorsNamed(gym.Wrapper[Any, Any, Any, Any]):
         except Exception as error:
             raise EnvError.of(error, self.env, "step", *self._episode) from error
 
+    def render(self) -> Any:
+        try:
+            return self.env.render()
+        except Exception as error:
+            raise EnvError.of(error, self.env, "render", *self._episode) from error
+
 
 def _name(env: gym.Env[Any, Any] | None) -> str:
     if env is None:

@@ -11,6 +11,8 @@ from .stump_tracks import StumpTracks
 from .track import Track
 from .walker_body import WalkerBody
 
+_MAX_INTERVALS = 10_000
+
 
 class RuggedStumpTracks(StumpTracks):
     """Walk over stumps whose height and spacing the task decides, in a shuffled way.
@@ -47,8 +49,8 @@ class RuggedStumpTracks(StumpTracks):
     That of `StumpTracks`; mastered above a return of 230.
 
     ## Arguments
-    Those of `StumpTracks`; `intervals`: how many, for each parameter; `shuffle_seed`: seeds the order in
-    which they lie. Parameters are shuffled independently of each other.
+    Those of `StumpTracks`; `intervals`: how many, for each parameter, 1 to 10,000; `shuffle_seed`: seeds the
+    order in which they lie. Parameters are shuffled independently of each other.
 
     ## Deviations
     The order that the benchmark's authors drew is not published; any seed's is as good.
@@ -77,8 +79,8 @@ class RuggedStumpTracks(StumpTracks):
             render_mode=render_mode,
             engine=engine,
         )
-        if intervals < 1:
-            raise ValueError(f"intervals={intervals} must be at least 1")
+        if not 1 <= intervals <= _MAX_INTERVALS:
+            raise ValueError(f"intervals={intervals} must lie in [1, {_MAX_INTERVALS}]")
         if shuffle_seed < 0:
             raise ValueError(f"shuffle_seed={shuffle_seed} must be at least 0")
         rng = np.random.default_rng(shuffle_seed)

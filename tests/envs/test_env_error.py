@@ -9,6 +9,7 @@ import pytest
 from chiron.envs import AsyncTaskVectorEnv, EnvError, SyncTaskVectorEnv
 from chiron.envs.task_space import TaskParameter
 from chiron.envs.user_code import user_code
+from chiron.envs.vector.env_error import ErrorsNamed
 
 from tests.conftest import CountdownEnv
 
@@ -43,6 +44,17 @@ def error_of(envs: Any, duration: float) -> EnvError:
     finally:
         envs.close()
     return raised.value
+
+
+def test_what_drawing_raises_says_in_which_episode() -> None:
+    class Undrawable(CountdownEnv):
+        def render(self) -> Any:
+            raise OverflowError("too far to the right")
+
+    env = ErrorsNamed(Undrawable())
+    env.reset(seed=3, options={"task": [4.0, 1.0]})
+    with pytest.raises(EnvError, match=r"render raised OverflowError: too far .*'duration': 4\.0.*, seed 3"):
+        env.render()
 
 
 @pytest.mark.medium

@@ -574,6 +574,7 @@ class TestWhatIsRefused:
             ({"parameters": {"pole_mass": {**PARAMETER, "units": "kg"}}}, "pole_mass: unknown key 'units'"),
             ({"parameters": {"pole_mass": {**PARAMETER, "option": "low"}}}, "pole_mass: must have one of"),
             ({"parameters": {"pole_mass": {"value": [1, 2]}}}, "pole_mass: must have one of"),
+            ({"parameters": {"mass": {"argument": 3, "value": [1, 2]}}}, "mass: argument=3 must be a name"),
             ({"parameters": {"pole_mass": {**PARAMETER, "easy": "left"}}}, "pole_mass: easy='left'"),
             ({"parameters": {"pole_mass": {**PARAMETER, "default": "x"}}}, "pole_mass: default='x'"),
             (

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -104,6 +105,37 @@ def test_students_without_minibatches_are_left_alone() -> None:
 def test_this_machine_has_memory() -> None:
     free = memory.free_memory()
     assert free is None or free > 1 << 20
+
+
+@pytest.mark.parametrize(
+    ("groups", "limit", "used", "cache"),
+    [
+        ("0::/job", "memory.max", "memory.current", "inactive_file"),
+        (
+            *("3:cpu:/\n5:memory:/job\n0::/", "memory/memory.limit_in_bytes"),
+            *("memory/memory.usage_in_bytes", "total_inactive_file"),
+        ),
+    ],
+)
+def test_what_a_container_may_use_is_no_more_than_its_limit(
+    groups: str, limit: str, used: str, cache: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "groups").write_text(groups)
+    folder = (tmp_path / limit).parent
+    for place in (folder, folder / "job"):
+        place.mkdir(exist_ok=True)
+        (place / Path(used).name).write_text("3000000\n")
+        (place / "memory.stat").write_text(f"anon 1\n{cache} 1000000\n")
+    monkeypatch.setattr(memory, "_GROUPS", tmp_path / "groups")
+    monkeypatch.setattr(memory, "_CGROUP", tmp_path)
+    for own, of_all, free in (
+        ("max", "max", None),
+        ("5000000", "max", 3_000_000),
+        ("5000000", "4000000", 2_000_000),
+    ):
+        (folder / "job" / Path(limit).name).write_text(own)
+        (folder / Path(limit).name).write_text(of_all)
+        assert (memory.free_memory() == free) == (free is not None)
 
 
 def test_what_a_rollout_tests_and_networks_take_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ import pytest
 from chiron.envs.env_info import EnvInfo
 from chiron.envs.task_space import TaskParameter, TaskSpace
 from chiron.runs.state_file import load_state, save_state
-from chiron.teachers import Curriculum, Episode, Proposal, Proposals, Random
+from chiron.teachers import ADR, DORAEMON, Curriculum, Episode, Proposal, Proposals, Random
 
 from tests.teachers.spaces import cube
 
@@ -144,6 +144,27 @@ class TestNeeds:
             ValueError, match="WantsSuccess needs success, but the env does not report is_success"
         ):
             curriculum.finish(0, **outcome())
+
+    @pytest.mark.parametrize(
+        ("teacher", "settings", "mastered_return", "message"),
+        [
+            (ADR, {"low_threshold": 0.7}, 6.0, "low_threshold=0.7 must be below high_threshold=0.6"),
+            (
+                ADR,
+                {},
+                None,
+                "high_threshold=None must be a number, because the env declares no mastered_return",
+            ),
+            (DORAEMON, {}, None, "threshold=None must be a number"),
+        ],
+    )
+    def test_a_threshold_that_the_env_does_not_give_is_refused_at_once(
+        self, teacher: Any, settings: Any, mastered_return: float | None, message: str
+    ) -> None:
+        space = cube(2)
+        info = EnvInfo(space, return_range=(0.0, 10.0), mastered_return=mastered_return)
+        with pytest.raises(ValueError, match=message):
+            Curriculum(teacher(space, seed=0, **settings), info)
 
     def test_needs_that_no_episode_meets_are_refused_at_once(self) -> None:
         teacher = WantsMoons(cube(1))
