@@ -25,15 +25,16 @@ _DIMENSIONS = (2, 6, 12, 20)
 _SHORT = 20_000
 """Episodes of every measurement but the long run's."""
 
-_EARLY = (10_000, 100_000)
+_EARLY = (10_000, 20_000)
 """Episodes of the long run that its last tenth is compared with."""
 
-_PARTS = {
-    "ALPGMM": {"fit": "_fit", "nearest task": "_history.exchange"},
-    "CovarGMM": {"fit": "_fit"},
-    "RIAC": {"cut": "_split", "regions": "regions.add"},
-}
-"""What else than proposing takes time, by class: the name of a part and the method it happens in."""
+_MANY = 1_000
+"""Tasks proposed at once."""
+_REPEATS = 100
+_MASTERED = 0.2
+"""The return from which a task is mastered: now here, now there."""
+_UPDATE = 1e-3
+"""Seconds from which an observation counts as a fit or another update."""
 
 
 @dataclass
@@ -44,9 +45,10 @@ class TeacherCost:
         teacher: Its name in `conf/teacher`.
         microseconds: Mean of proposing and observing an episode, by dimensions of the task space.
         longest_ms: Longest call, by dimensions.
+        many: How many times as long a thousand proposals take as one, by dimensions.
         shares: Share of the time in each part, in two dimensions.
-        early_microseconds: Mean over episodes 10,000 to 100,000 of the long run; None if it is shorter.
-        late_microseconds: Mean over the last tenth of the long run; None if it is shorter than 200,000.
+        early_microseconds: Mean over episodes 10,000 to 20,000 of the long run.
+        late_microseconds: Mean over the last tenth of the long run.
         late_longest_ms: Longest call of the long run.
         memory_bytes: Growth of this process per episode of the long run.
     """
@@ -54,9 +56,10 @@ class TeacherCost:
     teacher: str
     microseconds: dict[int, float]
     longest_ms: dict[int, float]
+    many: dict[int, float]
     shares: dict[str, float]
-    early_microseconds: float | None
-    late_microseconds: float | None
+    early_microseconds: float
+    late_microseconds: float
     late_longest_ms: float
     memory_bytes: float | None
 
@@ -67,11 +70,13 @@ class Stopwatch:
     Attributes:
         seconds: All calls together.
         longest: The longest one.
+        in_updates: Those of at least a millisecond together.
     """
 
     def __init__(self) -> None:
         self.seconds = 0.0
         self.longest = 0.0
+        self.in_updates = 0.0
 
     def __call__(self, function: Callable[..., Any], *args: Any) -> Any:
         """Call a function and take its time."""
@@ -80,6 +85,7 @@ class Stopwatch:
         took = time.thread_time() - start
         self.seconds += took
         self.longest = max(self.longest, took)
+        self.in_updates += took if took >= _UPDATE else 0.0
         return result
 
 
@@ -93,10 +99,16 @@ def benchmark(console: Console, options: argparse.Namespace) -> dict[str, Any]:
     Raises:
         ValueError: If the long run is shorter than the others.
     """
-    if options.episodes < _SHORT:
-        raise ValueError(f"--episodes={options.episodes} must be at least {_SHORT}")
-    costs = [measure(name, options.episodes) for name in track(_paper_presets(), "Teachers", console=console)]
-    for table in (_cost_table(costs), _longest_table(costs), _long_run_table(costs, options.episodes)):
+    if options.episodes < 2 * _EARLY[1]:
+        raise ValueError(f"--episodes={options.episodes} must be at least {2 * _EARLY[1]}")
+    costs = [measure(name, options.episodes) for name in track(teacher_names(), "Teachers", console=console)]
+    tables = (
+        _cost_table(costs),
+        _longest_table(costs),
+        _many_table(costs),
+        _long_run_table(costs, options.episodes),
+    )
+    for table in tables:
         console.print(table)
     return {"episodes": options.episodes, "teachers": [asdict(cost) for cost in costs]}
 
@@ -108,48 +120,39 @@ def measure(name: str, episodes: int) -> TeacherCost:
         name: The teacher's name.
         episodes: Length of the long run, in two dimensions.
     """
-    microseconds, longest = {}, {}
+    microseconds, longest, many, shares = {}, {}, {}, {}
     for dim in _DIMENSIONS:
-        teacher, watch = _teacher(name, dim), Stopwatch()
-        play(teacher, watch, 0, _SHORT)
-        microseconds[dim] = 1e6 * watch.seconds / _SHORT
-        longest[dim] = 1e3 * watch.longest
+        teacher, proposing, observing = _teacher(name, dim), Stopwatch(), Stopwatch()
+        play(teacher, proposing, observing, 0, _SHORT)
+        total = proposing.seconds + observing.seconds
+        microseconds[dim] = 1e6 * total / _SHORT
+        longest[dim] = 1e3 * max(proposing.longest, observing.longest)
+        many[dim] = _times_as_long(teacher)
+        if dim == _DIMENSIONS[0]:
+            shares = {"propose": proposing.seconds / total, "updates": observing.in_updates / total}
 
-    teacher, total = _teacher(name, 2), Stopwatch()
-    watches = _watch_parts(teacher)
-    play(teacher, total, 0, _SHORT)
-    shares = {part: watch.seconds / total.seconds for part, watch in watches.items()}
-
-    teacher = _teacher(name, 2)
+    teacher = _teacher(name, _DIMENSIONS[0])
     before = _memory()
-    spans = {"start": _EARLY[0], "early": _EARLY[1], "middle": episodes - episodes // 10, "late": episodes}
+    ends = {"start": _EARLY[0], "early": _EARLY[1], "middle": episodes - episodes // 10, "late": episodes}
     begin, longest_of_all, means = 0, 0.0, {}
-    for span, end in spans.items():
-        if end <= begin:
-            continue
+    for span, end in ends.items():
         watch = Stopwatch()
-        play(teacher, watch, begin, end)
+        play(teacher, watch, watch, begin, end)
         means[span] = 1e6 * watch.seconds / (end - begin)
         longest_of_all = max(longest_of_all, 1e3 * watch.longest)
         begin = end
     after = _memory()
+    memory = None if before is None or after is None else (after - before) / episodes
     return TeacherCost(
-        name,
-        microseconds,
-        longest,
-        shares,
-        means.get("early") if episodes >= _EARLY[1] else None,
-        means.get("late") if episodes >= 2 * _EARLY[1] else None,
-        longest_of_all,
-        None if before is None or after is None else (after - before) / episodes,
+        name, microseconds, longest, many, shares, means["early"], means["late"], longest_of_all, memory
     )
 
 
-def play(teacher: Teacher, watch: Stopwatch, begin: int, end: int) -> None:
+def play(teacher: Teacher, proposing: Stopwatch, observing: Stopwatch, begin: int, end: int) -> None:
     """Let a teacher propose and observe episodes of a student that never stops changing."""
     noise = np.random.default_rng(begin)
     for episode in range(begin, end):
-        proposal = watch(teacher.sample)
+        proposal = proposing(teacher.sample)
         episode_return = _return(proposal.task, episode) + 0.05 * noise.random()
         finished = Episode(
             slot=0,
@@ -159,10 +162,20 @@ def play(teacher: Teacher, watch: Stopwatch, begin: int, end: int) -> None:
             seed=0,
             length=1,
             episode_return=episode_return,
+            success=episode_return > _MASTERED,
             score=episode_return,
-            mastered_score=0.75,
+            mastered_score=_MASTERED,
         )
-        watch(teacher.observe, finished)
+        observing(teacher.observe, finished)
+
+
+def _times_as_long(teacher: Teacher) -> float:
+    """How many times as long many proposals at once take as one, on average."""
+    watches = {1: Stopwatch(), _MANY: Stopwatch()}
+    for _ in range(_REPEATS):
+        for n, watch in watches.items():
+            watch(teacher.sample, n)
+    return watches[_MANY].seconds / watches[1].seconds
 
 
 def _return(task: Task, episode: int) -> float:
@@ -171,8 +184,8 @@ def _return(task: Task, episode: int) -> float:
     return (0.5 + 0.5 * float(np.sin(6 * x + episode / 2000))) * (0.3 + 0.7 * x)
 
 
-def _paper_presets() -> list[str]:
-    """All teachers, each with one set of settings: its own, not the benchmark's."""
+def teacher_names() -> list[str]:
+    """All teachers of `conf/teacher`, each with one set of settings: its own, not the benchmark's."""
     names = [path.stem for path in (Path(conf.__path__[0]) / "teacher").glob("*.yaml")]
     return sorted(name for name in names if not name.endswith("_benchmark"))
 
@@ -183,20 +196,6 @@ def _teacher(name: str, dim: int) -> Teacher:
     space = TaskSpace([TaskParameter(f"x{i}", 0, 1) for i in range(dim)])
     teacher: Teacher = build({str(key): value for key, value in node.items()})(space=space, seed=0)
     return teacher
-
-
-def _watch_parts(teacher: Teacher) -> dict[str, Stopwatch]:
-    """Put a stopwatch into proposing and into each known part of a teacher."""
-    watches = {}
-    for part, path in {"propose": "sample", **_PARTS.get(type(teacher).__name__, {})}.items():
-        *owners, method = path.split(".")
-        owner: Any = teacher
-        for name in owners:
-            owner = getattr(owner, name)
-        watches[part] = watch = Stopwatch()
-        original = getattr(owner, method)
-        setattr(owner, method, lambda *args, watch=watch, original=original: watch(original, *args))
-    return watches
 
 
 def _memory() -> int | None:
@@ -231,22 +230,28 @@ def _longest_table(costs: list[TeacherCost]) -> Table:
     return table
 
 
+def _many_table(costs: list[TeacherCost]) -> Table:
+    table = Table(title=f"{_MANY:,} proposals at once, in times of a single one, by dimensions")
+    table.add_column("teacher")
+    for dim in _DIMENSIONS:
+        table.add_column(f"{dim}-D", justify="right")
+    for cost in costs:
+        table.add_row(cost.teacher, *(f"{cost.many[dim]:.1f}" for dim in _DIMENSIONS))
+    return table
+
+
 def _long_run_table(costs: list[TeacherCost], episodes: int) -> Table:
     table = Table(title=f"A run of {episodes:,} episodes in 2-D")
-    for heading in ("teacher", "10k–100k", "last tenth", "ratio", "longest call", "memory per episode"):
+    for heading in ("teacher", "10k–20k", "last tenth", "ratio", "longest call", "memory per episode"):
         table.add_column(heading, justify="left" if heading == "teacher" else "right")
     for cost in costs:
         early, late = cost.early_microseconds, cost.late_microseconds
         table.add_row(
             cost.teacher,
-            _shown(early, "{:.0f} µs"),
-            _shown(late, "{:.0f} µs"),
-            _shown(late / early if late and early else None, "{:.2f}"),
+            f"{early:.0f} µs",
+            f"{late:.0f} µs",
+            f"{late / early:.2f}",
             f"{cost.late_longest_ms:.0f} ms",
-            _shown(cost.memory_bytes, "{:.0f} B"),
+            "–" if cost.memory_bytes is None else f"{cost.memory_bytes:.0f} B",
         )
     return table
-
-
-def _shown(value: float | None, form: str) -> str:
-    return "–" if value is None else form.format(value)
