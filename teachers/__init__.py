@@ -7,6 +7,7 @@ from .curriculum import Curriculum
 from .currot import CURROT
 from .doraemon import DORAEMON
 from .episode import Episode
+from .goal_gan import GoalGAN
 from .grid_lp import GridLP
 from .learnability import Learnability
 from .oracle import Oracle
@@ -26,6 +27,7 @@ __all__ = [
     "CovarGMM",
     "Curriculum",
     "Episode",
+    "GoalGAN",
     "GridLP",
     "Learnability",
     "Oracle",

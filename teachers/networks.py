@@ -1,0 +1,55 @@
+"""What teachers with networks share: layers drawn from a teacher's own generator, and states in arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+Floats = NDArray[np.float64]
+
+
+def torch_generator(rng: np.random.Generator) -> torch.Generator:
+    """A generator of torch's, seeded by a draw of NumPy's."""
+    generator = torch.Generator()
+    generator.manual_seed(int(rng.integers(2**63)))
+    return generator
+
+
+def linear(inputs: int, outputs: int, generator: torch.Generator) -> nn.Linear:
+    """A layer with Xavier-uniform weights and no bias at first; torch's global generator is left alone."""
+    # Nothing is drawn for a layer that has no memory yet.
+    layer = nn.Linear(inputs, outputs, device="meta").to_empty(device="cpu")
+    nn.init.xavier_uniform_(layer.weight, generator=generator)
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+def tensor(array: Any) -> Tensor:
+    """A float32 tensor of an array's numbers, which it does not share."""
+    return torch.tensor(np.asarray(array), dtype=torch.float32)
+
+
+def array_state(parameters: Sequence[Tensor], optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+    """Parameters and what their optimizer remembers of them, as arrays."""
+    return {
+        "parameters": [p.detach().numpy().copy() for p in parameters],
+        "optimizer": [
+            {name: moment.numpy().copy() for name, moment in optimizer.state[p].items()} for p in parameters
+        ],
+    }
+
+
+def load_array_state(
+    parameters: Sequence[Tensor], optimizer: torch.optim.Optimizer, state: Mapping[str, Any]
+) -> None:
+    """Restore what `array_state` returned."""
+    with torch.no_grad():
+        for p, numbers in zip(parameters, state["parameters"], strict=True):
+            p.copy_(torch.tensor(numbers))
+    for p, moments in zip(parameters, state["optimizer"], strict=True):
+        optimizer.state[p] = {name: torch.tensor(moment) for name, moment in moments.items()}
