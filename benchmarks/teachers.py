@@ -14,6 +14,7 @@ import numpy as np
 from chiron import conf
 from chiron.conf.build import build
 from chiron.envs.task_space import Task, TaskParameter, TaskSpace
+from chiron.teachers.critic_scores import CriticScores
 from chiron.teachers.episode import Episode
 from chiron.teachers.teacher import Teacher
 from omegaconf import OmegaConf
@@ -159,12 +160,13 @@ def play(teacher: Teacher, proposing: Stopwatch, observing: Stopwatch, begin: in
             task=proposal.task,
             source=proposal.source,
             ticket=proposal.ticket,
-            seed=0,
+            seed=proposal.seed or 0,
             length=1,
             episode_return=episode_return,
             success=episode_return > _MASTERED,
             score=episode_return,
             mastered_score=_MASTERED,
+            critic=CriticScores(episode_return / 2, episode_return, episode_return, episode_return),
         )
         observing(teacher.observe, finished)
 

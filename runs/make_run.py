@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -234,6 +235,12 @@ def _run(
     directory: RunDirectory | str | Path,
     callbacks: Mapping[str, RunCallback],
 ) -> Run:
+    with parts.blaming("teacher"), ExitStack() as if_refused:
+        if_refused.callback(student.close)
+        curriculum.teacher.require_student(
+            f"student={parts.names['student']}", student.offers, settings.n_envs
+        )
+        if_refused.pop_all()
     more: dict[str, RunCallback] = {"pictures": Pictures()} if settings.pictures else {}
     # Last, since its state is that of all the others.
     more["checkpointer"] = Checkpointer(settings.checkpoint)

@@ -32,6 +32,7 @@ from .sb3_policy import Envs, SB3Policy, require_served
 from .schedules import schedules_of
 from .speed_callback import SpeedCallback
 from .student import LearningEvents, Student
+from .teacher_feedback import offers_of, teacher_feedback
 from .training_state import TrainingState
 from .warm_start import model_file, warm_start
 
@@ -117,6 +118,7 @@ class SB3Student(Student):
         self._callbacks = list(callbacks)
         self._recent = RecentEpisodes(vec_env.curriculum)
         self._curves = CurriculumCallback(vec_env.curriculum, self._recent)
+        self._feedback = teacher_feedback(self.model, vec_env.curriculum)
         self._forgetting: Forgetting | None = None
         if adapter.forget_every is not None:
             self._forgetting = Forgetting(adapter.forget_every, seed_of_algorithm)
@@ -136,12 +138,16 @@ class SB3Student(Student):
         return SB3Policy(self.model, envs)
 
     @property
+    def offers(self) -> frozenset[str]:
+        return offers_of(self.model)
+
+    @property
     def scheduled(self) -> Sequence[str]:
         return schedules_of(self.model)
 
     def learn(self, total_steps: int, events: LearningEvents, logger: Logger) -> None:
         self.model.set_logger(logger)
-        callbacks: list[BaseCallback] = [self._curves]
+        callbacks: list[BaseCallback] = [*self._feedback, self._curves]
         if self._forgetting is not None:
             callbacks.append(self._forgetting)
         stored = None if self._stored is None else self._stored["model"]
@@ -183,6 +189,7 @@ class SB3Student(Student):
             "envs": self._vec_env.state_dict(),
             "recent": self._recent.state_dict(),
             "curves": self._curves.state_dict(),
+            "feedback": [each.state_dict() for each in self._feedback],
             "forgetting": None if self._forgetting is None else self._forgetting.state_dict(),
             "own_loop": None if self._own_loop is None else self._own_loop.state_dict(),
         }
@@ -193,6 +200,8 @@ class SB3Student(Student):
         self._vec_env.load_state_dict(state["envs"])
         self._recent.load_state_dict(state["recent"])
         self._curves.load_state_dict(state["curves"])
+        for each, stored in zip(self._feedback, state.get("feedback", []), strict=True):
+            each.load_state_dict(stored)
         if self._forgetting is not None:
             self._forgetting.load_state_dict(state["forgetting"])
         if self._own_loop is not None:

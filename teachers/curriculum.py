@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
@@ -12,11 +12,14 @@ import numpy as np
 from ..envs.env_info import EnvInfo
 from ..envs.finite import NotFiniteError
 from ..envs.task_space import TaskSpace
+from .critic_scores import CriticScores
 from .episode import Episode
-from .teacher import Seed, Teacher
+from .teacher import NEEDS, Seed, Teacher
 
-AVAILABLE_NEEDS = frozenset({"success"})
-"""What a teacher may list in `Teacher.needs`."""
+_BEGUN = ("slot", "task", "proposal", "source", "ticket", "seed", "trains")
+"""What of an episode is known when it begins."""
+_ENDED = ("index", "step", "episode_return", "length", "success", "score", "mastered_score")
+"""What of an episode is known when it has ended."""
 
 
 class Curriculum:
@@ -31,8 +34,7 @@ class Curriculum:
         seed: Seeds the generator of episode seeds.
 
     Raises:
-        ValueError: If the teacher's task space is not the env's, or the teacher needs something that an
-            episode does not tell.
+        ValueError: If the teacher's task space is not the env's, or the teacher needs something unknown.
 
     Attributes:
         teacher: As given.
@@ -47,10 +49,10 @@ class Curriculum:
                 f"the teacher proposes {teacher.space.columns}, the curriculum is over "
                 f"{info.task_space.columns}"
             )
-        unknown = teacher.needs - AVAILABLE_NEEDS
+        unknown = teacher.needs - NEEDS.keys()
         if unknown:
             raise ValueError(
-                f"needs={sorted(unknown)} of {type(teacher).__name__} must be among {sorted(AVAILABLE_NEEDS)}"
+                f"needs={sorted(unknown)} of {type(teacher).__name__} must be among {sorted(NEEDS)}"
             )
         self.teacher = teacher
         self.info = info
@@ -58,6 +60,7 @@ class Curriculum:
         self.listeners: list[Callable[[Episode], None]] = []
         self._rng = np.random.default_rng(seed)
         self._playing: dict[int, Episode] = {}
+        self._unrated: list[Episode] = []
         teacher.check_threshold(self._mastered_score())
 
     @property
@@ -81,9 +84,10 @@ class Curriculum:
                 f"task {lost} that {type(self.teacher).__name__} proposed after {self.episodes} episodes "
                 "is not finite"
             )
-        seed = int(self._rng.integers(2**31))
+        seed = int(self._rng.integers(2**31)) if proposal.seed is None else proposal.seed
         task = self.space.rounded(proposal.task)
         episode = Episode(slot, task, proposal.source, proposal.ticket, seed, proposal=proposal.task)
+        episode.trains = proposal.trains
         self._playing[slot] = episode
         return episode
 
@@ -103,6 +107,8 @@ class Curriculum:
         self, slot: int, *, episode_return: float, length: int, step: int, success: bool | None = None
     ) -> Episode:
         """End a slot's episode, and tell the listeners and then the teacher how it went.
+
+        A teacher that needs the student's critic is told by `rate` instead, which may follow any time later.
 
         Args:
             slot: Index of the env in the vector env.
@@ -139,8 +145,29 @@ class Curriculum:
         self.episodes += 1
         for listener in self.listeners:
             listener(episode)
-        self.teacher.observe(episode)
+        if "critic" in self.teacher.needs:
+            self._unrated.append(episode)
+        else:
+            self.teacher.observe(episode)
         return episode
+
+    def rate(self, slot: int, critic: CriticScores) -> Episode:
+        """Tell the teacher of a slot's oldest finished episode that waits for the student's critic.
+
+        Args:
+            slot: Index of the env in the vector env.
+            critic: What the critic says of the episode.
+
+        Raises:
+            KeyError: If no episode of the slot waits.
+        """
+        for place, episode in enumerate(self._unrated):
+            if episode.slot == slot:
+                del self._unrated[place]
+                episode.critic = critic
+                self.teacher.observe(episode)
+                return episode
+        raise KeyError(slot)
 
     def _mastered_score(self) -> float | None:
         mastered = self.info.mastered_return
@@ -153,22 +180,13 @@ class Curriculum:
         return min(max((episode_return - low) / (high - low), 0.0), 1.0)
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything needed to resume exactly from here, current episodes included."""
+        """Everything needed to resume exactly from here, current and unrated episodes included."""
         return {
             "teacher": self.teacher.state_dict(),
             "rng": self._rng.bit_generator.state,
             "episodes": self.episodes,
-            "playing": [
-                {
-                    "slot": episode.slot,
-                    "task": episode.task.copy(),
-                    "proposal": episode.proposal.copy(),
-                    "source": episode.source,
-                    "ticket": deepcopy(episode.ticket),
-                    "seed": episode.seed,
-                }
-                for episode in self._playing.values()
-            ],
+            "playing": [_stored(episode, _BEGUN) for episode in self._playing.values()],
+            "unrated": [_stored(episode, _BEGUN + _ENDED) for episode in self._unrated],
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -181,3 +199,8 @@ class Curriculum:
         self._rng.bit_generator.state = state["rng"]
         self.episodes = state["episodes"]
         self._playing = {row["slot"]: Episode(**row) for row in state["playing"]}
+        self._unrated = [Episode(**row) for row in state.get("unrated", [])]
+
+
+def _stored(episode: Episode, names: Sequence[str]) -> dict[str, Any]:
+    return {name: deepcopy(getattr(episode, name)) for name in names}

@@ -8,15 +8,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..envs.task_space import Task
+from .critic_scores import CriticScores
 
 
 @dataclass(slots=True, eq=False)
 class Episode:
     """One training episode.
 
-    `Curriculum.next_task` sets the first five attributes and the proposal when a slot starts the episode;
-    `Curriculum.finish` sets the others when it has ended. Together, task, seed and the student's actions
-    determine the whole episode.
+    `Curriculum.next_task` sets the first five attributes, the proposal and `trains` when a slot starts the
+    episode; `Curriculum.finish` sets the others when it has ended, but for `critic`, which `Curriculum.rate`
+    sets. Together, task, seed and the student's actions determine the whole episode.
 
     Attributes:
         slot: Index of the env in the vector env.
@@ -36,6 +37,8 @@ class Episode:
             `mastered_return`, clipped and scaled as the score is; None if the env does not say.
         proposal: The point of the task space's box that the teacher proposed, and what it learns about;
             differs from the task in integers, which are rounded. The task where it is not given.
+        trains: Whether the student learns from the episode.
+        critic: What the student's critic says of it; None unless the teacher needs that.
     """
 
     slot: int
@@ -51,6 +54,8 @@ class Episode:
     score: float = math.nan
     mastered_score: float | None = None
     proposal: Task = None  # type: ignore[assignment]  # set below
+    trains: bool = True
+    critic: CriticScores | None = None
 
     def __post_init__(self) -> None:
         if self.proposal is None:

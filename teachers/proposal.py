@@ -20,11 +20,16 @@ class Proposal:
         task: A point of the task space's box, float32 of shape (d,); integers are rounded when it is played.
         source: How the teacher came to it, for the episode log ("random", "gaussian_3", …).
         ticket: What the teacher wants to get back with the episode: numbers, strings, arrays.
+        seed: Seed of the env's reset, of a teacher that proposes levels: a task and all that is random about
+            it. None leaves it to whoever plays.
+        trains: Whether the student is to learn from the episode, or only to play it.
     """
 
     task: Task
     source: str
     ticket: Mapping[str, Any] = field(default_factory=dict)
+    seed: int | None = None
+    trains: bool = True
 
 
 @dataclass(frozen=True)
@@ -35,11 +40,15 @@ class Proposals:
         tasks: Points of the task space's box, float32 of shape (n, d).
         sources: How the teacher came to each, n strings, or one for all.
         tickets: What the teacher wants to get back with each episode: by name, n values.
+        seeds: Seeds of the resets, int64 of shape (n,); None leaves them to whoever plays.
+        trains: Which episodes the student is to learn from, bool of shape (n,); all, if None.
     """
 
     tasks: NDArray[np.float32]
     sources: str | Sequence[str] | NDArray[np.str_]
     tickets: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    seeds: NDArray[np.int64] | None = None
+    trains: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.tasks)
@@ -47,7 +56,9 @@ class Proposals:
     def __getitem__(self, index: int) -> Proposal:
         source = self.sources if isinstance(self.sources, str) else str(self.sources[index])
         ticket = {name: _plain(values[index]) for name, values in self.tickets.items()}
-        return Proposal(self.tasks[index], source, ticket)
+        seed = None if self.seeds is None else int(self.seeds[index])
+        trains = self.trains is None or bool(self.trains[index])
+        return Proposal(self.tasks[index], source, ticket, seed, trains)
 
     def __iter__(self) -> Iterator[Proposal]:
         return (self[index] for index in range(len(self)))

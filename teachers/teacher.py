@@ -5,17 +5,26 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar, overload
+from typing import Any, overload
 
 import numpy as np
 
 from ..envs.task_space import TaskSpace
+from .critic_scores import CriticScores
 from .episode import Episode
 from .focus import Focus
 from .proposal import Proposal, Proposals
 
 Seed = int | np.random.SeedSequence | np.random.Generator | None
 """Anything `numpy.random.default_rng` takes; only None means "no seed"."""
+
+
+NEEDS: Mapping[str, str] = {
+    "success": "an env that reports is_success",
+    "critic": "a student with a critic (any algorithm of Stable-Baselines3 but ARS and OverlappedSAC)",
+    "no_gradient": "a student that can play episodes without learning from them (FastPPO: student=ppo)",
+}
+"""What `Teacher.needs` may name, and what that asks for."""
 
 
 class Teacher(ABC):
@@ -36,12 +45,13 @@ class Teacher(ABC):
     Attributes:
         space: The tasks to choose from.
         rng: The only random generator that a teacher may use.
-        needs: What the teacher needs to know of an episode beyond return and length ("success").
+        needs: What the teacher needs beyond return and length of an episode, of `NEEDS`: `Episode.success`,
+            `Episode.critic`, or a student that keeps to `Proposal.trains` ("no_gradient").
         scales_returns: Whether `Episode.score` is the return scaled to [0, 1] by the env's return range, or
             the raw return.
     """
 
-    needs: ClassVar[frozenset[str]] = frozenset()
+    needs: frozenset[str] = frozenset()
     scales_returns: bool = False
 
     def __init__(self, space: TaskSpace, seed: Seed = None) -> None:
@@ -90,6 +100,7 @@ class Teacher(ABC):
         success: bool | None = None,
         length: int = 1,
         mastered_score: float | None = None,
+        critic: CriticScores | None = None,
     ) -> None:
         """Learn how a proposed task went: `observe` for loops without a `Curriculum`.
 
@@ -100,6 +111,7 @@ class Teacher(ABC):
             length: Number of steps of the episode.
             mastered_score: The score from which a task counts as mastered, for teachers whose threshold is
                 not given.
+            critic: What the student's critic says of the episode, where the teacher needs to know.
 
         Raises:
             ValueError: If the score is not finite, or the teacher needs something that is missing.
@@ -108,12 +120,30 @@ class Teacher(ABC):
             raise ValueError(f"score={score} must be finite")
         if success is None and "success" in self.needs:
             raise ValueError(f"{type(self).__name__} needs success=True or success=False")
+        if critic is None and "critic" in self.needs:
+            raise ValueError(f"{type(self).__name__} needs critic=CriticScores(…)")
         task = self.space.rounded(proposal.task)
-        episode = Episode(0, task, proposal.source, proposal.ticket, seed=0, proposal=proposal.task)
+        seed = 0 if proposal.seed is None else proposal.seed
+        episode = Episode(0, task, proposal.source, proposal.ticket, seed, proposal=proposal.task)
+        episode.trains, episode.critic = proposal.trains, critic
         episode.length, episode.success = length, success
         episode.episode_return = episode.score = score
         episode.mastered_score = mastered_score
         self.observe(episode)
+
+    def require_student(self, student: str, offers: frozenset[str], n_envs: int) -> None:
+        """Make sure that a student gives this teacher what it needs.
+
+        Args:
+            student: What the student is called.
+            offers: What it offers, of `NEEDS`; whether episodes succeed is up to the env.
+            n_envs: How many episodes it plays at once.
+
+        Raises:
+            ValueError: If something is missing, or the teacher cannot serve so many episodes at once.
+        """
+        for need in sorted(self.needs - offers - {"success"}):
+            raise ValueError(f"{type(self).__name__} needs {NEEDS[need]}, which {student} is not")
 
     def metrics(self) -> dict[str, float]:
         """Scalars to log, by name."""

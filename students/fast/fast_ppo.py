@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 import torch
 from gymnasium import spaces
+from numpy.typing import NDArray
 from stable_baselines3 import PPO
 from stable_baselines3.common.buffers import RolloutBuffer
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.utils import explained_variance
 from stable_baselines3.common.vec_env import VecEnv
 
+from .partial_rollout import PartialRollout
 from .ppo_choices import PPOChoices
 from .ppo_update import STATISTICS, Minibatch, PPOUpdate, can_be_written_out
 
@@ -23,8 +25,14 @@ class FastPPO(PPO):
     The same seed gives the run of stock PPO up to rounding. What the update is not written out for (policies
     other than plain tanh networks on flat observations, a clipped value function, a limit on the
     Kullback-Leibler divergence) goes through stock PPO's own, at its speed.
+
+    Attributes:
+        learns_from: Which transitions of the rollout to learn from, bool of shape (n_steps, n_envs), or None
+            for all. To be set when a rollout has ended; the update that follows sets it back to None. Without
+            any, it changes nothing.
     """
 
+    learns_from: NDArray[np.bool_] | None = None
     _update: PPOUpdate | None = None
 
     def _setup_model(self) -> None:
@@ -45,8 +53,13 @@ class FastPPO(PPO):
             del policy.forward
 
     def train(self) -> None:
+        mask, self.learns_from = self.learns_from, None
+        # In the order of the buffer's flattened arrays.
+        rows = None if mask is None or mask.all() else np.flatnonzero(mask.T)
+        if rows is not None and not len(rows):
+            return
         if not self._can_be_written_out():
-            super().train()
+            self._train_as_stock_ppo(rows)
             return
         self.policy.set_training_mode(True)
         self._update_learning_rate(self.policy.optimizer)
@@ -55,7 +68,7 @@ class FastPPO(PPO):
         update = self._update
         update.forget_statistics()
         clip_range = self.clip_range(self._current_progress_remaining)  # type: ignore[operator]
-        rollout = self._rollout()
+        rollout = self._rollout() if rows is None else self._rollout().pick(torch.from_numpy(rows))
         for _ in range(self.n_epochs):
             # The order that stock PPO's buffer would draw.
             order = torch.from_numpy(np.random.permutation(len(rollout)))  # noqa: NPY002
@@ -71,8 +84,17 @@ class FastPPO(PPO):
             self._n_updates += 1
         self._record(clip_range)
 
+    def _train_as_stock_ppo(self, rows: NDArray[np.intp] | None) -> None:
+        whole = self.rollout_buffer
+        if rows is not None:
+            self.rollout_buffer = PartialRollout(whole, rows)  # type: ignore[assignment]
+        try:
+            super().train()
+        finally:
+            self.rollout_buffer = whole
+
     def _excluded_save_params(self) -> list[str]:
-        return [*super()._excluded_save_params(), "_update"]
+        return [*super()._excluded_save_params(), "_update", "learns_from"]
 
     def _can_be_written_out(self) -> bool:
         return (

@@ -16,7 +16,7 @@ from ...teachers.episode import Episode
 from ...teachers.recent_episodes import RecentEpisodes
 from ..curriculum_callback import curriculum_curves
 from ..student import LearningEvents, Student
-from .simulated_student import SimulatedStudent
+from .simulated_student import OFFERS, SimulatedStudent
 
 COMPETENCE = "competence.npy"
 """The file of a saved student."""
@@ -42,6 +42,10 @@ class SimulatedLearner(Student):
     @property
     def steps(self) -> int:
         return self._curriculum.episodes
+
+    @property
+    def offers(self) -> frozenset[str]:
+        return OFFERS
 
     @property
     def scheduled(self) -> Sequence[str]:

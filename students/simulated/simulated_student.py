@@ -14,6 +14,9 @@ from ...envs.task_space import Task, TaskSpace
 from ...teachers.curriculum import Curriculum
 from ...teachers.episode import Episode
 
+OFFERS = frozenset({"success"})
+"""What simulated students give to teachers that need it, of `teachers.teacher.NEEDS`."""
+
 
 class SimulatedStudent(ABC):
     """Plays tasks of its own task space without an env. One episode counts as one step.
@@ -75,7 +78,11 @@ class SimulatedStudent(ABC):
             on_episode: Called after each episode.
             n_envs: Episodes in progress at once, as in a vector env: each is proposed `n_envs - 1` results
                 before its own. They end in the order in which they began.
+
+        Raises:
+            ValueError: If the teacher needs something that simulated students do not have.
         """
+        curriculum.teacher.require_student(type(self).__name__, OFFERS, n_envs)
         while curriculum.episodes < episodes:
             slot = curriculum.episodes % n_envs
             for idle in (*range(slot, n_envs), *range(slot)):

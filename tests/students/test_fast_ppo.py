@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -169,3 +170,64 @@ def test_choices_are_those_of_stock_policies(deterministic: bool) -> None:
 def test_policies_choose_as_their_class_does_between_rollouts() -> None:
     model = trained(FastPPO, "Pendulum-v1", 1)
     assert "forward" not in vars(model.policy)
+
+
+class TestMasking:
+    """Learning from part of a rollout."""
+
+    SETTINGS: Mapping[str, Mapping[str, Any]] = {"written out": {}, "stock": {"clip_range_vf": 10.0}}
+
+    @staticmethod
+    def with_a_rollout(**settings: Any) -> Any:
+        """A model that has just filled its buffer."""
+        model = trained(FastPPO, "Pendulum-v1", 1, batch_size=256, **settings)
+        callback = model._init_callback(None)
+        assert model.collect_rollouts(model.env, callback, model.rollout_buffer, model.n_steps)
+        return model
+
+    @pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
+    def test_what_is_masked_has_no_influence(self, settings: dict[str, Any]) -> None:
+        mask = np.random.default_rng(0).random((64, 4)) < 0.5
+        learned = []
+        for falsify in (False, True):
+            model = self.with_a_rollout(**settings)
+            before = {name: value.clone() for name, value in weights(model).items()}
+            if falsify:
+                buffer = model.rollout_buffer
+                for array in (buffer.observations, buffer.actions, buffer.advantages, buffer.returns):
+                    array[~mask] = 1e3
+            model.learns_from = mask
+            torch.manual_seed(0)
+            np.random.seed(0)  # noqa: NPY002 (what Stable-Baselines3's buffers draw from)
+            model.train()
+            learned.append(weights(model))
+            assert any(not torch.equal(before[name], value) for name, value in learned[-1].items())
+            assert model.learns_from is None
+        assert all(torch.equal(one, other) for one, other in zip(*map(dict.values, learned), strict=True))
+
+    def test_both_ways_learn_alike(self) -> None:
+        mask = np.random.default_rng(0).random((64, 4)) < 0.5
+        models = [self.with_a_rollout() for _ in range(2)]
+        models[1].__dict__["_can_be_written_out"] = lambda: False
+        for model in models:
+            model.learns_from = mask
+            model.train()
+        assert (models[0]._update is not None, models[1]._n_updates) == (True, models[0]._n_updates)
+        assert_equal(*models)
+
+    @pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
+    def test_nothing_is_learned_from_nothing(self, settings: dict[str, Any]) -> None:
+        model = self.with_a_rollout(**settings)
+        before = {name: value.clone() for name, value in weights(model).items()}
+        model.learns_from = np.zeros((64, 4), np.bool_)
+        model.train()
+        assert all(torch.equal(before[name], value) for name, value in weights(model).items())
+
+    @pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
+    def test_a_mask_that_lets_everything_through_changes_nothing(self, settings: dict[str, Any]) -> None:
+        models = [self.with_a_rollout(**settings) for _ in range(2)]
+        models[0].learns_from = np.ones((64, 4), np.bool_)
+        for model in models:
+            np.random.seed(0)  # noqa: NPY002
+            model.train()
+        assert all(torch.equal(*pair) for pair in zip(*(weights(m).values() for m in models), strict=True))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from chiron.envs.task_space import Task, TaskParameter, TaskSpace
-from chiron.teachers import Episode, Proposal, Teacher
+from chiron.teachers import CriticScores, Episode, Proposal, Teacher
 from numpy.typing import NDArray
 
 Return = Callable[[Task], float]
@@ -25,12 +25,19 @@ def played(proposal: Proposal, episode_return: float, mastered_score: float | No
         task=proposal.task,
         source=proposal.source,
         ticket=proposal.ticket,
-        seed=0,
+        seed=proposal.seed or 0,
         length=1,
         episode_return=episode_return,
         score=episode_return,
         mastered_score=mastered_score,
+        trains=proposal.trains,
+        critic=judged(episode_return),
     )
+
+
+def judged(episode_return: float) -> CriticScores:
+    """What a critic might say of an episode."""
+    return CriticScores(abs(episode_return) / 2, abs(episode_return), episode_return / 3, episode_return)
 
 
 def result(task: Any, episode_return: float) -> Episode:

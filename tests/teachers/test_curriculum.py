@@ -1,7 +1,8 @@
 from __future__ import annotations
 
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from chiron.envs.task_space import TaskParameter, TaskSpace
 from chiron.runs.state_file import load_state, save_state
 from chiron.teachers import ADR, DORAEMON, Curriculum, Episode, Proposal, Proposals, Random
 
-from tests.teachers.spaces import cube
+from tests.teachers.spaces import cube, judged
 
 
 class Diary(Random):
@@ -39,11 +40,22 @@ class Scaled(Diary):
 
 
 class WantsSuccess(Diary):
-    needs: ClassVar[frozenset[str]] = frozenset({"success"})
+    needs = frozenset({"success"})
 
 
 class WantsMoons(Diary):
-    needs: ClassVar[frozenset[str]] = frozenset({"moons", "success"})
+    needs = frozenset({"moons", "success"})
+
+
+class WantsCritic(Diary):
+    """Proposes levels, and learns from every second one."""
+
+    needs = frozenset({"critic", "no_gradient"})
+
+    def _propose(self, n: int) -> Proposals:
+        number = len(self.proposals)
+        proposals = super()._propose(n)
+        return replace(proposals, seeds=np.array([1000 + number]), trains=np.array([number % 2 == 0]))
 
 
 def outcome(episode_return: float = 0.0, **known: Any) -> dict[str, Any]:
@@ -168,11 +180,68 @@ class TestNeeds:
 
     def test_needs_that_no_episode_meets_are_refused_at_once(self) -> None:
         teacher = WantsMoons(cube(1))
-        with pytest.raises(ValueError, match=r"needs=\['moons'\] of WantsMoons must be among \['success'\]"):
+        with pytest.raises(ValueError, match=r"needs=\['moons'\] of WantsMoons must be among \['critic',"):
             Curriculum(teacher, EnvInfo(teacher.space))
 
 
+class TestLevels:
+    def test_a_proposal_names_the_seed_that_is_played_and_whether_it_is_learned_from(self) -> None:
+        teacher = WantsCritic(cube(1))
+        curriculum = Curriculum(teacher, EnvInfo(teacher.space), seed=0)
+        episodes = [curriculum.next_task(slot) for slot in range(3)]
+        assert [(episode.seed, episode.trains) for episode in episodes] == [
+            (1000, True),
+            (1001, False),
+            (1002, True),
+        ]
+
+    def test_other_teachers_get_the_seeds_they_always_got(self) -> None:
+        curriculum = Curriculum(Diary(cube(1)), EnvInfo(cube(1)), seed=5)
+        rng = np.random.default_rng(5)
+        for _ in range(10):
+            episode = curriculum.next_task(0)
+            assert episode.seed == rng.integers(2**31)
+            assert episode.trains
+
+
+class TestRating:
+    def test_a_teacher_that_needs_the_critic_is_told_when_it_has_spoken(self) -> None:
+        teacher = WantsCritic(cube(1))
+        curriculum = Curriculum(teacher, EnvInfo(teacher.space), seed=0)
+        heard: list[Episode] = []
+        curriculum.listeners.append(heard.append)
+        for slot in (0, 1, 0, 0):
+            curriculum.next_task(slot)
+            curriculum.finish(slot, **outcome(float(len(heard))))
+        assert len(heard) == 4
+        assert teacher.results == []
+        for slot, expected in ((0, 0), (0, 2), (1, 1), (0, 3)):
+            assert curriculum.rate(slot, judged(expected)) is heard[expected]
+        assert [episode.index for episode in teacher.results] == [0, 2, 1, 3]
+        assert all(episode.critic == judged(episode.episode_return) for episode in teacher.results)
+        with pytest.raises(KeyError):
+            curriculum.rate(0, judged(0.0))
+
+
 class TestState:
+    def test_episodes_that_wait_for_the_critic_are_part_of_it(self, tmp_path: Path) -> None:
+        teacher, restored_teacher = WantsCritic(cube(2)), WantsCritic(cube(2), seed=9)
+        curriculum = Curriculum(teacher, EnvInfo(teacher.space, (0.0, 1.0), 0.5), seed=0)
+        restored = Curriculum(restored_teacher, curriculum.info, seed=8)
+        for slot in range(5):
+            curriculum.next_task(slot)
+            curriculum.finish(slot, **outcome(slot / 4, success=True if slot % 2 else None))
+        curriculum.next_task(0)
+        save_state(tmp_path / "curriculum", curriculum.state_dict())
+        restored.load_state_dict(load_state(tmp_path / "curriculum"))
+        assert restored.playing(0).trains == curriculum.playing(0).trains
+        for slot in (2, 4, 3, 0, 1):
+            for one in (curriculum, restored):
+                one.rate(slot, judged(0.5))
+        for mine, theirs in zip(teacher.results, restored_teacher.results, strict=True):
+            for field in fields(Episode):
+                np.testing.assert_equal(getattr(theirs, field.name), getattr(mine, field.name))
+
     def test_goes_on_exactly_with_the_episodes_in_flight(self, tmp_path: Path) -> None:
         teacher, restored_teacher = Diary(cube(2)), Diary(cube(2), seed=9)
         curriculum = Curriculum(teacher, EnvInfo(teacher.space), seed=0)

@@ -16,7 +16,7 @@ from chiron.runs.state_file import load_state, save_state
 from chiron.teachers import Curriculum, Proposal, Teacher
 
 from tests.listing import build_teacher, names_in
-from tests.teachers.spaces import bumpy, cube, played, run
+from tests.teachers.spaces import bumpy, cube, judged, played, run
 
 TEACHERS = names_in("teacher")
 STOPS = (0, 70, 249, 250, 740)
@@ -99,6 +99,8 @@ class TestIntegers:
                 episode_return = bumpy(integers.normalize(integers.rounded(episode.task)).astype(np.float32))
                 success = episode_return > 0.7
                 curriculum.finish(0, episode_return=episode_return, length=1, step=step, success=success)
+                if "critic" in curriculum.teacher.needs:
+                    curriculum.rate(0, judged(episode_return))
                 episodes.append(episode)
             proposed.append([episode.proposal.tolist() for episode in episodes])
         assert proposed[0] == proposed[1]
@@ -118,7 +120,8 @@ class TestAskingAndTelling:
             for i in order.permutation(100)[:90]:
                 assert proposals[i].task.tolist() == proposals.tasks[i].tolist()
                 score = bumpy(proposals[i].task)
-                teacher.tell(proposals[i], score, success=score > 0.75, mastered_score=0.75)
+                known = {"success": score > 0.75, "mastered_score": 0.75, "critic": judged(score)}
+                teacher.tell(proposals[i], score, **known)
 
     @every_teacher
     def test_one_alone_is_the_first_of_one(self, name: str) -> None:
