@@ -139,6 +139,7 @@ class SB3Student(Student):
 
     @property
     def offers(self) -> frozenset[str]:
+        """What it gives to teachers that need it, of `teachers.teacher.NEEDS`."""
         return offers_of(self.model)
 
     @property

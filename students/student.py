@@ -38,10 +38,6 @@ class Student(Protocol):
         """Training steps so far."""
 
     @property
-    def offers(self) -> frozenset[str]:
-        """What it gives to teachers that need it, of `teachers.teacher.NEEDS`."""
-
-    @property
     def scheduled(self) -> Sequence[str]:
         """What in its learning changes over the budget, by name: its results depend on the budget."""
 

@@ -45,6 +45,7 @@ class SimulatedLearner(Student):
 
     @property
     def offers(self) -> frozenset[str]:
+        """What it gives to teachers that need it, of `teachers.teacher.NEEDS`."""
         return OFFERS
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import astuple, replace
 from functools import partial
 from pathlib import Path
@@ -21,17 +21,16 @@ from chiron.students.saved_student import read_tensors
 from chiron.students.simulated.toy_grid import ToyGrid
 from chiron.students.state_values import state_values
 from chiron.students.teacher_feedback import advantages_of
-from chiron.teachers import ACCEL, PLR, Curriculum, Episode, Proposals, Random, Teacher
+from chiron.teachers import ACCEL, PLR, Curriculum, Episode, Proposals, Random
 from sb3_contrib import ARS, QRDQN, TQC, TRPO, CrossQ, MaskablePPO, RecurrentPPO
 from stable_baselines3 import A2C, DDPG, DQN, PPO, SAC, TD3
-from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env import VecNormalize
 
 from tests.students.spaces_env import SpacesEnv
 
 SLOTS = 3
-ROLLOUTS: dict[str, tuple[type[BaseAlgorithm], str, dict[str, Any]]] = {
+ROLLOUTS: dict[str, tuple[Any, str, dict[str, Any]]] = {
     "PPO": (PPO, "MlpPolicy", {"n_steps": 16, "batch_size": 16}),
     "FastPPO": (FastPPO, "MlpPolicy", {"n_steps": 16, "batch_size": 16}),
     "A2C": (A2C, "MlpPolicy", {"n_steps": 3}),
@@ -101,7 +100,7 @@ class Recorder(BaseCallback):
             self.rollouts.append([getattr(buffer, name).astype(np.float64) for name in names])
 
 
-def assert_read(teacher: Any, slot: int, expected: list[tuple[float, ...]]) -> None:
+def assert_read(teacher: Any, slot: int, expected: Sequence[tuple[Any, ...]]) -> None:
     """The critic said this of the slot's episodes, in this order, and nothing else."""
     read = [astuple(episode.critic) for episode in teacher.read if episode.slot == slot]
     assert len(read) == len(expected) > 2
@@ -115,7 +114,7 @@ def test_on_policy_students_say_what_their_rollouts_do(name: str) -> None:
     """The means over each episode's steps, though most episodes go over several rollouts."""
     kind, policy, arguments = ROLLOUTS[name]
     vec_env = envs_of(lambda: cut(SpacesEnv("box", "discrete")))
-    model: Any = kind(policy, VecNormalize(vec_env), **tiny(), **arguments)  # type: ignore[call-arg, arg-type]
+    model: Any = kind(policy, VecNormalize(vec_env), **tiny(), **arguments)
     recorder = Recorder()
     model.learn(200, callback=[*teacher_feedback(model, vec_env.curriculum), recorder])
     arrays = zip(*recorder.rollouts, strict=True)
@@ -144,7 +143,7 @@ def with_values(model: Any, *outputs: float) -> None:
             head.weight.zero_()
         biases = torch.cat([head.bias for head in heads])
         each = torch.tensor(outputs).repeat_interleave(len(biases) // len(outputs))
-        for head, bias in zip(heads, each.split([head.out_features for head in heads]), strict=True):
+        for head, bias in zip(heads, torch.split(each, [head.out_features for head in heads]), strict=True):
             head.bias.copy_(bias)
 
 
@@ -234,7 +233,7 @@ def test_the_student_learns_from_the_episodes_it_is_to_learn_from() -> None:
     learned = []
     for told in (False, True):
         vec_env = envs_of(partial(SpacesEnv, "box", "box"), Alternating)
-        model = FastPPO("MlpPolicy", vec_env, n_steps=16, batch_size=16, **tiny())  # type: ignore[arg-type]
+        model = FastPPO("MlpPolicy", vec_env, n_steps=16, batch_size=16, **tiny())
         callbacks: Any = [Told(vec_env.curriculum)] if told else teacher_feedback(model, vec_env.curriculum)
         model.learn(150, callback=callbacks)
         learned.append(model.policy.state_dict())
@@ -263,7 +262,7 @@ class Killer(RunCallback):
             raise KilledError
 
 
-RESUMED: dict[str, tuple[type[Teacher], dict[str, Any], Any]] = {
+RESUMED: dict[str, tuple[type[PLR], dict[str, Any], Any]] = {
     "PLR, on-policy": (PLR, {"score": "max_mc"}, partial(A2C, n_steps=5)),
     "PLR, off-policy": (PLR, {}, partial(SAC, learning_starts=20, batch_size=8, buffer_size=500)),
     "robust PLR": (PLR, {"robust": True}, partial(FastPPO, n_steps=8, batch_size=8, n_epochs=1)),

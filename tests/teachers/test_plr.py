@@ -83,7 +83,7 @@ class TestLevels:
             (*task.tolist(), int(seed))
             for task, seed in zip(teacher.levels.tasks, teacher.levels.seeds, strict=True)
         }
-        kinds = Counter()
+        kinds: Counter[str] = Counter()
         for _ in range(200):
             proposal = teacher.sample()
             kinds[proposal.source] += 1
