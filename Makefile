@@ -4,8 +4,9 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 # Versions of everything that is installed; `make install CONSTRAINTS=` takes the newest that are allowed.
 CONSTRAINTS ?= --constraint constraints.txt
-# Tests run on all cores: threads of torch's own would wait for each other by spinning.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
+# Tests run on all cores: threads of torch's own would wait for each other by spinning. Where a test kills its process,
+# pytest-xdist may wait for ever for another one: it ends instead, and says which test that was.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --max-worker-restart 0
 
 .PHONY: install train test test-fast coverage bench bench-gpu lint types format check clean
 
@@ -22,7 +23,7 @@ test-fast: $(INSTALLED)  ## tests without training, browser or Slurm: less than 
 
 coverage: $(INSTALLED)  ## all tests, and a table of the lines that none of them runs
 	rm -f .coverage .coverage.*
-	OMP_NUM_THREADS=1 $(BIN)/coverage run -m pytest -n auto --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/coverage run -m pytest -n auto --dist loadfile --max-worker-restart 0
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 

@@ -24,8 +24,10 @@ MARKERS_OF_SLOWER_TESTS = ("browser", "medium", "slow", "slurm")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test `fast` that has none of the other markers."""
+    """Mark every test `fast` that has none of the other markers; slow ones may take any time."""
     for item in items:
+        if item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.timeout(0))
         if not any(item.get_closest_marker(name) for name in MARKERS_OF_SLOWER_TESTS):
             item.add_marker("fast")
 
