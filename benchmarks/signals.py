@@ -15,9 +15,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numba
 import numpy as np
+from chiron.runs.pictures import Figure
 from chiron.runs.run_directory import RunDirectory
 from chiron.scripts import train
+from chiron.students.sb3_student import SB3Student
+from numba.core.event import Listener, register
 from rich.console import Console
 from rich.table import Table
 
@@ -36,7 +40,10 @@ RUN = [
     *("evaluation.every_steps=300", "evaluation.n_tasks=2", "checkpoint.every_steps=200"),
 ]
 SWEEP = [*RUN, "-m", "seed=0,1", "launcher=joblib", "hydra.launcher.n_jobs=2"]
-PHASES = ("compilation", "evaluation", "checkpoint", "pictures")
+COMPILING = [*RUN, "env.engine=batched"]
+"""The same run, bit for bit, by code that Numba compiles."""
+PHASES = {"compilation": 40, "evaluation": 5, "checkpoint": 5, "pictures": 1}
+"""How often each phase occurs at least in a run."""
 _PATIENCE_SECONDS = 10.0
 """How long processes may outlive the sweep that they belong to."""
 
@@ -88,13 +95,14 @@ def ask_often(
     unreadable: list[str] = []
     for number in range(count):
         place = folder / f"{phase}{number}"
-        nth = 1 if phase == "pictures" else int(rng.integers(1, 5))
-        asked = _start(place, RUN, phase, nth, (signal.SIGINT, signal.SIGTERM)[number % 2])
+        arguments = COMPILING if phase == "compilation" else RUN
+        nth = int(rng.integers(1, PHASES[phase], endpoint=True))
+        asked = _start(place, arguments, phase, nth, (signal.SIGINT, signal.SIGTERM)[number % 2])
         asked.join()
         codes.append(asked.exitcode if asked.exitcode is not None else -1)
         for run in _runs_in(place):
             unreadable += unreadable_files(run)
-        _start(place, RUN).join()
+        _start(place, arguments).join()
         (run,) = _runs_in(place)
         differing += differences(run, undisturbed)
     counted = [f"{codes.count(code)} × {code}" for code in sorted(set(codes))]
@@ -182,7 +190,7 @@ def _train(arguments: Sequence[str], folder: Path, phase: str, nth: int, number:
     os.dup2(nowhere, 1)
     os.dup2(nowhere, 2)
     if phase == "compilation":
-        os.environ["NUMBA_CACHE_DIR"] = str(folder / "cache")
+        numba.config.CACHE_DIR = str(folder / "cache")
     if phase:
         _ask_in(phase, nth, number)
     train.main()
@@ -190,11 +198,6 @@ def _train(arguments: Sequence[str], folder: Path, phase: str, nth: int, number:
 
 def _ask_in(phase: str, nth: int, number: int) -> None:
     """Send a signal to this process at the n-th occurrence of a phase."""
-    # Imported here: where Numba keeps its cache has been set by now.
-    from chiron.runs.pictures import Figure
-    from chiron.students.sb3_student import SB3Student
-    from numba.core.event import Listener, register
-
     left = nth
 
     def happen() -> None:
