@@ -188,6 +188,7 @@ class RunDirectory:
         single = (
             *(self.config, self.versions, self.evaluations, self.snapshots, self.competence),
             *(self.model, self.normalization, self.figure, self.still, self.animation),
+            *(self.best / file.name for file in (self.model, self.normalization)),
         )
         return [*(file for file in single if file.is_file()), *self.episodes.glob("part-*.parquet")]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import gymnasium as gym
@@ -12,6 +13,7 @@ from ..students.sb3_policy import Envs, SB3Policy
 from ..students.sb3_student import SB3Adapter
 from .blaming import blaming
 from .checked_files import DamagedFileError, reason_of
+from .memory import require_room_for_network
 from .run_directory import RunDirectory
 
 Build = Callable[[Mapping[str, Any]], Callable[..., Any]]
@@ -76,6 +78,8 @@ class TrainedStudent:
             observations, actions = envs.single_observation_space, envs.single_action_space
         with blaming(f"run={self.directory.path}"):
             algorithm = self._build(self._algorithm)
+            if isinstance(algorithm, partial):
+                require_room_for_network(algorithm, observations)
             normalize = self._adapter.vec_normalize
             try:
                 model = load_student_model(algorithm, normalize, observations, actions, self._folder)

@@ -158,6 +158,17 @@ def test_a_damaged_file_is_named(
     check(whole, expected, tmp_path, file, kind)
 
 
+@pytest.mark.medium
+def test_a_best_student_that_has_changed_is_named(whole: Study, tmp_path: Path) -> None:
+    study = Study(tmp_path / "copy")
+    shutil.copytree(whole.folder, study.folder)
+    shutil.copy(study.second / "best" / "model.zip", study.first / "best" / "model.zip")
+    arguments = ["study/seed1", "--best", "--on", "mine.csv", "--workers", "0"]
+    finished = run_here(study.folder, "chiron-evaluate", *arguments)
+    assert finished.returncode == BAD_INPUT
+    assert "best/model.zip is not what this run wrote" in finished.stderr
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", DAMAGES)
 @pytest.mark.parametrize("file", FILES)
