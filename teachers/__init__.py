@@ -17,6 +17,7 @@ from .plr import PLR
 from .proposal import Proposal, Proposals
 from .random import Random
 from .riac import RIAC
+from .setter_solver import SetterSolver
 from .spdl import SPDL
 from .teacher import Teacher
 
@@ -40,5 +41,6 @@ __all__ = [
     "Proposal",
     "Proposals",
     "Random",
+    "SetterSolver",
     "Teacher",
 ]

@@ -242,6 +242,7 @@ class GoalGAN(Teacher):
             "labelled": np.array(self._labelled).reshape(-1, self.space.dim),
             "labels": list(self._labels),
             "jobs": [[points.copy(), labels.copy(), left] for points, labels, left in self._jobs],
+            "threshold": self._threshold.state_dict(),
         }
 
     def _load_state(self, state: Mapping[str, Any]) -> None:
@@ -256,3 +257,4 @@ class GoalGAN(Teacher):
         self._open = {goal: list(results) for goal, *results in state["open"]}
         self._labelled, self._labels = list(state["labelled"].copy()), list(state["labels"])
         self._jobs = [(points.copy(), labels.copy(), left) for points, labels, left in state["jobs"]]
+        self._threshold.load_state_dict(state["threshold"])

@@ -14,6 +14,7 @@ HEAVY = {"matplotlib", "numba", "pandas", "scipy", "stable_baselines3", "tensorb
     ("modules", "absent"),
     [
         (["scripts.compare", "scripts.evaluate", "scripts.picture", "scripts.watch"], HEAVY),
+        (["teachers", "teachers.goal_gan", "teachers.setter_solver"], {"torch"}),
         (["runs.pictures", "runs.tensorboard", "runs.make_run"], {"matplotlib"}),
     ],
 )
