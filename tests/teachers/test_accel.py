@@ -115,7 +115,7 @@ def test_levels_to_be_edited_are_part_of_the_state() -> None:
 @pytest.mark.parametrize(
     ("argument", "value", "said"),
     [
-        ("edits", 0, "edits=0 must be at least 1"),
+        ("edits", 0, r"edits=0 must lie in \[1, 1000\]"),
         ("edit_size", 0, "edit_size=0 must be above 0 and at most 1"),
         ("edit_size", 1.1, "edit_size=1.1 must be above 0 and at most 1"),
         ("temperature", -1, "temperature=-1 must be above 0 and finite"),

@@ -219,7 +219,8 @@ class TestNeeds:
         ("replay_probability", 1.5, r"replay_probability=1.5 must lie in \[0, 1\]"),
         ("minimum_fill", -0.1, r"minimum_fill=-0.1 must lie in \[0, 1\]"),
         ("staleness", 2, r"staleness=2 must lie in \[0, 1\]"),
-        ("buffer_size", 0, "buffer_size=0 must be at least 1"),
+        ("buffer_size", 0, r"buffer_size=0 must lie in \[1, 1000000\]"),
+        ("buffer_size", 2_000_000_000, "buffer_size=2000000000 must lie in"),
         ("temperature", 0, "temperature=0 must be above 0 and finite"),
     ],
 )
