@@ -161,7 +161,8 @@ class StepCritic(TeacherFeedback):
 
     def _on_training_start(self) -> None:
         if self.num_timesteps == 0:
-            self._values, self._rewards = ([[] for _ in self._values] for _ in range(2))
+            self._values = [[] for _ in self._values]
+            self._rewards = [[] for _ in self._rewards]
 
     def _on_step(self) -> bool:
         # Not yet that after the step.
