@@ -30,6 +30,7 @@ _PRETRAINING_GOALS = 1000
 _MOST_OPEN = 1000
 """Goals that wait for results, of which the oldest are given up."""
 _MOST_SUCCESSES = 5000
+_MOST_ROLLOUTS = 1000
 _SHOWN = 100
 _FOCUS_STD = 0.01
 
@@ -61,7 +62,7 @@ class GoalGAN(Teacher):
         initial: Where to start, in task units: for each parameter a number, [low, high] or {mean, std};
             a list of these is a mixture. Parameters that are not named are uniform over their range.
         goals_per_fit: Labelled goals of a training, at least 10.
-        rollouts: Episodes of each goal, at least 1.
+        rollouts: Episodes of each goal, from 1 to 1,000.
         lowest_success: Least share of successes of a good goal, in [0, 1].
         highest_success: Largest share of successes of a good goal, in [0, 1].
         replay_ratio: Share of tasks drawn from the buffer of successes, in [0, 1].
@@ -96,8 +97,8 @@ class GoalGAN(Teacher):
         super().__init__(space, seed)
         if goals_per_fit < 10:
             raise ValueError(f"goals_per_fit={goals_per_fit} must be at least 10")
-        if rollouts < 1:
-            raise ValueError(f"rollouts={rollouts} must be at least 1")
+        if not 1 <= rollouts <= _MOST_ROLLOUTS:
+            raise ValueError(f"rollouts={rollouts} must be at least 1 and at most {_MOST_ROLLOUTS}")
         if not 0 <= lowest_success <= highest_success <= 1:
             raise ValueError(
                 f"lowest_success={lowest_success} must be at least 0 and at most "

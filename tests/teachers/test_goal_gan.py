@@ -129,7 +129,7 @@ class TestTraining:
     ("arguments", "sentence"),
     [
         ({"goals_per_fit": 9}, "goals_per_fit=9 must be at least 10"),
-        ({"rollouts": 0}, "rollouts=0 must be at least 1"),
+        ({"rollouts": 0}, "rollouts=0 must be at least 1 and at most 1000"),
         ({"lowest_success": 0.8}, "lowest_success=0.8 must be at least 0 and at most highest_success=0.75"),
         ({"replay_ratio": 1.2}, r"replay_ratio=1.2 must lie in \[0, 1\]"),
         ({"noise": -0.1}, r"noise=-0.1 must lie in \[0, 1\]"),
