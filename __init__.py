@@ -6,7 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .analysis.study import load_study as load_study
+    from .analysis.study_frames import load_study as load_study
     from .conf.load_student import load_student as load_student
     from .envs.vector.make_vec import make_vec as make_vec
     from .runs.make_run import make_run as make_run
@@ -21,7 +21,7 @@ _PLACES = {
     "Run": ".runs.run",
     "RunCallback": ".runs.run",
     "load_student": ".conf.load_student",
-    "load_study": ".analysis.study",
+    "load_study": ".analysis.study_frames",
     "make_run": ".runs.make_run",
     "make_vec": ".envs.vector.make_vec",
 }

@@ -11,7 +11,7 @@ from ..runs.checked_files import require_no_way_out
 from ..runs.printable import printable
 from .comparison import Comparison, compare
 from .comparison_report import write_report
-from .study import load_study
+from .study import read_study
 from .tensorboard_bands import write_bands
 
 
@@ -36,7 +36,7 @@ def compare_folders(
     if out.exists():
         # A folder that the command line names may lie anywhere; what lies in it does not lead elsewhere.
         require_no_way_out(out, folders[0] if out.parent == folders[0] else out)
-    runs, notes = load_study(*folders)
+    runs, notes = read_study(*folders)
     if not runs:
         raise ValueError("; ".join(notes))
     rng = np.random.default_rng(0)

@@ -70,7 +70,7 @@ def compare(
     """Compare runs by what differs between them.
 
     Args:
-        runs: As `load_study` returns them.
+        runs: As `read_study` returns them.
         rng: Draws the bootstrap's resamples; by default always the same.
         baseline: Label or teacher of the condition to test the others against; Random if there is one, by
             default. A teacher's name stands for its condition that differs in nothing else, or else for

@@ -57,7 +57,7 @@ def find_conditions(runs: Sequence[StudyRun]) -> tuple[list[Condition], list[str
     """Group runs by what differs between their configurations, apart from the seed.
 
     Args:
-        runs: As `load_study` returns them.
+        runs: As `read_study` returns them.
 
     Returns:
         The conditions, and a sentence about each run that repeats a seed of its condition: it is left out.

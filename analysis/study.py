@@ -37,6 +37,7 @@ class StudyRun:
 
     Attributes:
         directory: Where it lies.
+        study: What its study is called: as the caller calls it, or else as its configuration does.
         config: Its configuration: the value of each leaf by its dotted key, lists as JSON.
         names: What the configuration calls its env, teacher and student.
         seed: Its seed.
@@ -44,6 +45,7 @@ class StudyRun:
         total_steps: Training steps it was to make.
         problem: Why it cannot be counted, or None.
         is_finished: Whether it says that it made them.
+        evaluations: Its `evaluations.csv`; None if it has none that can be used. Unfinished runs have one too.
         mastery: Percentage mastered by step; empty if it cannot be counted.
         last: One row per test task of its last evaluation, in the order of the tasks, with the columns of
             `evaluations.csv`; None for a simulated student.
@@ -59,8 +61,10 @@ class StudyRun:
     seed: int
     steps: int
     total_steps: int
+    study: str = ""
     problem: str | None = None
     is_finished: bool = True
+    evaluations: pd.DataFrame | None = None
     mastery: pd.Series[float] = field(default_factory=lambda: pd.Series(dtype=np.float64))
     last: pd.DataFrame | None = None
     competence: NDArray[np.float64] | None = None
@@ -78,11 +82,12 @@ class StudyRun:
         return self.config.get("env._target_") is None
 
 
-def load_study(*folders: Path | str) -> tuple[list[StudyRun], list[str]]:
-    """Load every run in or below some folders.
+def read_study(*folders: Path | str, **named: Path | str) -> tuple[list[StudyRun], list[str]]:
+    """Read every run in or below some folders.
 
     Args:
         folders: Runs' directories, or folders that hold some.
+        named: The same; the runs in `new="results/a"` are of a study that is called `new`.
 
     Returns:
         The runs, in the order of their paths, and a sentence about each folder that is or holds none;
@@ -90,15 +95,16 @@ def load_study(*folders: Path | str) -> tuple[list[StudyRun], list[str]]:
     """
     runs: dict[Path, StudyRun] = {}
     notes: list[str] = []
-    for folder in map(Path, folders):
-        found = sorted({path.parent for name in _MARKS for path in folder.rglob(name)})
+    for study, folder in [*((None, folder) for folder in folders), *named.items()]:
+        found = sorted({path.parent for name in _MARKS for path in Path(folder).rglob(name)})
         if not found:
             notes.append(f"{folder} is not a run and contains none")
         for path in found:
             if path.resolve() in runs:
                 continue
             try:
-                runs[path.resolve()] = read_run(path)
+                run = read_run(path)
+                runs[path.resolve()] = run if study is None else replace(run, study=study)
             except _FailedAtTheStartError as error:
                 notes.append(f"{path} is not a run: {error}")
             except ValueError as error:
@@ -135,9 +141,14 @@ def read_run(path: Path) -> StudyRun:
     if status != _FINISHED:
         log = f", see {directory.log}" if directory.log.exists() else ""
         so_far = f"{printable(status, 40)} after {run.steps:,} of {run.total_steps:,} steps"
+        try:
+            run = replace(run, evaluations=_evaluations_of(run))
+        # While it is written, or after a kill: it is not counted anyway.
+        except Exception:
+            pass
         return replace(run, problem=f"{so_far}{log}", is_finished=False)
     try:
-        run = _with_results(run)
+        run = _with_results(replace(run, evaluations=_evaluations_of(run)))
     except _NoResultError as error:
         return replace(run, problem=str(error))
     # Whatever else a strange table leads to.
@@ -168,10 +179,15 @@ def _as_told(directory: RunDirectory, config: Mapping[str, Any], summary: Mappin
         if not isinstance(config.get(group), dict):
             raise ValueError(f"its config.yaml has no {group}")
     values = {key: json.dumps(value) if isinstance(value, list) else value for key, value in leaves(config)}
-    return StudyRun(directory, values, names, *numbers)
+    seed, steps, total_steps = numbers
+    study = config.get("study")
+    return StudyRun(
+        directory, values, names, seed, steps, total_steps, study=study if isinstance(study, str) else ""
+    )
 
 
-def _with_results(run: StudyRun) -> StudyRun:
+def _evaluations_of(run: StudyRun) -> pd.DataFrame:
+    """The log of a run's evaluations, if it is one whose values can be counted."""
     directory = run.directory
     try:
         directory.require_unchanged(directory.evaluations)
@@ -190,14 +206,48 @@ def _with_results(run: StudyRun) -> StudyRun:
             f"{not_finite} of the {len(values)} {values.name} values in its evaluations are not finite"
         )
     _require_evaluations(evaluations, is_simulated)
-    mastery = mastery_in(evaluations)
+    return evaluations
+
+
+def _with_results(run: StudyRun) -> StudyRun:
+    assert run.evaluations is not None
+    mastery = mastery_in(run.evaluations)
     tested_at = int(mastery.index[-1])
     if tested_at < run.total_steps:
         raise _NoResultError(f"its last evaluation came after {tested_at:,} of {run.total_steps:,} steps")
-    if is_simulated:
-        return replace(run, mastery=mastery)
-    last = evaluations[evaluations["step"] == tested_at].sort_values("task_index").reset_index(drop=True)
-    return replace(run, mastery=mastery, last=last)
+    return replace(run, mastery=mastery, last=_evaluation_at(run.evaluations, tested_at))
+
+
+def _evaluation_at(evaluations: pd.DataFrame, step: int) -> pd.DataFrame | None:
+    """One evaluation, in the order of the test tasks; None of a simulated student, which has none."""
+    if "mastered_percent" in evaluations:
+        return None
+    return evaluations[evaluations["step"] == step].sort_values("task_index").reset_index(drop=True)
+
+
+def as_of(run: StudyRun, step: int) -> StudyRun:
+    """A run as it was after so many steps: with nothing that it was tested at later.
+
+    Args:
+        run: With a result.
+        step: At which it was tested, or else the run that is returned has a problem.
+    """
+    if run.problem is not None:
+        return run
+    assert run.evaluations is not None
+    if step not in run.mastery.index:
+        empty = pd.Series(dtype=np.float64)
+        return replace(run, problem=f"it was not tested after {step:,} steps", mastery=empty, last=None)
+    until = run.evaluations[run.evaluations["step"] <= step]
+    # What a simulated student could do is kept for the end only.
+    competence = run.competence if step == run.mastery.index[-1] else None
+    return replace(
+        run,
+        evaluations=until,
+        mastery=run.mastery[run.mastery.index <= step],
+        last=_evaluation_at(until, step),
+        competence=competence,
+    )
 
 
 def _require_evaluations(evaluations: pd.DataFrame, is_simulated: bool) -> None:

@@ -30,8 +30,7 @@ def load_student(
     Raises:
         ValueError: If no run lies there, its student is simulated, or it has left no model yet.
     """
-    make = partial(build_trusting, trust) if student is None else lambda node: student
-    return TrainedStudent(RunDirectory(Path(run)), make, best)
+    return TrainedStudent(RunDirectory(Path(run)), partial(build_trusting, trust), best, student)
 
 
 def build_trusting(trust: Sequence[str], node: Mapping[str, Any]) -> Callable[..., Any]:

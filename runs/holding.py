@@ -20,7 +20,7 @@ _MARKS = ("config.yaml", "versions.json", "summary.json", "run.log", "run.lock",
 _OF_A_FINISHED_RUN = ("curriculum.png", "teacher.png", "teacher.gif", "evaluations/*.csv")
 _RESULTS = (
     *("checkpoints", "episodes/part-*.parquet", "episodes/.part-*", "evaluations.csv", "snapshots.jsonl"),
-    *("model.zip", "normalization.npz", "vec_normalize.pkl", "competence.npy", ".student-*"),
+    *("model.zip", "model.txt", "normalization.npz", "vec_normalize.pkl", "competence.npy", ".student-*"),
     *("events.out.tfevents.*", "best", *_OF_A_FINISHED_RUN),
 )
 """All other files of a run; a folder that is matched is the run's own with all that is in it."""

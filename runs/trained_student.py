@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import gymnasium as gym
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+from stable_baselines3.common.base_class import BaseAlgorithm
 
+from ..envs.vector.action_repeat import repeat_actions
 from ..students.saved_student import MODEL, NORMALIZATION, load_student_model, saved_steps
-from ..students.sb3_policy import Envs, SB3Policy
+from ..students.sb3_policy import Envs, SB3Policy, takes_action_masks
 from ..students.sb3_student import SB3Adapter
 from .blaming import blaming
 from .checked_files import DamagedFileError, reason_of
@@ -30,6 +35,7 @@ class TrainedStudent:
         directory: The run's directory.
         build: Makes the algorithm of its configuration.
         best: Whether to take the student of the best evaluation instead of the last.
+        algorithm: The algorithm with its arguments; None to let `build` make it.
 
     Raises:
         ValueError: If no run lies there, its student is simulated, or it has left no model yet.
@@ -41,7 +47,13 @@ class TrainedStudent:
         is_best: Whether it is the student of the best evaluation.
     """
 
-    def __init__(self, directory: RunDirectory, build: Build, best: bool = False) -> None:
+    def __init__(
+        self,
+        directory: RunDirectory,
+        build: Build,
+        best: bool = False,
+        algorithm: Callable[..., Any] | None = None,
+    ) -> None:
         config = directory.read_config()
         if config is None:
             raise ValueError(f"run={directory.path} is not a run directory: it holds no config.yaml")
@@ -57,38 +69,100 @@ class TrainedStudent:
         if not (self._folder / MODEL).exists():
             raise ValueError(f"run={directory.path} has no {'best/' if best else ''}{MODEL} yet")
         directory.require_unchanged(self._folder / MODEL, self._folder / NORMALIZATION)
-        self._algorithm: dict[str, Any] = dict(config["student"])
-        self._adapter = SB3Adapter.taken_from(self._algorithm)
+        self._arguments: dict[str, Any] = dict(config["student"])
+        self._adapter = SB3Adapter.taken_from(self._arguments)
+        self._algorithm = algorithm
         self.action_repeat = self._adapter.action_repeat
         self.directory = directory
         self._build = build
+
+    def make_env(self) -> gym.Env[Any, Any]:
+        """An env as it was trained in, in which each of its actions is held as in training.
+
+        Raises:
+            ValueError: If the run's configuration names an env that is not trusted or cannot be made.
+        """
+        with blaming(f"run={self.directory.path}"):
+            return repeat_actions(self._build(self.env), self.action_repeat)
+
+    def predict(
+        self,
+        observation: Any,
+        state: Any = None,
+        episode_start: NDArray[np.bool_] | None = None,
+        deterministic: bool = True,
+        action_masks: NDArray[np.bool_] | None = None,
+    ) -> tuple[Any, Any]:
+        """Choose actions, as `predict` of Stable-Baselines3 does; observations are those of `make_env`.
+
+        Args:
+            observation: What an env returned, not normalised, or a batch of that.
+            state: What the last call returned; None at the start of an episode.
+            episode_start: Whether the observation is the first of an episode, shape (n,); for batches only.
+            deterministic: Whether to take the most probable action instead of drawing one.
+            action_masks: What `env.action_masks()` says, for algorithms that choose among allowed actions.
+
+        Returns:
+            One action, or a batch of them, and the state to be passed to the next call.
+
+        Raises:
+            ValueError: If masks are missing or of no use, or the student's files are missing or damaged.
+        """
+        model, name = self._model, type(self._model).__name__
+        if takes_action_masks(model) != (action_masks is not None):
+            raise ValueError(
+                f"{name} needs action_masks=env.get_wrapper_attr('action_masks')()"
+                if action_masks is None
+                else f"{name} takes no action_masks"
+            )
+        normalizer = model.get_vec_normalize_env()
+        if normalizer is not None:
+            observation = normalizer.normalize_obs(observation)
+        masks = {} if action_masks is None else {"action_masks": action_masks}
+        actions, state = model.predict(
+            observation, state=state, episode_start=episode_start, deterministic=deterministic, **masks
+        )
+        # As in `SB3Policy`: envs do not take an array without axes for a number.
+        return actions[()], state
 
     def policy(self, envs: Envs) -> SB3Policy:
         """The deterministic policy, which normalises observations as in training.
 
         Args:
-            envs: Where it is going to act: one env, or a vector env.
+            envs: Where it is going to act: one env, or a vector env. It does not hold actions: `make_env` and
+                `ActionRepeat` do.
 
         Raises:
             ValueError: If its files are missing or damaged, or the envs have other spaces than in training.
         """
         if isinstance(envs, gym.Env):
-            observations, actions = envs.observation_space, envs.action_space
+            model = self._load(envs.observation_space, envs.action_space)
         else:
-            observations, actions = envs.single_observation_space, envs.single_action_space
+            model = self._load(envs.single_observation_space, envs.single_action_space)
         with blaming(f"run={self.directory.path}"):
-            algorithm = self._build(self._algorithm)
+            return SB3Policy(model, envs)
+
+    @cached_property
+    def _model(self) -> BaseAlgorithm:
+        env = self.make_env()
+        try:
+            return self._load(env.observation_space, env.action_space)
+        finally:
+            env.close()
+
+    def _load(self, observations: spaces.Space[Any], actions: spaces.Space[Any]) -> BaseAlgorithm:
+        with blaming(f"run={self.directory.path}"):
+            algorithm = self._algorithm or self._build(self._arguments)
             if isinstance(algorithm, partial):
                 require_room_for_network(algorithm, observations)
             normalize = self._adapter.vec_normalize
             try:
-                model = load_student_model(algorithm, normalize, observations, actions, self._folder)
+                return load_student_model(algorithm, normalize, observations, actions, self._folder)
             except (ValueError, TypeError, AssertionError):
                 raise
             # Of networks or arrays that a strange file declares, for one.
             except Exception as error:
                 raise DamagedFileError(f"its student cannot be made: {reason_of(error)}") from error
-            return SB3Policy(model, envs)
 
     @property
     def steps(self) -> int:

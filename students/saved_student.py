@@ -17,8 +17,12 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.running_mean_std import RunningMeanStd
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecNormalize, unwrap_vec_normalize
 
+from .sb3_policy import takes_action_masks
+
 MODEL, NORMALIZATION, SB3_NORMALIZATION = "model.zip", "normalization.npz", "vec_normalize.pkl"
 """The algorithm as Stable-Baselines3 saves it, statistics of `VecNormalize`, and these as it saves them."""
+MODEL_USAGE = "model.txt"
+"""What `model.zip` needs to be played by Stable-Baselines3 alone."""
 _WITHOUT_MEMORY: Mapping[str, Any] = {
     "buffer_size": 1,
     "replay_buffer_class": None,
@@ -39,6 +43,50 @@ def save_student(model: BaseAlgorithm, folder: Path) -> None:
     if normalizer is not None:
         normalizer.save(str(folder / SB3_NORMALIZATION))
         save_normalization(normalizer, folder / NORMALIZATION)
+
+
+def model_usage(model: BaseAlgorithm, action_repeat: int) -> str:
+    """A text on how a saved algorithm is played by a plain script, as it was trained.
+
+    Args:
+        model: The algorithm, with the envs that it was trained in.
+        action_repeat: For how many steps of the env it held each action.
+    """
+    kind = type(model)
+    normalizer = model.get_vec_normalize_env()
+    lines = [
+        "How to play model.zip in a script of Stable-Baselines3 alone, as it was trained.",
+        "(chiron.load_student does all of this by itself.)",
+        "",
+        f"from {kind.__module__.removesuffix(f'.{kind.__name__.lower()}')} import {kind.__name__}",
+        *(
+            ["from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize"]
+            if normalizer is not None
+            else []
+        ),
+        *(["from chiron.envs.vector.action_repeat import ActionRepeat"] if action_repeat > 1 else []),
+        "",
+        "env = ...  # the env of config.yaml, reset with options={'task': ...}",
+    ]
+    if action_repeat > 1:
+        lines += [
+            f"env = ActionRepeat(env, {action_repeat})",
+            f"# Each action was held for {action_repeat} steps, after which the policy saw the env again.",
+        ]
+    lines.append(f"model = {kind.__name__}.load('model.zip', device='cpu')")
+    seen = "observation"
+    if normalizer is not None and normalizer.norm_obs:
+        lines += [
+            f"normalizer = VecNormalize.load('{SB3_NORMALIZATION}', DummyVecEnv([lambda: env]))",
+            "# The policy saw normalised observations: without this line it plays like an untrained one.",
+        ]
+        seen = "normalizer.normalize_obs(observation)"
+    given = [seen]
+    given += ["state=state"] if "lstm" in kind.__name__.lower() or "Recurrent" in kind.__name__ else []
+    given += ["deterministic=True"]
+    given += ["action_masks=env.get_wrapper_attr('action_masks')()"] if takes_action_masks(model) else []
+    lines.append(f"action, state = model.predict({', '.join(given)})")
+    return "\n".join(lines) + "\n"
 
 
 def load_student_model(

@@ -27,7 +27,7 @@ from .curriculum_callback import CurriculumCallback
 from .curriculum_vec_env import CurriculumVecEnv
 from .forgetting import Forgetting
 from .own_loop import OwnLoop
-from .saved_student import save_student
+from .saved_student import MODEL_USAGE, model_usage, save_student
 from .sb3_policy import Envs, SB3Policy, require_served
 from .schedules import schedules_of
 from .speed_callback import SpeedCallback
@@ -102,6 +102,7 @@ class SB3Student(Student):
         device: str = "auto",
         callbacks: Sequence[BaseCallback] = (),
     ) -> None:
+        self._action_repeat = adapter.action_repeat
         source = None if adapter.load is None else Path(adapter.load).expanduser()
         if source is not None:
             model_file(source)
@@ -210,6 +211,8 @@ class SB3Student(Student):
 
     def save(self, folder: Path) -> None:
         save_student(self.model, folder)
+        usage = model_usage(self.model, self._action_repeat)
+        (folder / MODEL_USAGE).write_text(usage)
 
     def close(self) -> None:
         self._vec_env.close()

@@ -7,14 +7,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from chiron.analysis.comparison import Comparison, compare, worst_return_of
-from chiron.analysis.study import load_study
+from chiron.analysis.study import read_study
 from chiron.runs.run_directory import RunDirectory
 
 from tests.analysis.studies import write_run
 
 
 def compared(folder: Path, *, baseline: str | None = None, allowed: tuple[str, ...] = ()) -> Comparison:
-    return compare(load_study(folder)[0], np.random.default_rng(0), baseline, allowed)
+    return compare(read_study(folder)[0], np.random.default_rng(0), baseline, allowed)
 
 
 def row(comparison: Comparison, label: str) -> dict[str, Any]:
@@ -240,7 +240,7 @@ class TestSecondEvaluation:
         assert worst_return_of(run.read_test_set("mine")) == 5 + 7
 
     def test_the_largest_set_that_all_have_played_is_used(self, folder: Path) -> None:
-        runs = [run.directory for run in load_study(folder)[0]]
+        runs = [run.directory for run in read_study(folder)[0]]
         for run in runs:
             self.write(run, "few", tasks=10, episodes=2)
             self.write(run, "many", tasks=40, episodes=2, bonus=1)
@@ -251,7 +251,7 @@ class TestSecondEvaluation:
         assert found["worst_return_mean"] == 16
 
     def test_other_episodes_are_not_mixed(self, folder: Path) -> None:
-        runs = [run.directory for run in load_study(folder)[0]]
+        runs = [run.directory for run in read_study(folder)[0]]
         for index, run in enumerate(runs):
             self.write(run, "uniform_v1", tasks=10, episodes=2 + 2 * (index == 0))
         comparison = compared(folder)

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from chiron.analysis.comparison import compare
 from chiron.analysis.comparison_report import over_time_cells, result_cells, write_report
-from chiron.analysis.study import load_study
+from chiron.analysis.study import read_study
 from PIL import Image
 
 from tests.analysis.studies import write_run
@@ -66,7 +66,7 @@ class Page(HTMLParser):
 
 
 def write_page(folder: Path, out: Path) -> Page:
-    comparison = compare(load_study(folder)[0], np.random.default_rng(0))
+    comparison = compare(read_study(folder)[0], np.random.default_rng(0))
     report = write_report(comparison, "the <study>", out, np.random.default_rng(0))
     return Page(report.read_text())
 
@@ -161,7 +161,7 @@ def test_cells_say_what_is_unknown(tmp_path: Path) -> None:
     write_run(tmp_path, "random", 0, status="failed")
     write_run(tmp_path, "random", 1, [0, 20])
     write_run(tmp_path, "alp_gmm", 0, status="failed")
-    comparison = compare(load_study(tmp_path)[0], np.random.default_rng(0))
+    comparison = compare(read_study(tmp_path)[0], np.random.default_rng(0))
     riac, random, alp_gmm = result_cells(comparison)
     assert (riac["seeds"], riac["mastered %"], riac["IQM [95%]"], riac["p (Holm)"]) == (
         "1",

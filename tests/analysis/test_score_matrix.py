@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from chiron.analysis.comparison import compare
 from chiron.analysis.score_matrix import matrix_tables, score_matrix
-from chiron.analysis.study import load_study
+from chiron.analysis.study import read_study
 
 from .studies import write_run
 
@@ -23,7 +23,7 @@ def write_benchmark(folder: Path) -> None:
 
 def test_rows_are_settings_columns_are_teachers_and_the_best_is_marked(tmp_path: Path) -> None:
     write_benchmark(tmp_path)
-    comparison = compare(load_study(tmp_path)[0], allowed=["env"])
+    comparison = compare(read_study(tmp_path)[0], allowed=["env"])
     tables = matrix_tables(comparison)
     ends = tables["Mastered % in the end"]
     assert [row[""] for row in ends] == ["student.cells=10", "student.cells=20", "mean of 2 rows [95%]"]
@@ -37,7 +37,7 @@ def test_rows_are_settings_columns_are_teachers_and_the_best_is_marked(tmp_path:
 
 def test_the_summary_counts_each_row_the_same_and_its_interval_holds_the_mean(tmp_path: Path) -> None:
     write_benchmark(tmp_path)
-    matrix = score_matrix(compare(load_study(tmp_path)[0], allowed=["env"]))
+    matrix = score_matrix(compare(read_study(tmp_path)[0], allowed=["env"]))
     assert matrix is not None
     mean, (low, high) = matrix.summary(lambda run: run.score, np.random.default_rng(0))["riac"]
     assert mean == pytest.approx((11 + 51) / 2)
@@ -48,7 +48,7 @@ def test_a_row_without_one_teacher_is_shown_and_not_summed(tmp_path: Path) -> No
     write_benchmark(tmp_path)
     for path in (tmp_path / "20" / "random").glob("*/*"):
         path.unlink()
-    ends = matrix_tables(compare(load_study(tmp_path)[0], allowed=["env"]))["Mastered % in the end"]
+    ends = matrix_tables(compare(read_study(tmp_path)[0], allowed=["env"]))["Mastered % in the end"]
     assert ends[1]["random"] == "–"
     assert ends[2] == {"": "mean of 1 rows [95%]", "random": ends[2]["random"], "riac": ends[2]["riac"]}
     assert ends[2]["riac"].startswith("11.0")
@@ -56,10 +56,10 @@ def test_a_row_without_one_teacher_is_shown_and_not_summed(tmp_path: Path) -> No
 
 def test_pairs_are_of_the_same_setting(tmp_path: Path) -> None:
     write_benchmark(tmp_path)
-    assert len(compare(load_study(tmp_path)[0], allowed=["env"]).pairs) == 2
+    assert len(compare(read_study(tmp_path)[0], allowed=["env"]).pairs) == 2
 
 
 def test_one_setting_is_no_matrix(tmp_path: Path) -> None:
     write_run(tmp_path, "random", 0)
     write_run(tmp_path, "riac", 0)
-    assert score_matrix(compare(load_study(tmp_path)[0])) is None
+    assert score_matrix(compare(read_study(tmp_path)[0])) is None

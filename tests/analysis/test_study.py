@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from chiron.analysis.study import StudyRun, load_study
+from chiron.analysis.study import StudyRun, read_study
 
 from tests.analysis.studies import write_run
 
 
 def only(folder: Path) -> StudyRun:
-    (run,), notes = load_study(folder)
+    (run,), notes = read_study(folder)
     assert notes == []
     return run
 
@@ -40,7 +40,7 @@ def test_a_simulated_run_has_no_tasks(tmp_path: Path) -> None:
 def test_overlapping_folders_give_each_run_once(tmp_path: Path) -> None:
     write_run(tmp_path, "riac", 0)
     write_run(tmp_path, "riac", 1)
-    runs, notes = load_study(tmp_path / "riac", tmp_path, tmp_path / "riac" / "seed1")
+    runs, notes = read_study(tmp_path / "riac", tmp_path, tmp_path / "riac" / "seed1")
     assert [run.seed for run in runs] == [0, 1]
     assert notes == []
 
@@ -104,7 +104,7 @@ def test_folders_that_are_no_runs_are_named(tmp_path: Path) -> None:
     (tmp_path / "odd" / "summary.json").write_text("{")
     for file in ("config.yaml", "summary.json"):
         (tmp_path / "poor" / file).write_text("{}")
-    runs, notes = load_study(tmp_path, tmp_path / "empty")
+    runs, notes = read_study(tmp_path, tmp_path / "empty")
     assert len(runs) == 1
     assert [note.replace(str(tmp_path), "") for note in notes] == [
         "/half is not a run: it has no summary.json",

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from chiron.analysis.comparison import Comparison, compare
-from chiron.analysis.study import load_study
+from chiron.analysis.study import read_study
 from chiron.analysis.tensorboard_bands import write_bands
 from scipy import stats
 
@@ -14,7 +14,7 @@ from tests.runs.events import Events
 
 
 def a_comparison(folder: Path) -> Comparison:
-    return compare(load_study(folder)[0], np.random.default_rng(0))
+    return compare(read_study(folder)[0], np.random.default_rng(0))
 
 
 def test_a_condition_is_a_run_with_the_mean_and_its_band(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from chiron import load_study
+from chiron.analysis.study import read_study
 from chiron.conf import compose
 from rich.console import Console
 from stable_baselines3 import SAC
@@ -296,7 +296,7 @@ def test_growth_is_measured_on_what_runs_write(
     compared: list[list[str]] = []
 
     def compare(study: Path) -> tuple[float, float, int]:
-        runs, notes = load_study(study)
+        runs, notes = read_study(study)
         assert not notes
         assert all(run.problem is None and run.score > 0 for run in runs)
         compared.append([f"{run.config['teacher.fit_rate']} {run.seed}" for run in runs])

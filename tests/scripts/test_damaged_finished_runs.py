@@ -31,7 +31,7 @@ USED = {"evaluate": PLAYED, "watch": PLAYED, "compare": COMPARED, "picture": DRA
 """The files that a command reads."""
 UNUSED = {
     *("run.lock", "vec_normalize.pkl", "events"),
-    *("best/model.zip", "best/normalization.npz", "best/vec_normalize.pkl"),
+    *("best/model.zip", "best/model.txt", "best/normalization.npz", "best/vec_normalize.pkl", "model.txt"),
 }
 FILES = sorted(PLAYED | DRAWN | COMPARED | UNUSED)
 """Of the tiny run; `events` stands for that of TensorBoard, whose name differs from run to run."""

@@ -161,6 +161,20 @@ def played_by_sb3(
     return sorted(zip(map(float, returns), map(int, lengths), strict=True))
 
 
+def played_by_predict(student: Any, tasks: TaskSet) -> float:
+    """The return of the first task, played with `predict` as a script would."""
+    env = student.make_env()
+    observation, _ = env.reset(seed=tasks.seeds[0], options={"task": tasks.tasks[0]})
+    state, is_over, total = None, False, 0.0
+    while not is_over:
+        masked = takes_action_masks(student._model)
+        masks = {"action_masks": env.get_wrapper_attr("action_masks")()} if masked else {}
+        action, state = student.predict(observation, state, **masks)
+        observation, reward, terminated, truncated, _ = env.step(action)
+        total, is_over = total + float(reward), terminated or truncated
+    return total
+
+
 def three_tasks(folder: Path) -> Path:
     path = folder / "three.csv"
     path.write_text("duration,seed\n4.5,1\n9,2\n3,5\n")
@@ -182,6 +196,8 @@ def check(name: str, observations: str, actions: str, tmp_path: Path, **more: An
     episode = watch(drawn, student.policy, tasks.tasks[0], tasks.seeds[0], out=video)
     assert video.stat().st_size > 0
     assert f"return {rows['return'][0]:.1f} in {rows['length'][0]}" in str(episode)
+    student.make_env = make_env  # type: ignore[method-assign]  # which config.yaml does not name here
+    assert played_by_predict(student, tasks) == pytest.approx(float(rows["return"][0]))
 
     with pytest.raises(KilledError):
         a_run(node, make_env, resumed, Killer()).execute()
