@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,7 @@ class StudyRun:
         total_steps: Training steps it was to make.
         problem: Why it cannot be counted, or None.
         is_finished: Whether it says that it made them.
-        evaluations: Its `evaluations.csv`; None if it has none that can be used. Unfinished runs have one too.
+        evaluations: Its `evaluations.csv`, also if it is unfinished; None if none can be used.
         mastery: Percentage mastered by step; empty if it cannot be counted.
         last: One row per test task of its last evaluation, in the order of the tasks, with the columns of
             `evaluations.csv`; None for a simulated student.
@@ -141,11 +142,9 @@ def read_run(path: Path) -> StudyRun:
     if status != _FINISHED:
         log = f", see {directory.log}" if directory.log.exists() else ""
         so_far = f"{printable(status, 40)} after {run.steps:,} of {run.total_steps:,} steps"
-        try:
+        # It may be half-written, or whatever a kill has left: it is not counted anyway.
+        with suppress(Exception):
             run = replace(run, evaluations=_evaluations_of(run))
-        # While it is written, or after a kill: it is not counted anyway.
-        except Exception:
-            pass
         return replace(run, problem=f"{so_far}{log}", is_finished=False)
     try:
         run = _with_results(replace(run, evaluations=_evaluations_of(run)))

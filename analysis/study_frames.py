@@ -32,7 +32,7 @@ class Study:
     these names have `task_` before it.
 
     Attributes:
-        runs: One row per run: the key columns; every setting that differs between the runs, by its dotted key;
+        runs: One row per run: the key columns; every setting that differs between runs, by its dotted key;
             `steps` and `total_steps`, `mastered_percent`, `return_mean` (mean return over the test tasks;
             NaN of a simulated student) and `area` in the end; `problem`, a sentence on why the run has no
             result, if it has none.
