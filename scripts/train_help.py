@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import signal
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import fields, is_dataclass
@@ -58,8 +57,6 @@ def print_help(arguments: Sequence[str]) -> None:
     Args:
         arguments: Of the command line; a `--config-dir` among them adds its choices.
     """
-    # What reads the output may stop early: `chiron-train --help | head`.
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     width = min(shutil.get_terminal_size().columns, 100)
     print("chiron-train: train a student on tasks that a teacher chooses, and test what it has mastered.\n")
     print(_USAGE)

@@ -32,6 +32,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("fast")
 
 
+@pytest.fixture(autouse=True)
+def _signals_are_given_back() -> Iterator[None]:
+    """What one test leaves behind would end the process in another."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE, signal.SIGUSR2)
+    before = {number: signal.getsignal(number) for number in numbers}
+    yield
+    after = {number: signal.getsignal(number) for number in numbers}
+    for number in numbers:
+        if before[number] is not None:
+            signal.signal(number, before[number])
+    assert after == before
+
+
 Observation = np.ndarray[tuple[int], np.dtype[np.float32]]
 
 
