@@ -119,7 +119,7 @@ def test_a_comparison_is_measured_in_a_process_of_its_own(
 forking = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 
 
-@pytest.mark.medium
+@pytest.mark.slow
 @forking
 def test_vector_envs_are_measured_beside_stable_baselines3s(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -146,7 +146,7 @@ def small(monkeypatch: pytest.MonkeyPatch, *overrides: str) -> None:
     monkeypatch.setattr(bench_run, "composed", lambda *given: compose.composed(*given, *overrides))
 
 
-@pytest.mark.medium
+@pytest.mark.slow
 @forking
 def test_the_main_job_is_measured_beside_stock_pieces(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
