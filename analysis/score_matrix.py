@@ -83,16 +83,20 @@ def matrix_tables(comparison: Comparison) -> dict[str, list[dict[str, str]]]:
     if matrix is None:
         return {}
     rng = np.random.default_rng(0)
+    return {title: _rows(matrix, score, rng) for title, score in scores_of(comparison).items()}
+
+
+def scores_of(comparison: Comparison) -> dict[str, Score]:
+    """What is shown of each run, by title."""
     steps = np.sort(comparison.curves["step"].unique())
     early = int(steps[np.searchsorted(steps, EARLY * steps[-1])])
-    shown: dict[str, Score] = {
+    return {
         "Mastered % in the end": lambda run: run.score,
         "Area under the curve": lambda run: area_under_curve(run.mastery.index, run.mastery),
         f"Mastered % after {early:,} steps": lambda run: float(
             run.mastery[run.mastery.index <= early].iloc[-1]
         ),
     }
-    return {title: _rows(matrix, score, rng) for title, score in shown.items()}
 
 
 def _rows(matrix: ScoreMatrix, score: Score, rng: np.random.Generator) -> list[dict[str, str]]:

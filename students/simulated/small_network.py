@@ -47,7 +47,7 @@ class SmallNetwork(SimulatedStudent):
             raise ValueError(f"rate={rate} must be above 0 and finite")
         self.rate = rate
         self.task_space = TaskSpace(
-            [TaskParameter("distance", 0.0, 1.0), TaskParameter("direction", 0.0, 1.0)]
+            [TaskParameter("distance", 0.0, 1.0, default=0.0), TaskParameter("direction", 0.0, 1.0)]
         )
         self._rng = np.random.default_rng(seed)
         inputs = len(_features(np.zeros((1, 2)))[0])

@@ -41,7 +41,8 @@ class ToyGrid(SimulatedStudent):
         ValueError: If an argument is out of range, or there would be more than ten million cells.
 
     Attributes:
-        task_space: The cube, with parameters `x0`, `x1`, … and `useless0`, `useless1`, …
+        task_space: The cube, with parameters `x0`, `x1`, … and `useless0`, `useless1`, …; the default task is
+            in the cell at the origin.
         competence: Of each cell, from 0 to 100, shape (cells,) * dims.
         return_range: Lowest and highest return without noise.
         mastered_return: A cell is mastered when its return, without noise, is above this.
@@ -81,10 +82,13 @@ class ToyGrid(SimulatedStudent):
         self.cells = cells
         self.return_noise = return_noise
         self.first_range = first_range
-        names = [f"x{i}" for i in range(dims)] + [f"useless{i}" for i in range(useless_dims)]
-        ends = [first_range] + [1.0] * (len(names) - 1)
+        ends = [first_range] + [1.0] * (dims - 1)
         self.task_space = TaskSpace(
-            [TaskParameter(name, 0.0, end) for name, end in zip(names, ends, strict=True)]
+            [
+                # Where learning begins, which is what a task space tells of a user's knowledge.
+                *(TaskParameter(f"x{i}", 0.0, end, default=0.0) for i, end in enumerate(ends)),
+                *(TaskParameter(f"useless{i}", 0.0, 1.0) for i in range(useless_dims)),
+            ]
         )
         self.competence: NDArray[np.int64] = np.zeros((cells,) * dims, dtype=np.int64)
         self._rng = np.random.default_rng(seed)
