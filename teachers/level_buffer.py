@@ -37,7 +37,7 @@ class Level:
 
 
 class LevelBuffer:
-    """The levels with the highest scores, and a distribution over them (Jiang et al. 2021, section 3).
+    """The levels with the highest scores, and a distribution over them (Jiang et al. 2021).
 
     With S the scores, C the clock when each level was last proposed and c the clock now, level i is chosen
     with probability

@@ -44,9 +44,9 @@ class PLR(Teacher):
 
     | score | formula | source |
     |---|---|---|
-    | positive_value_loss | mean of max(A_t, 0) | Jiang et al. 2021b, eq. 3 |
-    | value_l1 | mean of the absolute A_t | Jiang et al. 2021a, table 1 |
-    | max_mc | mean of R_max - V(s_t) | Jiang et al. 2021b, section 5 |
+    | positive_value_loss | mean of max(A_t, 0) | Jiang et al. 2021b |
+    | value_l1 | mean of the absolute A_t | Jiang et al. 2021a |
+    | max_mc | mean of R_max - V(s_t) | Jiang et al. 2021b |
     | learnability | S (1 - S), S being the return scaled to [0, 1] | Rutherford et al. 2024 |
 
     R_max is the highest discounted return of an episode in the level. The papers take undiscounted returns,
