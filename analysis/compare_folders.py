@@ -2,47 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from ..runs.checked_files import require_no_way_out
 from ..runs.printable import printable
-from .comparison import Comparison, compare
+from .comparison import Choice, Comparison, compare
 from .comparison_report import write_report
+from .paper import write_paper
 from .study import read_study
 from .tensorboard_bands import write_bands
 
 
 def compare_folders(
-    folders: Sequence[Path], out: Path, baseline: str | None = None, allowed: Iterable[str] = ()
+    folders: Sequence[Path] | Mapping[str, Path],
+    out: Path,
+    baseline: str | None = None,
+    allowed: Iterable[str] = (),
+    choice: Choice | None = None,
+    paper: bool = False,
 ) -> Comparison:
     """Compare the runs in some folders, and write `report.html` and all that belongs to it.
 
     Args:
-        folders: Runs' directories, or folders that hold some.
+        folders: Runs' directories, or folders that hold some; by name, if their runs are to be different
+            conditions though their configurations agree.
         out: Where to write; made if absent.
         baseline: As `compare` takes it.
         allowed: As `compare` takes it.
+        choice: As `compare` takes it.
+        paper: Whether to write vector figures, a LaTeX table and results of single seeds into `out/paper`.
 
     Raises:
         ValueError: If a folder does not exist, there is nothing to compare, the runs are not comparable, or
             a link in `out` leads out of it.
     """
-    for folder in folders:
+    named = dict(folders) if isinstance(folders, Mapping) else {}
+    places = list(named.values()) if isinstance(folders, Mapping) else list(folders)
+    choice = choice or Choice()
+    if named:
+        choice = replace(choice, by_study=True)
+    for folder in places:
         if not folder.is_dir():
             raise ValueError(f"{printable(folder)} is not a folder")
     if out.exists():
         # A folder that the command line names may lie anywhere; what lies in it does not lead elsewhere.
-        require_no_way_out(out, folders[0] if out.parent == folders[0] else out)
-    runs, notes = read_study(*folders)
+        require_no_way_out(out, places[0] if out.parent == places[0] else out)
+    runs, notes = read_study(**named) if named else read_study(*places)
     if not runs:
         raise ValueError("; ".join(notes))
     rng = np.random.default_rng(0)
-    comparison = compare(runs, rng, baseline, allowed)
+    comparison = compare(runs, rng, baseline, allowed, choice)
     comparison.notes[:0] = notes
-    title = " and ".join(dict.fromkeys(folder.resolve().name for folder in folders))
+    title = " and ".join(named or dict.fromkeys(folder.resolve().name for folder in places))
     write_report(comparison, title, out, rng)
+    if paper:
+        write_paper(comparison, out / "paper", rng)
     write_bands(comparison, out / "tensorboard")
     return comparison

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,8 @@ from .statistics import (
     mean_margin,
     worst_tasks_mean,
 )
-from .study import COMPONENTS, LeftOut, StudyRun
+from .study import LeftOut, StudyRun, as_of
+from .task_bands import task_bands
 
 WORST_SHARE = 0.1
 """Of the test tasks; what conditional value at risk looks at."""
@@ -33,6 +35,25 @@ _FEWEST_SEEDS = 5
 
 
 @dataclass(frozen=True)
+class Choice:
+    """What of some runs is compared.
+
+    Attributes:
+        by_study: Whether runs of different studies are different conditions.
+        only: Conditions that are kept; see `find_conditions`.
+        without: Conditions that are left out.
+        at: The training step whose evaluation is compared; None for the last.
+        threshold: A return beside the env's own; the share of test tasks above it is reported too.
+    """
+
+    by_study: bool = False
+    only: Sequence[str] = ()
+    without: Sequence[str] = ()
+    at: int | None = None
+    threshold: float | None = None
+
+
+@dataclass
 class Comparison:
     """The result of `compare`.
 
@@ -55,6 +76,11 @@ class Comparison:
     curves: pd.DataFrame
     notes: list[str]
 
+    @cached_property
+    def bands(self) -> pd.DataFrame:
+        """What was mastered and trained on in each band of each task parameter: see `task_bands`."""
+        return task_bands(self.counted, self.notes)
+
     @property
     def counted(self) -> list[Condition]:
         """The conditions that have a result."""
@@ -66,23 +92,31 @@ def compare(
     rng: np.random.Generator | None = None,
     baseline: str | None = None,
     allowed: Iterable[str] = (),
+    choice: Choice | None = None,
 ) -> Comparison:
     """Compare runs by what differs between them.
 
     Args:
         runs: As `read_study` returns them.
         rng: Draws the bootstrap's resamples; by default always the same.
-        baseline: Label or teacher of the condition to test the others against; Random if there is one, by
-            default. A teacher's name stands for its condition that differs in nothing else, or else for
-            the one with the same budget, env and test set.
+        baseline: Label, teacher or study of the condition to test the others against; by default Random if
+            there is one, or else the last of several studies. A teacher's name stands for its condition that
+            differs in nothing else, or else for the one with the same budget, env and test set; the name of
+            a study likewise.
         allowed: Differences that are intended, of `DIFFERENCES`.
+        choice: Which runs are compared, as of when, and on what beside mastery.
 
     Raises:
-        ValueError: If there is nothing to compare, the runs are not comparable, or the baseline is not one of
-            the conditions.
+        ValueError: If there is nothing to compare, the runs are not comparable, the baseline is not one of
+            the conditions, or no run was tested at the chosen step.
     """
     rng = np.random.default_rng(0) if rng is None else rng
-    conditions, notes = find_conditions(runs)
+    choice = choice or Choice()
+    if choice.at is not None:
+        runs = _all_as_of(runs, choice.at)
+    if choice.by_study:
+        runs = [replace(run, names={"study": run.study, **run.names}) for run in runs]
+    conditions, notes = find_conditions(runs, choice.only, choice.without)
     counted = sorted(
         (condition for condition in conditions if condition.counted),
         key=lambda condition: -condition.scores.mean(),
@@ -91,18 +125,40 @@ def compare(
     if not counted:
         raise ValueError("; ".join(["no run has a result to compare", *notes]))
     notes += require_fairness(counted, allowed)
-    baselines, unclear = _find_baselines(counted, baseline)
+    baselines, unclear = _find_baselines(counted, baseline, runs[-1].study if runs else "")
     notes += unclear
     notes += _doubts(counted)
     judge, episodes, doubts = _judge(counted)
     notes += doubts
-    rows = [_row(condition, judge, episodes, rng) for condition in counted]
+    rows = [_row(condition, judge, episodes, rng) | _returns(condition, choice) for condition in counted]
     _add_tests(rows, counted, baselines, rng)
     without = [condition for condition in conditions if not condition.counted]
     rows += [_names(condition) for condition in without]
     return Comparison(
         counted + without, baselines, pd.DataFrame(rows), _pairs(counted), _curves(counted), notes
     )
+
+
+def _all_as_of(runs: Sequence[StudyRun], step: int) -> list[StudyRun]:
+    found = [as_of(run, step) for run in runs]
+    tested = sorted({int(at) for run in runs for at in run.mastery.index})
+    if tested and step not in tested:
+        near = ", ".join(f"{at:,}" for at in sorted(sorted(tested, key=lambda at: abs(at - step))[:4]))
+        raise ValueError(f"--at {step}: no run was tested after {step:,} steps; the nearest are {near}")
+    return found
+
+
+def _returns(condition: Condition, choice: Choice) -> dict[str, float]:
+    """Mean return over the test tasks, and the share of them above a threshold; nothing if simulated."""
+    tables = [run.last["return"] for run in condition.counted if run.last is not None]
+    if not tables:
+        return {}
+    row = dict(zip(("return_mean", "return_sd"), mean_and_sd([t.mean() for t in tables]), strict=True))
+    if choice.threshold is not None:
+        shares = [100 * (table > choice.threshold).mean() for table in tables]
+        row |= dict(zip(("above_mean", "above_sd"), mean_and_sd(shares), strict=True))
+        row["threshold"] = choice.threshold
+    return row
 
 
 def _gaps(condition: Condition) -> list[str]:
@@ -140,34 +196,39 @@ def _doubts(counted: Sequence[Condition]) -> list[str]:
     return sentences
 
 
-def _find_baselines(counted: Sequence[Condition], wanted: str | None) -> tuple[dict[str, str], list[str]]:
+def _find_baselines(
+    counted: Sequence[Condition], wanted: str | None, last_study: str
+) -> tuple[dict[str, str], list[str]]:
     """Label of the baseline by label of the condition, and a sentence about each that has no single one."""
     labels = [condition.label for condition in counted]
     if wanted in labels:
         return {label: wanted for label in labels if label != wanted}, []
-    teacher = wanted or _USUAL_BASELINE
-    candidates = [condition for condition in counted if condition.names["teacher"] == teacher]
+    name, group = wanted or _USUAL_BASELINE, "teacher"
+    studies = list(dict.fromkeys(c.names["study"] for c in counted if "study" in c.names))
+    if all(condition.names["teacher"] != name for condition in counted) and len(studies) > 1:
+        name, group = wanted or last_study, "study"
+    candidates = [condition for condition in counted if condition.names[group] == name]
     if wanted is not None and not candidates:
         raise ValueError(f"--baseline {wanted} must be one of {', '.join(labels)}")
     baselines, notes = {}, []
     for condition in counted:
         if not candidates or condition in candidates:
             continue
-        found = _closest(condition, candidates)
+        found = _closest(condition, candidates, group)
         if len(found) == 1:
             baselines[condition.label] = found[0]
         else:
             reason = f"could be tested against any of {', '.join(found)}" if found else "has none like it"
-            notes.append(f"Baseline {teacher}: {condition.label} {reason}; --baseline takes a label too")
+            notes.append(f"Baseline {name}: {condition.label} {reason}; --baseline takes a label too")
     if wanted is not None and len(counted) > 1 and not baselines:
         any_of = ", ".join(condition.label for condition in candidates)
         raise ValueError(f"--baseline {wanted} could be any of {any_of}: name one of these")
     return baselines, notes
 
 
-def _closest(condition: Condition, candidates: Sequence[Condition]) -> list[str]:
-    """Those that differ in the teacher alone; otherwise those with the same budget, env and test set."""
-    for facts_of in (rest_of, setting_of):
+def _closest(condition: Condition, candidates: Sequence[Condition], group: str) -> list[str]:
+    """Those that differ in the group alone; otherwise those with the same budget, env and test set."""
+    for facts_of in (partial(rest_of, group=group), setting_of):
         found = [other.label for other in candidates if facts_of(other) == facts_of(condition)]
         if found:
             return found
@@ -177,7 +238,7 @@ def _closest(condition: Condition, candidates: Sequence[Condition]) -> list[str]
 def _names(condition: Condition) -> dict[str, Any]:
     return {
         "condition": condition.label,
-        **{group: condition.names[group] for group in COMPONENTS},
+        **condition.names,
         "runs": len(condition.runs),
         "seeds": len(condition.counted),
     }
@@ -323,4 +384,22 @@ def _curves(counted: Sequence[Condition]) -> pd.DataFrame:
     )
     groups = points.groupby(["condition", "step"], sort=False)["mastered"]
     curves = groups.agg(seeds="count", mean="mean", sd="std").reset_index()
-    return curves.assign(margin=mean_margin(curves["sd"], curves["seeds"]))
+    curves = curves.assign(margin=mean_margin(curves["sd"], curves["seeds"]))
+    returns = _return_curves(counted)
+    return curves if returns is None else curves.merge(returns, how="left", on=["condition", "step"])
+
+
+def _return_curves(counted: Sequence[Condition]) -> pd.DataFrame | None:
+    """Mean return over the test tasks by condition and step; None if all students are simulated."""
+    means = [
+        run.evaluations.groupby("step")["return"].mean().reset_index().assign(condition=condition.label)
+        for condition in counted
+        for run in condition.counted
+        if run.evaluations is not None and run.last is not None
+    ]
+    if not means:
+        return None
+    groups = pd.concat(means).groupby(["condition", "step"], sort=False)["return"]
+    found = groups.agg(return_mean="mean", return_sd="std", seeds="count").reset_index()
+    found["return_margin"] = mean_margin(found["return_sd"], found["seeds"])
+    return found.drop(columns="seeds")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 import json
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,9 @@ from .conditions import Condition
 from .reproduction import command_of
 from .score_matrix import matrix_tables
 from .significance import SIGNIFICANCE_LEVEL
+from .statistics import FEWEST_SEEDS_OF_AN_INTERVAL, plus_minus
 from .study import COMPONENTS, LeftOut
+from .task_bands import band_cells
 
 _TEMPLATE = "comparison_report.html"
 _QUARTERS = 4
@@ -57,6 +58,7 @@ def write_report(
     curricula = [_curriculum(condition, comparison.notes) for condition in comparison.counted]
     comparison.table.to_csv(folder / "table.csv", index=False)
     comparison.curves.to_csv(folder / "curves.csv", index=False)
+    comparison.bands.to_csv(folder / "bands.csv", index=False)
     content = {
         "notes": comparison.notes,
         "conditions": _records(comparison.table),
@@ -72,6 +74,7 @@ def write_report(
         judged_on=_judged_on(comparison),
         over_time=over_time_cells(comparison),
         matrices=matrix_tables(comparison),
+        bands=band_cells(comparison.bands),
         figures=_draw(comparison, folder, rng),
         curricula=curricula,
         commands=[(condition.label, command_of(condition.runs)) for condition in comparison.conditions],
@@ -102,6 +105,11 @@ def result_cells(comparison: Comparison) -> list[dict[str, str]]:
             "IQM [95%]": _with_interval(row, "mastered_iqm", "mastered_iqm", 1),
             "area": _with_sd(row, "area", 1),
         }
+        if "return_mean" in comparison.table:
+            cells["return"] = _with_sd(row, "return", 1)
+        if "threshold" in comparison.table:
+            threshold = float(comparison.table["threshold"].dropna().iloc[0])
+            cells[f"return > {threshold:g} (%)"] = _with_sd(row, "above", 1)
         if "worst_return_mean" in comparison.table:
             mark = "" if row.get("worst_judged_on") != "the same episodes" else " *"
             cells["worst 10% return"] = _with_sd(row, "worst_return", 1) + mark
@@ -137,12 +145,6 @@ def over_time_cells(comparison: Comparison) -> list[dict[str, str]]:
     return rows
 
 
-def plus_minus(mean: float, sd: float | None, digits: int) -> str:
-    """`mean ± sd` as text, or the mean alone where there is no spread to speak of (None or NaN)."""
-    spread = "" if sd is None or math.isnan(sd) else f" ± {sd:.{digits}f}"
-    return f"{mean:.{digits}f}{spread}"
-
-
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Rows as plain Python, with None where there is no value."""
     rows: list[dict[str, Any]] = json.loads(table.to_json(orient="records", double_precision=15))
@@ -161,7 +163,9 @@ def _with_sd(row: Mapping[str, Any], name: str, digits: int) -> str:
 def _with_interval(row: Mapping[str, Any], value: str, ends: str, digits: int) -> str:
     low, high = row.get(f"{ends}_low"), row.get(f"{ends}_high")
     text = _text(row.get(value), f"{{:.{digits}f}}")
-    return text if low is None or high is None else f"{text} [{low:.{digits}f}, {high:.{digits}f}]"
+    # An interval without any width is of seeds too few or too equal to say how sure the value is.
+    says_nothing = low is None or high is None or low == high or row["seeds"] < FEWEST_SEEDS_OF_AN_INTERVAL
+    return text if says_nothing else f"{text} [{low:.{digits}f}, {high:.{digits}f}]"
 
 
 def _p_text(p: float | None) -> str:
@@ -179,7 +183,9 @@ def _headline(comparison: Comparison) -> str:
         verdict = "of which no test can be made"
     else:
         verdict = f"which is {'' if p < SIGNIFICANCE_LEVEL else 'not '}significant (p {_compared(p)}, Holm)"
-    return f"{sentence}. That is {row['difference']:+.1f} points against {row['baseline']}, {verdict}."
+    points = f"{abs(row['difference']):.1f} percentage points"
+    side = "less" if row["difference"] < 0 else "more"
+    return f"{sentence}. That is {points} {side} than {row['baseline']}, {verdict}."
 
 
 def _judged_on(comparison: Comparison) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ..envs.task_space import RESERVED_NAMES
 from ..runs.printable import printable
 from ..runs.settings import is_how
+from ..runs.teacher_styles import display_name
 from . import DIFFERENCES
 from .study import COMPONENTS, StudyRun
 
@@ -32,15 +33,18 @@ class Condition:
 
     Attributes:
         label: What sets it apart from the other conditions.
-        names: What the configuration calls its env, teacher and student.
+        names: What the configuration calls its env, teacher and student; before them its `study`, where
+            studies are conditions.
         runs: All its runs, by seed.
         missing: Seeds that other conditions have.
+        all_runs: Its runs, and those that repeat their seeds.
     """
 
     label: str
     names: Mapping[str, str]
     runs: list[StudyRun]
     missing: list[int]
+    all_runs: list[StudyRun] = field(default_factory=list, repr=False)
 
     @property
     def counted(self) -> list[StudyRun]:
@@ -48,20 +52,64 @@ class Condition:
         return [run for run in self.runs if run.problem is None]
 
     @property
+    def display(self) -> str:
+        """The label as papers say it: `ALP-GMM, learning rate = 0.01`."""
+        head, *settings = self.label.split(" ")
+        groups = {name: group for group, name in self.names.items()}
+        names = [display_name(groups[name], name) if name in groups else name for name in head.split("/")]
+        said = [setting.rpartition(".")[2].replace("_", " ").replace("=", " = ") for setting in settings]
+        return ", ".join([" ".join(names), *said])
+
+    @property
     def scores(self) -> NDArray[np.float64]:
         """Percentage mastered in the end, of each counted run."""
         return np.array([run.score for run in self.counted])
 
 
-def find_conditions(runs: Sequence[StudyRun]) -> tuple[list[Condition], list[str]]:
+def find_conditions(
+    runs: Sequence[StudyRun], only: Sequence[str] = (), without: Sequence[str] = ()
+) -> tuple[list[Condition], list[str]]:
     """Group runs by what differs between their configurations, apart from the seed.
 
     Args:
-        runs: As `read_study` returns them.
+        runs: As `read_study` returns them; a `study` that their `names` begin with sets them apart too.
+        only: What the conditions are called that are to be kept: their label, or a name or a setting in it.
+            All of them, if nothing is said.
+        without: The same of conditions that are to be left out.
 
     Returns:
-        The conditions, and a sentence about each run that repeats a seed of its condition: it is left out.
+        The conditions, and a sentence about each that has repeated seeds: the runs are left out.
+
+    Raises:
+        ValueError: If nothing is called so, or nothing is left.
     """
+    if only or without:
+        runs = _chosen(_grouped(runs)[0], only, without)
+    return _grouped(runs)
+
+
+def _chosen(conditions: Sequence[Condition], only: Sequence[str], without: Sequence[str]) -> list[StudyRun]:
+    """The runs of the conditions that are wanted."""
+    called = {
+        condition.label: {condition.label, *condition.names.values(), *condition.label.split()}
+        for condition in conditions
+    }
+    for option, names in (("--only", only), ("--without", without)):
+        for name in names:
+            if not any(name in own for own in called.values()):
+                labels = ", ".join(called)
+                raise ValueError(f"{option} {printable(name)} is none of the conditions: {labels}")
+    kept = [
+        condition
+        for condition in conditions
+        if (not only or called[condition.label] & set(only)) and not called[condition.label] & set(without)
+    ]
+    if not kept:
+        raise ValueError(f"--only and --without leave none of the conditions: {', '.join(called)}")
+    return [run for condition in kept for run in condition.all_runs]
+
+
+def _grouped(runs: Sequence[StudyRun]) -> tuple[list[Condition], list[str]]:
     groups: defaultdict[tuple[Any, ...], list[StudyRun]] = defaultdict(list)
     for run in runs:
         groups[_what_it_is(run)].append(run)
@@ -70,17 +118,32 @@ def find_conditions(runs: Sequence[StudyRun]) -> tuple[list[Condition], list[str
     conditions, notes = [], []
     for label, members in zip(labels, groups.values(), strict=True):
         kept: dict[int, StudyRun] = {}
+        repeated = []
         for run in sorted(members, key=lambda run: run.problem is not None):
             if run.seed in kept:
-                notes.append(
-                    f"{run.directory.path} repeats seed {run.seed} of {label} and is left out: "
-                    f"{kept[run.seed].directory.path} is counted"
-                )
+                repeated.append(run)
             else:
                 kept[run.seed] = run
+        if repeated:
+            notes.append(_repetition(label, repeated, kept))
         own = [kept[seed] for seed in sorted(kept)]
-        conditions.append(Condition(label, own[0].names, own, sorted(everyones - kept.keys())))
+        conditions.append(Condition(label, own[0].names, own, sorted(everyones - kept.keys()), members))
     return conditions, notes
+
+
+def _repetition(label: str, repeated: Sequence[StudyRun], kept: Mapping[int, StudyRun]) -> str:
+    first, count = repeated[0], len(repeated)
+    if count == 1:
+        sentence = f"{first.directory.path} repeats seed {first.seed} of {label} and is left out: "
+    else:
+        seeds = ", ".join(str(run.seed) for run in repeated)
+        sentence = (
+            f"{count} runs repeat seeds of {label} ({seeds}) and are left out, {first.directory.path} first: "
+        )
+    return (
+        f"{sentence}{kept[first.seed].directory.path} is counted (name=folder, or --by study, compares "
+        "folders of one configuration)"
+    )
 
 
 def _is_difference(key: str) -> bool:
@@ -93,12 +156,12 @@ def _what_it_is(run: StudyRun) -> tuple[Any, ...]:
     leaves = sorted(
         (key, value) for key, value in run.config.items() if _is_difference(key) and value is not None
     )
-    return (*(run.names[group] for group in COMPONENTS), *((key, repr(value)) for key, value in leaves))
+    return (*run.names.values(), *((key, repr(value)) for key, value in leaves))
 
 
 def labels_of(examples: Sequence[StudyRun]) -> list[str]:
     """For one run of each condition: names that differ, then settings that differ among equal names."""
-    differing = [group for group in COMPONENTS if len({run.names[group] for run in examples}) > 1]
+    differing = [group for group in examples[0].names if len({run.names[group] for run in examples}) > 1]
     named = differing or ["teacher"]
     labels = []
     for run in examples:
@@ -206,14 +269,16 @@ def setting_of(condition: Condition) -> str:
     return repr([facts_of(run) for facts_of in _MUST_AGREE.values()])
 
 
-def rest_of(condition: Condition) -> str:
-    """All of a condition but its teacher, as a text that is equal for conditions that share it."""
+def rest_of(condition: Condition, group: str = "teacher") -> str:
+    """All of a condition but its teacher, or study; a text that is equal for conditions that share it."""
     leaves = condition.counted[0].config.items()
-    return setting_of(condition) + repr(
+    study = "" if group == "study" else condition.names.get("study", "")
+    teacher = "" if group == "teacher" else condition.names["teacher"]
+    return f"{setting_of(condition)} {study!r} {teacher!r} " + repr(
         sorted(
             (key, repr(value))
             for key, value in leaves
-            if _is_difference(key) and value is not None and not key.startswith("teacher.")
+            if _is_difference(key) and value is not None and not key.startswith(f"{group}.")
         )
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,6 +12,9 @@ from scipy import stats
 
 CONFIDENCE = 0.95
 """Of all intervals."""
+
+FEWEST_SEEDS_OF_AN_INTERVAL = 3
+"""Below this, intervals are computed and stored, but not shown: they say nothing."""
 
 _RESAMPLES = 5_000
 _BATCH = 500
@@ -30,6 +34,12 @@ def mean_and_sd(scores: ArrayLike) -> tuple[float, float]:
     """
     values = np.asarray(scores, np.float64)
     return float(values.mean()), float(values.std(ddof=1)) if len(values) > 1 else float("nan")
+
+
+def plus_minus(mean: float, sd: float | None, digits: int) -> str:
+    """`mean ± sd` as text, or the mean alone where there is no spread to speak of (None or NaN)."""
+    spread = "" if sd is None or math.isnan(sd) else f" ± {sd:.{digits}f}"
+    return f"{mean:.{digits}f}{spread}"
 
 
 def mean_margin(sd: ArrayLike, seeds: ArrayLike) -> NDArray[np.float64]:

@@ -242,6 +242,7 @@ def as_of(run: StudyRun, step: int) -> StudyRun:
     competence = run.competence if step == run.mastery.index[-1] else None
     return replace(
         run,
+        steps=step,
         evaluations=until,
         mastery=run.mastery[run.mastery.index <= step],
         last=_evaluation_at(until, step),

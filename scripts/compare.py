@@ -18,6 +18,12 @@ from .refusal import LEFT_OUT, refuse
 
 COMMAND = "chiron-compare"
 
+_LINK = (
+    "http://localhost:6006/?smoothing=0&runFilter=comparison%2F"
+    "#scalars&_smoothingWeight=0&regexInput=comparison%2F"
+)
+"""TensorBoard with smoothing off, and the means of the conditions selected."""
+
 _NARROWEST = 150
 """Columns of the tables where the output is no terminal."""
 
@@ -31,10 +37,44 @@ def main() -> None:
         "here, and report.html with figures, curricula and the commands that reproduce it.",
     )
     parser.add_argument(
-        "results", nargs="+", type=Path, help="a run's directory, or a folder that holds runs"
+        "results",
+        nargs="+",
+        metavar="[NAME=]FOLDER",
+        help="a run's directory, or a folder that holds runs; with names (new=results/a old=results/b), "
+        "the runs of each are conditions of their own though their configurations agree",
     )
     parser.add_argument(
-        "--baseline", help="teacher or condition to test the others against (default: random, if it is there)"
+        "--by", choices=["study"], help="let runs of different studies be different conditions"
+    )
+    parser.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="CONDITION",
+        help="compare these conditions only: a label, or a teacher, env, student, study or setting in it "
+        "(learning_rate=0.01); may be given several times",
+    )
+    parser.add_argument(
+        "--without", action="append", default=[], metavar="CONDITION", help="leave these conditions out"
+    )
+    parser.add_argument(
+        "--at", type=int, metavar="STEP", help="compare the evaluations after this step (default: the last)"
+    )
+    parser.add_argument(
+        "--threshold",
+        type=float,
+        metavar="RETURN",
+        help="also report the percentage of test tasks with a return above this",
+    )
+    parser.add_argument(
+        "--paper",
+        action="store_true",
+        help="also write vector figures at column width, table.tex and seeds.csv into paper/",
+    )
+    parser.add_argument(
+        "--baseline",
+        help="teacher, study or condition to test the others against (default: random, if it is there, or "
+        "else the last of several studies)",
     )
     parser.add_argument("--out", type=Path, help="where to write (default: comparison in the first folder)")
     parser.add_argument(
@@ -45,19 +85,40 @@ def main() -> None:
         help="a difference between the runs that is intended; may be given several times",
     )
     options = parser.parse_args()
-    out: Path = options.out or options.results[0] / "comparison"
-    _compare(options.results, out, options.baseline, options.allow)
+    _compare(options)
 
 
-def _compare(folders: Sequence[Path], out: Path, baseline: str | None, allowed: Sequence[str]) -> None:
+def _folders(given: Sequence[str]) -> list[Path] | dict[str, Path]:
+    """The folders of a command line; by name, if they have names."""
+    named = [text for text in given if "=" in text and not Path(text).is_dir()]
+    if not named:
+        return [Path(text) for text in given]
+    folders: dict[str, Path] = {}
+    for text in given:
+        name, _, folder = text.partition("=")
+        if text not in named or not name or not folder:
+            raise ValueError(f"{printable(text)} must be name=folder, as {printable(named[0])} is")
+        if name in folders:
+            raise ValueError(f"{printable(name)}= is given twice: each folder needs a name of its own")
+        folders[name] = Path(folder)
+    return folders
+
+
+def _compare(options: argparse.Namespace) -> None:
     # For start-up time: these import torch, scipy, pandas and matplotlib, which --help does not need.
     from ..analysis.compare_folders import compare_folders
+    from ..analysis.comparison import Choice
     from ..analysis.comparison_report import over_time_cells, result_cells
     from ..analysis.score_matrix import matrix_tables
     from ..analysis.study import LeftOut
 
     try:
-        comparison = compare_folders(folders, out, baseline, allowed)
+        given = _folders(options.results)
+        folders = list(given.values()) if isinstance(given, dict) else given
+        out: Path = options.out or folders[0] / "comparison"
+        by_study = options.by == "study" or isinstance(given, dict)
+        choice = Choice(by_study, options.only, options.without, options.at, options.threshold)
+        comparison = compare_folders(given, out, options.baseline, options.allow, choice, options.paper)
     except (ValueError, OSError) as error:
         refuse(error, COMMAND)
     console = plain_console()
@@ -65,7 +126,7 @@ def _compare(folders: Sequence[Path], out: Path, baseline: str | None, allowed: 
     if not console.is_terminal:
         console.width = max(console.width, _NARROWEST)
     matrices = matrix_tables(comparison)
-    if not matrices:
+    if not matrices or choice.by_study:
         console.print(_table("Results", result_cells(comparison)))
         console.print(_table("Mastered %, mean ± sd, by training steps", over_time_cells(comparison)))
     for title, rows in matrices.items():
@@ -73,7 +134,10 @@ def _compare(folders: Sequence[Path], out: Path, baseline: str | None, allowed: 
     for note in comparison.notes:
         console.print(f"- {printable(note)}")
     console.print(f"Report:       {printable(out / 'report.html')}")
+    if options.paper:
+        console.print(f"Paper:        {printable(out / 'paper')}")
     console.print(f"TensorBoard:  tensorboard --logdir '{printable(_around([*folders, out]))}'")
+    console.print(f"then open     {_LINK}")
     if any(isinstance(note, LeftOut) for note in comparison.notes):
         sys.exit(LEFT_OUT)
 

@@ -113,8 +113,7 @@ def _table(rows: pd.DataFrame, title: str) -> Table:
     """One line for each test env; of tasks, one for all of them."""
     # For start-up time: these import scipy.
     from ..analysis.comparison import worst_return_of
-    from ..analysis.comparison_report import plus_minus
-    from ..analysis.statistics import mean_and_sd
+    from ..analysis.statistics import mean_and_sd, plus_minus
 
     headings = ["tasks", "episodes", "mastered %", "return", "length"]
     parts = [(f"{rows['task_index'].nunique()}", rows)]

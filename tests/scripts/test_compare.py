@@ -34,7 +34,7 @@ def test_prints_the_table_and_writes_the_report(
     assert f"{p_value:.3f}" in output
     assert "study/comparison/report.html" in output
     assert {path.name for path in (study / "comparison").iterdir()} == {
-        "report.html", "table.csv", "curves.csv", "comparison.json", "learning_curves.png",
+        "report.html", "table.csv", "curves.csv", "bands.csv", "comparison.json", "learning_curves.png",
         "mastery_maps.png", "significance.png", "performance_profiles.png", "tensorboard",
     }  # fmt: skip
 
@@ -125,3 +125,97 @@ def test_a_picture_of_a_study_is_refused(
 ) -> None:
     assert chiron_picture("study") == BAD_INPUT
     assert "chiron-compare compares the runs in a folder" in capsys.readouterr().err
+
+
+@pytest.fixture
+def versions(tmp_path: Path) -> Path:
+    """Two versions of the code with one configuration."""
+    for name, gain in (("a", 10), ("b", 0)):
+        for seed, percent in enumerate((40, 60, 70)):
+            for teacher, worth in (("alp_gmm", 20), ("riac", 0)):
+                last = percent + gain + worth
+                write_run(tmp_path / name, teacher, seed, [0, last - 30, last], study=f"study_{name}")
+    return tmp_path
+
+
+def test_studies_are_conditions(
+    chiron_compare: Command, versions: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert chiron_compare("a", "b", "--out", "merged") == 0
+    merged = capsys.readouterr().out
+    assert merged.count("runs repeat seeds of") == 2, "one sentence for each condition"
+    for arguments in (["new=a", "old=b"], ["a", "b", "--by", "study"]):
+        assert chiron_compare(*arguments, "--out", "out") == 0
+        table = pd.read_csv(versions / "out" / "table.csv").set_index("condition")
+        new, old = ("new", "old") if "=" in arguments[0] else ("study_a", "study_b")
+        assert set(table.index) == {f"{s}/{t}" for s in (new, old) for t in ("alp_gmm", "riac")}
+        assert table.loc[f"{new}/riac", "baseline"] == f"{old}/riac"
+        assert table.loc[f"{new}/riac", "difference"] == pytest.approx(10)
+    assert chiron_compare("new=a", "old=b", "--out", "out", "--baseline", "new") == 0
+    table = pd.read_csv(versions / "out" / "table.csv").set_index("condition")
+    assert table.loc["old/alp_gmm", "baseline"] == "new/alp_gmm"
+
+
+def test_conditions_and_a_step_are_chosen(
+    chiron_compare: Command, versions: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert chiron_compare("a", "--without", "riac") == 0
+    assert pd.read_csv(versions / "a" / "comparison" / "table.csv")["condition"].tolist() == ["alp_gmm"]
+    assert chiron_compare("new=a", "old=b", "--only", "riac", "--at", "200", "--threshold", "50") == 0
+    table = pd.read_csv(versions / "a" / "comparison" / "table.csv")
+    assert table["condition"].tolist() == ["new", "old"]
+    assert table["steps"].tolist() == [200, 200]
+    assert table["mastered_mean"].tolist() == pytest.approx([110 / 3, 80 / 3])
+    assert table["return_mean"].tolist() == pytest.approx([110 - 45, 80 - 45])
+    assert table["above_mean"].between(0, 100).all()
+    capsys.readouterr()
+    for arguments, sentence in (
+        (["a", "--at", "123"], "--at 123: no run was tested after 123 steps; the nearest are 0, 200, 400"),
+        (["a", "--only", "currot"], "--only currot is none of the conditions: alp_gmm, riac"),
+        (
+            ["a", "--without", "riac", "--without", "alp_gmm"],
+            "--only and --without leave none of the conditions: alp_gmm, riac",
+        ),
+        (["new=a", "b"], "b must be name=folder, as new=a is"),
+        (["x=a", "x=b"], "x= is given twice: each folder needs a name of its own"),
+        (["new=missing"], "missing is not a folder"),
+    ):
+        assert chiron_compare(*arguments, "--out", "none") == BAD_INPUT
+        assert capsys.readouterr().err == f"chiron-compare: {sentence}\n"
+    assert not (versions / "none").exists()
+
+
+def test_a_run_that_was_not_tested_at_the_step_is_named_and_the_rest_is_shown(
+    chiron_compare: Command, versions: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_run(versions / "a", "random", 0, [0, 10, 20, 30, 40])
+    assert chiron_compare("a", "--at", "100") in (0, 3)
+    output = capsys.readouterr().out
+    assert "alp_gmm, seed 0, is not counted: it was not tested after 100 steps" in output
+    assert "10.0" in output
+
+
+def test_a_paper_gets_vector_figures_a_table_and_seeds(chiron_compare: Command, versions: Path) -> None:
+    assert chiron_compare("new=a", "old_1=b", "--paper", "--threshold", "100") == 0
+    paper = versions / "a" / "comparison" / "paper"
+    assert {path.name for path in paper.iterdir()} == {
+        "learning_curves.pdf", "return_curves.pdf", "performance_profiles.pdf", "table.tex", "seeds.csv",
+    }  # fmt: skip
+    assert b"/MediaBox [ 0 0 234 " in (paper / "learning_curves.pdf").read_bytes(), "3.25 inches"
+    table = (paper / "table.tex").read_text()
+    assert r"new ALP-GMM & 3 & 86.7 $\pm$ 15.3" in table
+    assert r"old\_1 RIAC" in table
+    assert len(pd.read_csv(paper / "seeds.csv")) == 12
+
+
+def test_intervals_that_say_nothing_are_not_printed(
+    chiron_compare: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for seed in (0, 1):
+        write_run(tmp_path / "study", "alp_gmm", seed, [0, 60 + seed])
+        write_run(tmp_path / "study", "random", seed, [0, 10 + seed])
+    assert chiron_compare("study") == 0
+    output = capsys.readouterr().out
+    assert "1.00" in output
+    assert "1.00 [" not in output
+    assert pd.read_csv(tmp_path / "study" / "comparison" / "table.csv")["improvement_low"][0] == 1

@@ -1,0 +1,87 @@
+"""How teachers are drawn and named for readers: one colour and one line each, the same in every picture."""
+
+from __future__ import annotations
+
+import colorsys
+import hashlib
+from typing import NamedTuple
+
+Dashes = str | tuple[float, tuple[float, ...]]
+"""How a line is broken, as matplotlib takes it."""
+SOLID, DASHED, DOTTED, DASHDOT = "-", (0, (5, 1.6)), (0, (1.2, 1.4)), (0, (5, 1.4, 1.2, 1.4))
+DASHES: tuple[Dashes, ...] = (SOLID, DASHED, DOTTED, DASHDOT)
+
+
+class TeacherStyle(NamedTuple):
+    """A teacher for readers.
+
+    Attributes:
+        name: What papers call it.
+        color: Of its curves, as `#rrggbb`. Colours and lines together can be told apart by the colour-blind.
+        dashes: Of its curves.
+    """
+
+    name: str
+    color: str
+    dashes: Dashes
+
+
+_STYLES = {
+    "random": TeacherStyle("Random", "#767676", SOLID),
+    "oracle": TeacherStyle("Oracle", "#000000", DASHED),
+    "riac": TeacherStyle("RIAC", "#e69f00", SOLID),
+    "covar_gmm": TeacherStyle("Covar-GMM", "#009e73", DASHED),
+    "alp_gmm": TeacherStyle("ALP-GMM", "#0072b2", SOLID),
+    "adr": TeacherStyle("ADR", "#cc79a7", DASHED),
+    "doraemon": TeacherStyle("DORAEMON", "#d55e00", DASHDOT),
+    "spdl": TeacherStyle("SPDL", "#56b4e9", DASHED),
+    "currot": TeacherStyle("CURROT", "#882255", SOLID),
+    "plr": TeacherStyle("PLR", "#117733", DOTTED),
+    "accel": TeacherStyle("ACCEL", "#aa4499", DASHDOT),
+    "learnability": TeacherStyle("Learnability", "#332288", DOTTED),
+    "grid_lp": TeacherStyle("Grid-LP", "#999933", DASHDOT),
+    "goal_gan": TeacherStyle("GoalGAN", "#44aa99", SOLID),
+    "setter_solver": TeacherStyle("Setter-Solver", "#8c510a", DOTTED),
+}
+_STUDENTS = {"ppo": "PPO", "sac": "SAC", "fast_sac": "FastSAC", "overlapped_sac": "OverlappedSAC"}
+
+
+def teacher_style(name: str) -> TeacherStyle:
+    """How a teacher is drawn and named.
+
+    `alp_gmm_benchmark` is drawn as `alp_gmm`. A teacher that is not known gets a colour and a line that
+    follow from its name alone, so they are the same in every picture too.
+
+    Args:
+        name: What the configuration calls it.
+    """
+    known = [own for own in _STYLES if name == own or name.startswith(f"{own}_")]
+    if known:
+        own = max(known, key=len)
+        rest = name[len(own) :].strip("_").replace("_", " ")
+        style = _STYLES[own]
+        return style._replace(name=f"{style.name} ({rest})") if rest else style
+    digest = hashlib.sha256(name.encode(errors="replace")).digest()
+    red, green, blue = colorsys.hls_to_rgb(digest[0] / 256, 0.42, 0.65)
+    color = f"#{round(255 * red):02x}{round(255 * green):02x}{round(255 * blue):02x}"
+    return TeacherStyle(readable(name), color, DASHES[digest[1] % len(DASHES)])
+
+
+def display_name(group: str, name: str) -> str:
+    """What papers call an env, teacher, student, or study.
+
+    Args:
+        group: `env`, `teacher`, `student` or `study`.
+        name: What the configuration calls it.
+    """
+    if group == "teacher":
+        return teacher_style(name).name
+    if group == "env":
+        return readable(name)
+    return _STUDENTS.get(name, name) if group == "student" else name
+
+
+def readable(name: str) -> str:
+    """`stump_height` as `Stump height`."""
+    words = name.replace("_", " ").strip()
+    return words[:1].upper() + words[1:] if words else name
