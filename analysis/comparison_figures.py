@@ -177,7 +177,7 @@ def draw_marginals(comparison: Comparison, rng: np.random.Generator) -> Figure:
         for part in (0, 1):
             panels[(2 * row + part) * across + column].remove()
     handles = [
-        Line2D([], [], color=color, label=_legend(condition, REPORT), **{"linestyle": dashes})
+        Line2D([], [], linestyle=dashes, color=color, label=_legend(condition, REPORT))
         for condition, (color, dashes) in _styled(comparison)
     ]
     figure.legend(handles=handles, loc="outside lower center", frameon=False, fontsize=9, ncols=4)

@@ -12,38 +12,50 @@ import yaml
 
 from .tensorboard_log import HParam
 
+_GROUPS = ("env", "teacher", "student")
+
 
 def hparams_of(config: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, HParam]:
-    """Env, body, teacher, student and seed of a run, and the settings of its teacher.
+    """Env, teacher, student and seed of a run, and the settings of the three.
+
+    The seed is a text, which TensorBoard writes as `0`, and not as `0.0000`.
 
     Args:
         config: Its resolved configuration.
         names: What the configuration calls its env, teacher and student.
     """
-    hparams: dict[str, HParam] = {**names, "seed": config["seed"]}
-    body = (config["env"] or {}).get("body")
-    if body is not None:
-        hparams["body"] = body if isinstance(body, str) else _shown(body)
-    for name, value in _settings_in(config["teacher"], "teacher"):
-        if value is not None:
-            hparams[name] = value if isinstance(value, str | int | float) else _shown(value)
+    hparams: dict[str, HParam] = {**names, "seed": str(config["seed"])}
+    for group in _GROUPS:
+        for name, value in _settings_in(config.get(group) or {}, group):
+            if value is not None:
+                hparams[name] = value if isinstance(value, str | int | float) else _shown(value)
     return hparams
 
 
 def hparam_names() -> set[str]:
-    """The hyperparameters that runs can have; those of teachers from elsewhere are not known."""
-    folder = files("chiron").joinpath("conf", "teacher")
-    choices = (path for path in folder.iterdir() if path.name.endswith(".yaml"))
-    settings = {
-        name for choice in choices for name, _ in _settings_in(yaml.safe_load(choice.read_text()), "teacher")
-    }
-    return {"env", "body", "teacher", "student", "seed"} | settings
+    """The hyperparameters that runs can have; those of components from elsewhere are not known."""
+    settings: set[str] = set()
+    for group in _GROUPS:
+        folder = files("chiron").joinpath("conf", group)
+        for choice in folder.iterdir():
+            if choice.name.endswith(".yaml"):
+                content = yaml.safe_load(choice.read_text())
+                settings |= {
+                    name for name, _ in _settings_in(content, group) if not name.endswith(".defaults")
+                }
+    return {*_GROUPS, "seed"} | settings
 
 
-def run_name(config: Mapping[str, Any], path: Path) -> str:
-    """What TensorBoard calls a run when it is shown its study."""
+def run_name(config: Mapping[str, Any], names: Mapping[str, str], path: Path) -> str:
+    """What TensorBoard calls a run in its table: the teacher, and then the rest of its place in the study."""
     study = Path(config.get("results", ""), config.get("study", ""))
-    return str(path.relative_to(study) if path.is_relative_to(study) else path)
+    if not path.is_relative_to(study):
+        return str(path)
+    parts = list(path.relative_to(study).parts)
+    if names["teacher"] in parts:
+        parts.remove(names["teacher"])
+        parts.insert(0, names["teacher"])
+    return "/".join(parts)
 
 
 def _settings_in(node: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import colorsys
 import hashlib
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
-Dashes = str | tuple[float, tuple[float, ...]]
+Dashes = Literal["-"] | tuple[float, tuple[float, ...]]
 """How a line is broken, as matplotlib takes it."""
-SOLID, DASHED, DOTTED, DASHDOT = "-", (0, (5, 1.6)), (0, (1.2, 1.4)), (0, (5, 1.4, 1.2, 1.4))
+SOLID: Dashes = "-"
+DASHED, DOTTED, DASHDOT = (0, (5, 1.6)), (0, (1.2, 1.4)), (0, (5, 1.4, 1.2, 1.4))
 DASHES: tuple[Dashes, ...] = (SOLID, DASHED, DOTTED, DASHDOT)
 
 

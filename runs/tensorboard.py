@@ -41,7 +41,7 @@ class TensorBoard(RunCallback):
                 path.unlink()
         self._log = TensorBoardLog(run.directory.path)
         self._files = [GrowingFile(path) for path in run.directory.event_files()]
-        name = run_name(run.config, run.directory.path)
+        name = run_name(run.config, run.names, run.directory.path)
         self._log.add_hparams(name, hparams_of(run.config, run.names), hparam_names())
         run.logger.output_formats.append(self._log)
         self._recent = RecentEpisodes(run.curriculum)

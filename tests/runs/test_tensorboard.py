@@ -96,17 +96,20 @@ def test_a_line_in_the_table_of_runs_with_the_columns_of_all(tmp_path: Path) -> 
     folder = tmp_path / "mine" / "walker" / "riac" / "seed3"
     config = {
         **CONFIG, "teacher": {"_target_": "x", "window": True, "ratio": 0.5}, "seed": 3,
+        "student": {"_target_": "y", "learning_rate": 0.01}, "env": {"body": "default", "roughness": None},
         "results": str(tmp_path), "study": "mine",
     }  # fmt: skip
     run, board = started(folder, config=config, names={**NAMES, "teacher": "riac"})
     board.on_training_end(run)
     events = Events(folder)
     assert events.hparams == {
-        **NAMES, "teacher": "riac", "seed": 3, "teacher.window": True, "teacher.ratio": 0.5,
-        "group": "walker/riac/seed3",
+        **NAMES, "teacher": "riac", "seed": "3", "teacher.window": True, "teacher.ratio": 0.5,
+        "student.learning_rate": 0.01, "env.body": "default",
+        "group": "riac/walker/seed3",
     }  # fmt: skip
     # Teachers that come with Chiron have these.
-    assert {"env", "body", "teacher", "student", "seed", "teacher.fit_rate"} < set(events.columns)
+    known = {"teacher.fit_rate", "student.learning_rate", "env.body"}
+    assert {"env", "teacher", "student", "seed"} | known < set(events.columns)
     assert events.metrics == ["evaluation/mastered_percent", "evaluation/area_under_curve"]
 
 

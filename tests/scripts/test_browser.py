@@ -178,7 +178,7 @@ def test_hparams_have_a_line_for_each_run(address: str, visitor: Visitor) -> Non
     for value, lines in (("alp_gmm", 4), ("random", 4), ("toy_grid", 4), ("ppo", 4)):
         expect(table.get_by_text(value, exact=True)).to_have_count(lines, timeout=PATIENCE)
     settings = page.locator("tf-hparams-query-pane")
-    for setting in ("teacher.random_ratio", "teacher.max_region_size", "body"):
+    for setting in ("teacher.random_ratio", "teacher.max_region_size", "env.body", "student.learning_rate"):
         expect(settings.get_by_role("checkbox", name=setting, exact=True)).to_be_visible(timeout=PATIENCE)
 
 
@@ -191,7 +191,7 @@ def test_the_report_needs_nothing_but_itself(study: Path, visitor: Visitor, tmp_
     assert sorted(page.locator("#results tbody td:first-child").all_text_contents()) == ["alp_gmm", "random"]
     figures = page.locator("figure img, #curricula img")
     widths = figures.evaluate_all("images => images.map(image => image.naturalWidth)")
-    assert len(widths) == 6  # four figures, and the curriculum of each teacher
+    assert len(widths) == 8  # six figures, and the curriculum of each teacher
     assert min(widths) > 100
     assert visitor.hosts == set()
 
