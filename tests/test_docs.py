@@ -123,8 +123,8 @@ def test_a_mistake_is_refused_in_one_sentence(folder: Path) -> None:
         refused = run(f"{command} --config-dir my_conf env=mountain_car {mistake}", folder)
         assert refused.returncode == 2
         assert refused.stderr == (
-            f"{command}: env=mountain_car: parameters.pull: MountainCar-v0: pull: unwrapped.gravitas does not "
-            "exist: MountainCarEnv has no 'gravitas', but gravity\n"
+            f"{command}: env=mountain_car: parameters.pull: MountainCar-v0: pull: unwrapped.gravitas does "
+            "not exist: MountainCarEnv has no 'gravitas', but gravity\n"
         )
 
 

@@ -26,7 +26,7 @@ RUNS = {
     "PPO": [
         *("env=cart_pole", "n_envs=4", "n_workers=0", "student.n_steps=32", "student.batch_size=32"),
         *("total_steps=1_000", "evaluation.every_steps=300", "evaluation.n_tasks=3"),
-        *("student.n_epochs=1", "checkpoint.every_steps=150", "+student.vec_normalize.gamma=0.99"),
+        *("student.n_epochs=1", "checkpoint.every_steps=150", "student.vec_normalize.gamma=0.99"),
     ],
 }
 STOPPED_AFTER = {"simulated": 310, "PPO": 700}
