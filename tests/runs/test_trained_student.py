@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 from chiron import load_student, make_run
 from chiron.envs.point_mass import PointMass
@@ -35,7 +36,7 @@ def test_predict_plays_as_the_evaluation_and_as_model_txt_says(tmp_path: Path) -
     env = student.make_env()
     tasks = uniform_tasks(env.get_wrapper_attr("task_space"), 2, seed=0)
     with pytest.raises(ValueError, match="PPO takes no action_masks"):
-        student.predict(env.reset(seed=0)[0], action_masks=[True])
+        student.predict(env.reset(seed=0)[0], action_masks=np.ones(1, dtype=bool))
 
     usage = (tmp_path / "run" / "model.txt").read_text()
     assert "ActionRepeat(env, 3)" in usage
