@@ -175,7 +175,7 @@ class TestWhatARunLeaves:
         expected = {**names, **own, **student, "seed": "0", "group": group}
         assert {key: events.hparams.get(key) for key in expected} == expected
         assert {*own, *student, "env", "seed", "teacher", "teacher.max_region_size"} <= {*events.columns}
-        assert events.columns[:5] == ["body", "env", "seed", "student", "teacher"]
+        assert events.columns[:4] == ["env", "seed", "student", "teacher"]
 
     def test_figure_is_a_picture(self, finished: RunDirectory) -> None:
         assert finished.figure.read_bytes().startswith(b"\x89PNG")
