@@ -61,7 +61,9 @@ def draw_curriculum(directory: RunDirectory) -> None:
         for column, panel in zip(columns, marginals, strict=True):
             _draw_marginal(panel, episodes, tested, column)
         entries = {"training tasks": plots.RANDOM} | (
-            {} if tested is None else {"mastered test tasks": plots.MASTERED}
+            {}
+            if tested is None
+            else {"test tasks mastered": plots.MASTERED, "not mastered": plots.NOT_MASTERED}
         )
         plots.legend(figure, entries, 6, loc="outside lower center")
     _draw_learning_curve(curve, directory)
@@ -190,7 +192,9 @@ def _draw_mastery(axes: Axes, tested: pd.DataFrame, columns: list[str]) -> None:
 def _draw_marginal(axes: Axes, episodes: pd.DataFrame, tested: pd.DataFrame | None, column: str) -> None:
     axes.scatter(episodes["step"], episodes[column], s=4, color=plots.RANDOM, linewidths=0)
     if tested is not None:
-        mastered = tested[tested["mastered"]]
-        axes.scatter(mastered["step"], mastered[column], s=30, color=plots.MASTERED, linewidths=0, zorder=3)
+        for layer in plots.mastery_layers(
+            tested[["step", column]].to_numpy(), tested["mastered"].to_numpy(bool)
+        ):
+            axes.scatter(*layer.tasks.T, s=22, color=layer.color, linewidths=0, zorder=3)
     axes.set(xlabel="training steps", ylabel=column)
     axes.xaxis.set_major_formatter(plots.STEPS)
