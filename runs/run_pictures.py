@@ -195,6 +195,7 @@ def _draw_marginal(axes: Axes, episodes: pd.DataFrame, tested: pd.DataFrame | No
         for layer in plots.mastery_layers(
             tested[["step", column]].to_numpy(), tested["mastered"].to_numpy(bool)
         ):
-            axes.scatter(*layer.tasks.T, s=22, color=layer.color, linewidths=0, zorder=3)
+            x, y = layer.tasks.T
+            axes.scatter(x, y, s=22, color=layer.color, linewidths=0, zorder=3)
     axes.set(xlabel="training steps", ylabel=column)
     axes.xaxis.set_major_formatter(plots.STEPS)
