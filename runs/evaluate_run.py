@@ -29,6 +29,7 @@ from ..evaluation.named_test_sets import (
 from ..evaluation.task_sets import TaskSet
 from .blaming import blaming
 from .checked_files import require_inside
+from .memory import require_room_for_episodes
 from .trained_student import TrainedStudent
 from .whole_files import replacing
 
@@ -67,6 +68,7 @@ def evaluate_run(
         name, tasks = OPEN_ENDED, open_ended_task_set()
     else:
         name, tasks = _find_task_set(test_set, env.get_wrapper_attr("task_space"))
+    require_room_for_episodes(episodes, len(tasks), tasks.tasks.shape[1])
     rows = _play(student, make_env, with_episodes(tasks, episodes), episodes, n_workers)
     if test_set == "open_ended":
         rows["test_env"] = rows["test_env"].map(lambda index: list(TEST_ENVS)[int(index)])

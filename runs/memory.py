@@ -34,6 +34,8 @@ _ROLLOUT_BYTES = 24
 """Reward, start, value, log probability, advantage and return of a step of a rollout."""
 _TEST_BYTES = 40
 """Seed and result of a test task, at least."""
+_EPISODE_BYTES = 300
+"""An episode of an evaluation: its seed, and its row before it is in a table."""
 _WEIGHT_BYTES = 16
 """A weight, its gradient and Adam's two means."""
 
@@ -65,6 +67,20 @@ def require_room_for_tests(n_tasks: int, space: TaskSpace) -> None:
         ValueError: If they do not: what they need, what is free, and how many would fit.
     """
     _require_room("evaluation.n_tasks", n_tasks, 4 * space.dim + _TEST_BYTES)
+
+
+def require_room_for_episodes(episodes: int, n_tasks: int, dim: int) -> None:
+    """Make sure that the episodes of an evaluation fit into memory.
+
+    Args:
+        episodes: How many of each task.
+        n_tasks: How many tasks.
+        dim: Numbers of a task.
+
+    Raises:
+        ValueError: If they do not: what they need, what is free, and how many would fit.
+    """
+    _require_room("--episodes", episodes, n_tasks * (4 * dim + _EPISODE_BYTES))
 
 
 def require_room_for_replay(

@@ -47,9 +47,9 @@ _RANGES: Mapping[str, Range] = {
     **dict.fromkeys(("n_steps", "batch_size", "n_epochs", "buffer_size", "n_quantiles"), _COUNT),
     **dict.fromkeys(("train_freq", "target_update_interval", "policy_delay", "n_critics"), _COUNT),
     **dict.fromkeys(("stats_window_size", "sub_sampling_factor", "n_critic_updates"), _COUNT),
-    **dict.fromkeys(("cg_max_steps", "line_search_max_iter", "n_top", "n_eval_episodes"), _COUNT),
-    # ARS keeps a copy of its policy for each.
-    "n_delta": Range(1, 1e6),
+    **dict.fromkeys(("cg_max_steps", "line_search_max_iter", "n_top"), _COUNT),
+    # ARS keeps a copy of its policy for each, and learns first when the last has played all its episodes.
+    **dict.fromkeys(("n_delta", "n_eval_episodes"), Range(1, 1e6)),
     **dict.fromkeys(("learning_starts", "target_policy_noise", "target_noise_clip"), _NOT_NEGATIVE),
     **dict.fromkeys(("learning_rate", "clip_range", "ent_coef", "vf_coef", "cg_damping"), _NOT_NEGATIVE),
     **dict.fromkeys(("top_quantiles_to_drop_per_net", "zero_policy"), _NOT_NEGATIVE),

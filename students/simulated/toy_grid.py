@@ -13,6 +13,7 @@ from ...teachers.teacher import Seed
 from .simulated_student import SimulatedStudent
 
 _MOST_CELLS = 10_000_000
+_MOST_USELESS_DIMS = 1000
 
 _MASTERED = 75
 """A cell is mastered above this competence; at this competence it opens its neighbours."""
@@ -31,7 +32,7 @@ class ToyGrid(SimulatedStudent):
     Args:
         dims: Dimensions of the grid.
         cells: Cells per dimension.
-        useless_dims: Further dimensions of the task that change nothing.
+        useless_dims: Further dimensions of the task that change nothing, at most 1,000.
         return_noise: Standard deviation of a Gaussian added to every return.
         starts: Cells that are open from the beginning: the one at the origin, and others drawn at random.
         first_range: Upper end of the first parameter; the others end at 1.
@@ -70,6 +71,8 @@ class ToyGrid(SimulatedStudent):
         for name, (value, lowest) in least.items():
             if value < lowest:
                 raise ValueError(f"{name}={value} must be at least {lowest}")
+        if useless_dims > _MOST_USELESS_DIMS:
+            raise ValueError(f"useless_dims={useless_dims} must be at most {_MOST_USELESS_DIMS}")
         if not 0 <= return_noise < np.inf:
             raise ValueError(f"return_noise={return_noise} must be at least 0 and finite")
         if cells**dims > _MOST_CELLS:

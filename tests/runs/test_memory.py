@@ -11,6 +11,7 @@ from chiron.runs import memory
 from chiron.runs.memory import (
     require_batch_in_buffer,
     require_room_for_envs,
+    require_room_for_episodes,
     require_room_for_network,
     require_room_for_replay,
     require_room_for_rollout,
@@ -144,6 +145,9 @@ def test_what_a_rollout_tests_and_networks_take_is_counted(monkeypatch: pytest.M
     require_room_for_tests(1000, space)
     with pytest.raises(ValueError, match=r"^evaluation\.n_tasks=100000 needs 4\.8 MB of memory"):
         require_room_for_tests(100_000, space)
+    require_room_for_episodes(10, 100, dim=2)
+    with pytest.raises(ValueError, match=r"^--episodes=1000 needs .* --episodes=\d+ would fit"):
+        require_room_for_episodes(1000, 100, dim=2)
     require_room_for_rollout(student("PPO", n_steps=1000), OBSERVATIONS, ACTIONS, 8)
     with pytest.raises(ValueError, match=r"^n_steps=10000 needs .* n_steps=\d+ would fit"):
         require_room_for_rollout(student("PPO", n_steps=10_000), OBSERVATIONS, ACTIONS, 8)
