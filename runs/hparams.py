@@ -12,38 +12,35 @@ import yaml
 
 from .tensorboard_log import HParam
 
-_GROUPS = ("env", "teacher", "student")
-
 
 def hparams_of(config: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, HParam]:
-    """Env, teacher, student and seed of a run, and the settings of the three.
+    """Env, body, teacher, student and seed of a run, and the settings of its teacher.
 
-    The seed is a text, which TensorBoard writes as `0`, and not as `0.0000`.
+    The seed is a text, which TensorBoard writes as `0`, and not as `0.0000`. TensorBoard sorts by name, and
+    shows the first columns only: settings of env and student would stand before seed and teacher.
 
     Args:
         config: Its resolved configuration.
         names: What the configuration calls its env, teacher and student.
     """
     hparams: dict[str, HParam] = {**names, "seed": str(config["seed"])}
-    for group in _GROUPS:
-        for name, value in _settings_in(config.get(group) or {}, group):
-            if value is not None:
-                hparams[name] = value if isinstance(value, str | int | float) else _shown(value)
+    body = (config["env"] or {}).get("body")
+    if body is not None:
+        hparams["body"] = body if isinstance(body, str) else _shown(body)
+    for name, value in _settings_in(config["teacher"], "teacher"):
+        if value is not None:
+            hparams[name] = value if isinstance(value, str | int | float) else _shown(value)
     return hparams
 
 
 def hparam_names() -> set[str]:
-    """The hyperparameters that runs can have; those of components from elsewhere are not known."""
-    settings: set[str] = set()
-    for group in _GROUPS:
-        folder = files("chiron").joinpath("conf", group)
-        for choice in folder.iterdir():
-            if choice.name.endswith(".yaml"):
-                content = yaml.safe_load(choice.read_text())
-                settings |= {
-                    name for name, _ in _settings_in(content, group) if not name.endswith(".defaults")
-                }
-    return {*_GROUPS, "seed"} | settings
+    """The hyperparameters that runs can have; those of teachers from elsewhere are not known."""
+    folder = files("chiron").joinpath("conf", "teacher")
+    choices = (yaml.safe_load(path.read_text()) for path in folder.iterdir() if path.name.endswith(".yaml"))
+    settings = {name for content in choices for name, _ in _settings_in(content, "teacher")}
+    return {"env", "body", "teacher", "student", "seed"} | {
+        s for s in settings if not s.endswith(".defaults")
+    }
 
 
 def run_name(config: Mapping[str, Any], names: Mapping[str, str], path: Path) -> str:

@@ -96,7 +96,7 @@ class TensorBoardLog(TensorBoardOutputFormat):
         """
         self._writer.add_custom_scalars(LAYOUT)
         config = summary_v2.hparams_config_pb(
-            [summary_v2.HParam(column) for column in sorted({*columns, *hparams}, key=_names_first)],
+            [summary_v2.HParam(column) for column in sorted({*columns, *hparams})],
             [
                 summary_v2.Metric(tag, display_name=tag.partition("/")[2].replace("_", " "))
                 for tag in _RESULTS
@@ -111,11 +111,6 @@ class TensorBoardLog(TensorBoardOutputFormat):
         *_, end = hparams_summaries({}, {})  # type: ignore[no-untyped-call]
         self._writer.file_writer.add_summary(end)
         self._writer.flush()
-
-
-def _names_first(column: str) -> tuple[bool, str]:
-    """Settings after what was run: TensorBoard shows the first columns only, unless others are chosen."""
-    return "." in column, column
 
 
 def _name_of(name: str) -> str:

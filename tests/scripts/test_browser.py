@@ -178,7 +178,7 @@ def test_hparams_have_a_line_for_each_run(address: str, visitor: Visitor) -> Non
     for value, lines in (("alp_gmm", 4), ("random", 4), ("toy_grid", 4), ("ppo", 4)):
         expect(table.get_by_text(value, exact=True)).to_have_count(lines, timeout=PATIENCE)
     settings = page.locator("tf-hparams-query-pane")
-    for setting in ("teacher.random_ratio", "teacher.max_region_size", "env.body", "student.learning_rate"):
+    for setting in ("teacher.random_ratio", "teacher.max_region_size", "body"):
         expect(settings.get_by_role("checkbox", name=setting, exact=True)).to_be_visible(timeout=PATIENCE)
 
 
