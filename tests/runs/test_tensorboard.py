@@ -104,11 +104,11 @@ def test_a_line_in_the_table_of_runs_with_the_columns_of_all(tmp_path: Path) -> 
     events = Events(folder)
     assert events.hparams == {
         **NAMES, "teacher": "riac", "seed": "3", "teacher.window": True, "teacher.ratio": 0.5,
-        "student.learning_rate": 0.01, "env.body": "default",
+        "body": "default",
         "group": "riac/walker/seed3",
     }  # fmt: skip
     # Teachers that come with Chiron have these.
-    known = {"teacher.fit_rate", "student.learning_rate", "env.body"}
+    known = {"teacher.fit_rate", "body"}
     assert {"env", "teacher", "student", "seed"} | known < set(events.columns)
     assert events.metrics == ["evaluation/mastered_percent", "evaluation/area_under_curve"]
 
