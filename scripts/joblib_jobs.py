@@ -27,9 +27,7 @@ def tie_to_this_process() -> None:
 
 
 def _begin(parent: int) -> None:
-    """What a worker does first, if it is a process of its own."""
-    if os.getpid() == parent:
-        return
+    """What a worker does first."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     stop_signals.listen()
     outlive_the_terminal()
