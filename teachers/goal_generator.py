@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from .networks import array_state, linear, load_array_state, tensor, torch_generator
+from .networks import Networks, linear, tensor, torch_generator
 
 Floats = NDArray[np.float64]
 
@@ -21,7 +18,7 @@ _LEARNING_RATE = 1e-3
 _BATCH = 64
 
 
-class GoalGenerator:
+class GoalGenerator(Networks):
     """Draws points of [0, 1]^d like those that were labelled as good (Florensa et al., ICML 2018).
 
     Loss of the discriminator D: the mean of (2y − 1 − D(x))², over 64 labelled points, and 64 generated
@@ -45,10 +42,12 @@ class GoalGenerator:
             *(linear(_DISCRIMINATOR, _DISCRIMINATOR, seeded), nn.LeakyReLU(_SLOPE)),
             linear(_DISCRIMINATOR, 1, seeded),
         )
-        self._parts = {
-            name: (list(net.parameters()), torch.optim.RMSprop(net.parameters(), _LEARNING_RATE))
-            for name, net in (("generator", self._generator), ("discriminator", self._discriminator))
-        }
+        super().__init__(
+            {
+                name: (list(net.parameters()), torch.optim.RMSprop(net.parameters(), _LEARNING_RATE))
+                for name, net in (("generator", self._generator), ("discriminator", self._discriminator))
+            }
+        )
 
     def draw(self, n: int, rng: np.random.Generator) -> Floats:
         """Draw points, shape (n, d); some may lie up to half a range outside of [0, 1]^d."""
@@ -76,18 +75,3 @@ class GoalGenerator:
             targets = torch.cat([wanted[rows], -torch.ones(_BATCH)])
             self._step("discriminator", ((targets - values) ** 2).mean())
             self._step("generator", ((self._discriminator(self._generator(other)) - 1) ** 2).mean())
-
-    def _step(self, name: str, loss: torch.Tensor) -> None:
-        parameters, optimizer = self._parts[name]
-        for parameter, gradient in zip(parameters, torch.autograd.grad(loss, parameters), strict=True):
-            parameter.grad = gradient
-        optimizer.step()
-
-    def state_dict(self) -> dict[str, Any]:
-        """Everything needed to resume exactly from here."""
-        return {name: array_state(*part) for name, part in self._parts.items()}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Resume from a state that `state_dict` returned."""
-        for name, part in self._parts.items():
-            load_array_state(*part, state[name])

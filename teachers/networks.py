@@ -13,6 +13,33 @@ from torch import Tensor, nn
 Floats = NDArray[np.float64]
 
 
+class Networks:
+    """Networks of a teacher, with an optimizer each.
+
+    Args:
+        parts: By name, the parameters of a network and what optimizes them.
+    """
+
+    def __init__(self, parts: Mapping[str, tuple[list[nn.Parameter], torch.optim.Optimizer]]) -> None:
+        self._parts = parts
+
+    def _step(self, name: str, loss: Tensor) -> None:
+        """Descend a loss by the parameters of one network alone."""
+        parameters, optimizer = self._parts[name]
+        for parameter, gradient in zip(parameters, torch.autograd.grad(loss, parameters), strict=True):
+            parameter.grad = gradient
+        optimizer.step()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything needed to resume exactly from here."""
+        return {name: _array_state(*part) for name, part in self._parts.items()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Resume from a state that `state_dict` returned."""
+        for name, part in self._parts.items():
+            _load_array_state(*part, state[name])
+
+
 def torch_generator(rng: np.random.Generator) -> torch.Generator:
     """A generator of torch's, seeded by a draw of NumPy's."""
     generator = torch.Generator()
@@ -34,7 +61,7 @@ def tensor(array: Any) -> Tensor:
     return torch.tensor(np.asarray(array), dtype=torch.float32)
 
 
-def array_state(parameters: Sequence[Tensor], optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+def _array_state(parameters: Sequence[Tensor], optimizer: torch.optim.Optimizer) -> dict[str, Any]:
     """Parameters and what their optimizer remembers of them, as arrays."""
     return {
         "parameters": [p.detach().numpy().copy() for p in parameters],
@@ -44,10 +71,10 @@ def array_state(parameters: Sequence[Tensor], optimizer: torch.optim.Optimizer) 
     }
 
 
-def load_array_state(
+def _load_array_state(
     parameters: Sequence[Tensor], optimizer: torch.optim.Optimizer, state: Mapping[str, Any]
 ) -> None:
-    """Restore what `array_state` returned."""
+    """Restore what `_array_state` returned."""
     with torch.no_grad():
         for p, numbers in zip(parameters, state["parameters"], strict=True):
             p.copy_(torch.tensor(numbers))

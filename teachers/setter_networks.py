@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .networks import array_state, linear, load_array_state, tensor, torch_generator
+from .networks import Networks, linear, tensor, torch_generator
 
 Floats = NDArray[np.float64]
 
@@ -25,7 +23,7 @@ _EDGE = 1e-4
 """Distance of a task from 0 and 1, at least, where its density is needed."""
 
 
-class SetterNetworks:
+class SetterNetworks(Networks):
     """A setter, which draws tasks of a wished feasibility, and a judge, which estimates feasibility.
 
     Args:
@@ -41,10 +39,12 @@ class SetterNetworks:
             *(linear(dim, _JUDGE, seeded), nn.ReLU(), linear(_JUDGE, _JUDGE, seeded), nn.ReLU()),
             linear(_JUDGE, 1, seeded),
         )
-        self._parts = {
-            name: (list(net.parameters()), torch.optim.Adam(net.parameters(), _LEARNING_RATE, fused=True))
-            for name, net in (("setter", self.setter), ("judge", self.judge))
-        }
+        super().__init__(
+            {
+                name: (list(net.parameters()), torch.optim.Adam(net.parameters(), _LEARNING_RATE, fused=True))
+                for name, net in (("setter", self.setter), ("judge", self.judge))
+            }
+        )
 
     def draw(self, noise: Floats, feasibility: Floats) -> Floats:
         """Tasks in [0, 1]^d, shape (n, d), from Gaussian noise, shape (n, d), and wishes, shape (n,)."""
@@ -76,21 +76,6 @@ class SetterNetworks:
             reached = tensor((tasks + added)[solved]).clamp(_EDGE, 1 - _EDGE)
             loss = loss - self.setter.log_density(reached, _column(wished[solved])).mean()
         self._step("setter", loss)
-
-    def _step(self, name: str, loss: Tensor) -> None:
-        parameters, optimizer = self._parts[name]
-        for parameter, gradient in zip(parameters, torch.autograd.grad(loss, parameters), strict=True):
-            parameter.grad = gradient
-        optimizer.step()
-
-    def state_dict(self) -> dict[str, Any]:
-        """Everything needed to resume exactly from here."""
-        return {name: array_state(*part) for name, part in self._parts.items()}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Resume from a state that `state_dict` returned."""
-        for name, part in self._parts.items():
-            load_array_state(*part, state[name])
 
 
 class Setter(nn.Module):
