@@ -14,7 +14,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 
 from ..envs.vector.action_repeat import repeat_actions
 from ..students.saved_student import MODEL, NORMALIZATION, load_student_model, saved_steps
-from ..students.sb3_policy import Envs, SB3Policy, takes_action_masks
+from ..students.sb3_policy import Envs, SB3Policy, chosen_actions, takes_action_masks
 from ..students.sb3_student import SB3Adapter
 from .blaming import blaming
 from .checked_files import DamagedFileError, reason_of
@@ -115,15 +115,7 @@ class TrainedStudent:
                 if action_masks is None
                 else f"{name} takes no action_masks"
             )
-        normalizer = model.get_vec_normalize_env()
-        if normalizer is not None:
-            observation = normalizer.normalize_obs(observation)
-        masks = {} if action_masks is None else {"action_masks": action_masks}
-        actions, state = model.predict(
-            observation, state=state, episode_start=episode_start, deterministic=deterministic, **masks
-        )
-        # As in `SB3Policy`: envs do not take an array without axes for a number.
-        return actions[()], state
+        return chosen_actions(model, observation, state, episode_start, deterministic, action_masks)
 
     def policy(self, envs: Envs) -> SB3Policy:
         """The deterministic policy, which normalises observations as in training.

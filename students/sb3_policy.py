@@ -35,7 +35,6 @@ class SB3Policy:
         require_served(model, envs)
         self._model = model
         self._envs = envs
-        self._normalizer = model.get_vec_normalize_env()
         self._state: tuple[np.ndarray[Any, Any], ...] | None = None
         self._takes_masks = takes_action_masks(model)
 
@@ -49,20 +48,47 @@ class SB3Policy:
         Returns:
             One action, or a batch of them.
         """
-        if self._normalizer is not None:
-            observations = self._normalizer.normalize_obs(observations)
-        masks = {"action_masks": self._action_masks()} if self._takes_masks else {}
+        masks = self._action_masks() if self._takes_masks else None
         starts = np.atleast_1d(episode_starts)
-        actions, self._state = self._model.predict(
-            observations, state=self._state, episode_start=starts, deterministic=True, **masks
-        )
-        # One choice of a discrete action is an array without axes, which envs do not take for a number.
-        return actions[()]
+        actions, self._state = chosen_actions(self._model, observations, self._state, starts, True, masks)
+        return actions
 
     def _action_masks(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
         if isinstance(self._envs, VectorEnv):
             return np.stack(self._envs.call("action_masks"))  # type: ignore[attr-defined]  # see below
         return np.asarray(self._envs.get_wrapper_attr("action_masks")())
+
+
+def chosen_actions(
+    model: BaseAlgorithm,
+    observations: Any,
+    state: Any,
+    episode_start: np.ndarray[Any, np.dtype[np.bool_]] | None,
+    deterministic: bool,
+    action_masks: np.ndarray[Any, np.dtype[np.bool_]] | None,
+) -> tuple[Any, Any]:
+    """What an algorithm's `predict` returns for observations that are not normalised yet.
+
+    Args:
+        model: The algorithm. Its `VecNormalize`, if it has one, normalises.
+        observations: What the envs returned: of one env, or a batch.
+        state: Of a recurrent network; None at the start of an episode.
+        episode_start: Whether the observation is the first of an episode, shape (n,).
+        deterministic: Whether to take the most probable action instead of drawing one.
+        action_masks: Which actions are allowed; None for algorithms that do not ask.
+
+    Returns:
+        One action, or a batch of them, and the state that follows.
+    """
+    normalizer = model.get_vec_normalize_env()
+    if normalizer is not None:
+        observations = normalizer.normalize_obs(observations)
+    masks = {} if action_masks is None else {"action_masks": action_masks}
+    actions, state = model.predict(
+        observations, state=state, episode_start=episode_start, deterministic=deterministic, **masks
+    )
+    # One choice of a discrete action is an array without axes, which envs do not take for a number.
+    return actions[()], state
 
 
 def require_served(model: BaseAlgorithm, envs: Envs) -> None:
