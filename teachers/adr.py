@@ -80,7 +80,7 @@ class ADR(Teacher):
         box = task_distribution(initial, start, "initial", ["uniform"])
         self.low, self.high = box.low[0], box.high[0]
         self._low_threshold = low_threshold
-        self._threshold = Threshold(high_threshold, "high_threshold")
+        self._threshold: Threshold = Threshold(high_threshold, "high_threshold")
         self._queues: list[deque[float]] = [deque() for _ in range(2 * space.dim)]
 
     def _propose(self, n: int) -> Proposals:

@@ -102,7 +102,7 @@ class CURROT(Teacher):
         self._successes = SuccessBuffer(space.dim, particles, 0.005 * self._reach)
         self._failed_tasks = np.empty((0, space.dim))
         self._failed_scores = np.empty(0)
-        self._threshold = Threshold(threshold)
+        self._threshold: Threshold = Threshold(threshold)
         self._batch = EpisodeBatch(space, episodes_per_update)
         self.updates = 0
 
@@ -110,9 +110,6 @@ class CURROT(Teacher):
         chosen = self.particles[self.rng.integers(len(self.particles), size=n)]
         noise = _SAMPLING_NOISE * self.rng.uniform(-1, 1, (n, self.space.dim))
         return Proposals(self.space.denormalize(chosen + noise), "particle")
-
-    def check_threshold(self, mastered_score: float | None) -> None:
-        self._threshold.known(mastered_score)
 
     def observe(self, episode: Episode) -> None:
         threshold = self._threshold.of(episode)

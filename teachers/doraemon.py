@@ -90,7 +90,7 @@ class DORAEMON(Teacher):
         self.a, self.b = _start(space, initial)
         self._quantiles = _Quantiles(self.a, self.b)
         self._most = np.concatenate([self.a, self.b]) + _ROOM
-        self._threshold = Threshold(threshold)
+        self._threshold: Threshold = Threshold(threshold)
         self._started = False
         self.updates = 0
         self._success = 0.0
@@ -99,9 +99,6 @@ class DORAEMON(Teacher):
     def _propose(self, n: int) -> Proposals:
         tasks = self.space.denormalize(self._quantiles.draw(n, self.rng))
         return Proposals(tasks, "beta", {"update": np.full(n, self.updates)})
-
-    def check_threshold(self, mastered_score: float | None) -> None:
-        self._threshold.known(mastered_score)
 
     def observe(self, episode: Episode) -> None:
         threshold = self._threshold.of(episode)

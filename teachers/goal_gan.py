@@ -119,7 +119,7 @@ class GoalGAN(Teacher):
         self.noise = noise
         self.scales_returns = scales_returns
         self._least_distance = least_distance * float(np.sqrt(space.dim))
-        self._threshold = Threshold(threshold)
+        self._threshold: Threshold = Threshold(threshold)
         self._generator: GoalGenerator | None = None
         self._is_trained = False
         self.successes: Floats = np.empty((0, space.dim))

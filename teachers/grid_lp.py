@@ -102,7 +102,7 @@ class GridLP(Teacher):
         self.temperature = temperature
         self.random_ratio = random_ratio if rule == "progress" else 0.0
         self.scales_returns = scales_returns
-        self._threshold = Threshold(threshold)
+        self._threshold: Threshold = Threshold(threshold)
         is_joint = float(bins) ** space.dim <= _MOST_BINS
         self._shape = (bins,) * (space.dim if is_joint else 1)
         size = (1 if is_joint else space.dim, int(np.prod(self._shape)))
@@ -147,6 +147,10 @@ class GridLP(Teacher):
         places = self.rng.random((n, dim))
         tasks = np.where(is_random[:, None], places, (parts + places) / self.bins)
         return Proposals(self.space.denormalize(tasks), np.where(is_random, "random", "bin"))
+
+    def check_threshold(self, mastered_score: float | None) -> None:
+        if self.rule == "growth":
+            super().check_threshold(mastered_score)
 
     def observe(self, episode: Episode) -> None:
         parts = self._parts(episode.proposal)

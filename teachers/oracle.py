@@ -66,7 +66,7 @@ class Oracle(Teacher):
         if unknown:
             raise ValueError(f"steps={sorted(unknown)} must be parameters of the task space: {space.names}")
         self.episodes_per_step = episodes_per_step
-        self._threshold = Threshold(threshold)
+        self._threshold: Threshold = Threshold(threshold)
         self.steps = np.concatenate([_steps_of(p, (steps or {}).get(p.name)) for p in space.parameters])
         low, high = space.low.astype(np.float64), space.high.astype(np.float64)
         self.window = window_ratio * (high - low)
@@ -77,9 +77,6 @@ class Oracle(Teacher):
     def _propose(self, n: int) -> Proposals:
         tasks = self.position + self.rng.random((n, self.space.dim)) * self.window
         return Proposals(self.space.clip(tasks), "window")
-
-    def check_threshold(self, mastered_score: float | None) -> None:
-        self._threshold.known(mastered_score)
 
     def observe(self, episode: Episode) -> None:
         threshold = self._threshold.of(episode)

@@ -83,7 +83,7 @@ class SetterSolver(Teacher):
         self.noise = noise
         self.hidden = hidden
         self.scales_returns = scales_returns
-        self._threshold = Threshold(threshold)
+        self._threshold: Threshold = Threshold(threshold)
         # Imported here for start-up time: it brings torch.
         from .setter_networks import SetterNetworks
 

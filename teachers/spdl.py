@@ -112,7 +112,7 @@ class SPDL(Teacher):
         (mean,), (std,) = start.moments()
         self.mean = space.normalize(mean)
         self.factor: Floats = np.diag(std / width)
-        self._threshold = Threshold(threshold)
+        self._threshold: Threshold = Threshold(threshold)
         self._reached = False
         self.updates = 0
         self._failed_updates = 0
@@ -135,9 +135,6 @@ class SPDL(Teacher):
         noise = self.rng.standard_normal((self.space.dim, n))
         drawn: Floats = self.mean[:, None] + self.factor @ noise
         return drawn
-
-    def check_threshold(self, mastered_score: float | None) -> None:
-        self._threshold.known(mastered_score)
 
     def observe(self, episode: Episode) -> None:
         threshold = self._threshold.of(episode)

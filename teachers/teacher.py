@@ -14,6 +14,7 @@ from .critic_scores import CriticScores
 from .episode import Episode
 from .focus import Focus
 from .proposal import Proposal, Proposals
+from .threshold import Threshold
 
 Seed = int | np.random.SeedSequence | np.random.Generator | None
 """Anything `numpy.random.default_rng` takes; only None means "no seed"."""
@@ -53,6 +54,8 @@ class Teacher(ABC):
 
     needs: frozenset[str] = frozenset()
     scales_returns: bool = False
+    _threshold: Threshold | None = None
+    """From which score on a subclass counts an episode as a success, if it does."""
 
     def __init__(self, space: TaskSpace, seed: Seed = None) -> None:
         self.space = space
@@ -78,7 +81,7 @@ class Teacher(ABC):
     def _propose(self, n: int) -> Proposals:
         """Propose the next `n` tasks, `n` being at least 1, in arrays that the teacher does not keep."""
 
-    def check_threshold(self, mastered_score: float | None) -> None:  # noqa: B027 (most have none)
+    def check_threshold(self, mastered_score: float | None) -> None:
         """Make sure that episodes can be told apart, where the teacher counts successes by a threshold.
 
         Args:
@@ -87,6 +90,8 @@ class Teacher(ABC):
         Raises:
             ValueError: If the teacher has to take its threshold from the env, which has none that it can use.
         """
+        if self._threshold is not None:
+            self._threshold.known(mastered_score)
 
     @abstractmethod
     def observe(self, episode: Episode) -> None:

@@ -9,7 +9,7 @@ import pytest
 from chiron.envs.env_info import EnvInfo
 from chiron.envs.task_space import TaskParameter, TaskSpace
 from chiron.runs.state_file import load_state, save_state
-from chiron.teachers import ADR, DORAEMON, Curriculum, Episode, Proposal, Proposals, Random
+from chiron.teachers import ADR, DORAEMON, Curriculum, Episode, GridLP, Proposal, Proposals, Random
 
 from tests.teachers.spaces import cube, judged
 
@@ -168,6 +168,7 @@ class TestNeeds:
                 "high_threshold=None must be a number, because the env declares no mastered_return",
             ),
             (DORAEMON, {}, None, "threshold=None must be a number"),
+            (GridLP, {"rule": "growth"}, None, "threshold=None must be a number"),
         ],
     )
     def test_a_threshold_that_the_env_does_not_give_is_refused_at_once(
