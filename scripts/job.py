@@ -19,7 +19,7 @@ from ..runs.run_directory import RunDirectory
 from ..runs.run_lock import holder, is_held
 from ..runs.settings import RunSettings, settings_from
 from .hydra_command import overrides_of
-from .run_path import GROUPS, Defaults, override_level, run_path
+from .run_path import GROUPS, defaults_of, override_level, run_path
 
 if TYPE_CHECKING:
     from ..runs.run import Run, RunCallback
@@ -53,7 +53,6 @@ class Job:
     Args:
         config: The composed configuration, with or without its `hydra` node.
         hydra: Its `hydra` node: what was chosen in each group, the overrides, and the folder of the command.
-        defaults: What the jobs of a sweep are compared with; None for a job alone.
 
     Raises:
         omegaconf.errors.OmegaConfBaseException: If a mandatory value is missing.
@@ -67,7 +66,7 @@ class Job:
         directory: Where the run leaves its files.
     """
 
-    def __init__(self, config: DictConfig, hydra: Any, defaults: Defaults | None = None) -> None:
+    def __init__(self, config: DictConfig, hydra: Any) -> None:
         own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
         resolved = OmegaConf.to_container(own, resolve=True, throw_on_missing=True)
         assert isinstance(resolved, dict)
@@ -80,7 +79,7 @@ class Job:
         # A launcher may put its jobs into a folder other than the command's.
         if Path(hydra.runtime.cwd) != Path.cwd():
             self.study = Path(hydra.runtime.cwd, self.study)
-        level = override_level(own, self.config, (defaults or Defaults()).of(own, hydra))
+        level = override_level(own, self.config, defaults_of(own, hydra))
         path = run_path(self.study, self.names, self.config["seed"], level)
         self.directory = RunDirectory(path)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import hashlib
 import re
 from collections import Counter
@@ -29,34 +30,32 @@ _UNNAMED = ("seed", "hydra.")
 _ABSENT = object()
 
 
-class Defaults:
-    """What configurations are before single keys are overridden; composed once for each choice of groups."""
+def defaults_of(config: DictConfig, hydra: Any) -> DictConfig:
+    """The configuration that the levels of a path name, apart from the one for overrides.
 
-    def __init__(self) -> None:
-        self._composed: dict[tuple[str, ...], DictConfig] = {}
+    Args:
+        config: A composed configuration.
+        hydra: Its `hydra` node.
+    """
+    choices = hydra.runtime.choices
+    groups = tuple(f"{group}={choices[group]}" for group in GROUPS)
+    search_path = str(GlobalHydra.instance().config_loader().get_search_path())
+    plain = _composed(search_path, hydra.job.config_name, groups)
+    for preset in _PRESETS:
+        if choices.get(preset) not in (None, "null"):
+            overrides = (*groups, f"{preset}={choices[preset]}")
+            with_preset = _composed(search_path, hydra.job.config_name, overrides)
+            if plain.study != with_preset.study == config.study:
+                return with_preset
+    return plain
 
-    def of(self, config: DictConfig, hydra: Any) -> DictConfig:
-        """The configuration that the levels of a path name, apart from the one for overrides.
 
-        Args:
-            config: A composed configuration.
-            hydra: Its `hydra` node.
-        """
-        choices = hydra.runtime.choices
-        groups = [f"{group}={choices[group]}" for group in GROUPS]
-        plain = self._compose(hydra.job.config_name, *groups)
-        for preset in _PRESETS:
-            if choices.get(preset) not in (None, "null"):
-                with_preset = self._compose(hydra.job.config_name, *groups, f"{preset}={choices[preset]}")
-                if plain.study != with_preset.study == config.study:
-                    return with_preset
-        return plain
-
-    def _compose(self, name: str, *overrides: str) -> DictConfig:
-        if overrides not in self._composed:
-            loader = GlobalHydra.instance().config_loader()
-            self._composed[overrides] = loader.load_configuration(name, list(overrides), RunMode.RUN)
-        return self._composed[overrides]
+@functools.cache
+def _composed(search_path: str, name: str, overrides: tuple[str, ...]) -> DictConfig:
+    """A configuration, composed once per process: the jobs of a sweep share most of them."""
+    loader = GlobalHydra.instance().config_loader()
+    assert search_path == str(loader.get_search_path())
+    return loader.load_configuration(name, list(overrides), RunMode.RUN)
 
 
 def run_path(study: Path, names: Mapping[str, str], seed: int, level: str) -> Path:

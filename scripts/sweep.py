@@ -17,7 +17,6 @@ from rich.table import Table
 
 from .hydra_command import overrides_of
 from .job import Job, JobState
-from .run_path import Defaults
 
 _DIGEST = (
     ("finished", "finished"),
@@ -53,8 +52,7 @@ class Sweep:
         self._hydra_overrides = [
             override for override in config.hydra.overrides.hydra if not override.startswith("hydra.mode=")
         ]
-        defaults = Defaults()
-        self.jobs = [Job(composed, composed.hydra, defaults) for composed in _compose_all(config)]
+        self.jobs = [Job(composed, composed.hydra) for composed in _compose_all(config)]
         shared = Counter(job.directory.path for job in self.jobs).most_common(1)
         if shared and shared[0][1] > 1:
             raise ValueError(
