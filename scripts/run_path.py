@@ -40,14 +40,13 @@ def defaults_of(config: DictConfig, hydra: Any) -> DictConfig:
     choices = hydra.runtime.choices
     groups = tuple(f"{group}={choices[group]}" for group in GROUPS)
     search_path = str(GlobalHydra.instance().config_loader().get_search_path())
-    plain = _composed(search_path, hydra.job.config_name, groups)
+    name = hydra.job.config_name
     for preset in _PRESETS:
         if choices.get(preset) not in (None, "null"):
-            overrides = (*groups, f"{preset}={choices[preset]}")
-            with_preset = _composed(search_path, hydra.job.config_name, overrides)
-            if plain.study != with_preset.study == config.study:
+            with_preset = _composed(search_path, name, (*groups, f"{preset}={choices[preset]}"))
+            if _composed(search_path, name, ()).study != with_preset.study == config.study:
                 return with_preset
-    return plain
+    return _composed(search_path, name, groups)
 
 
 @functools.cache

@@ -113,18 +113,18 @@ class MixtureTeacher(Teacher):
         if self.gaussians is None:
             return Proposals(self.space.sample(self.rng, n), "random")
         is_random = self.rng.random(n) < self.random_ratio
+        n_random = int(is_random.sum())
         tasks = np.empty((n, self.space.dim), dtype=np.float32)
-        tasks[is_random] = self.space.sample(self.rng, int(is_random.sum()))
-        drawn = self.rng.random(n - int(is_random.sum()))
-        # Rounding may leave the last cumulative weight below the draw.
-        last = np.flatnonzero(self.weights)[-1]
         components = np.full(n, -1)
-        components[~is_random] = np.searchsorted(self.weights.cumsum(), drawn, side="right").clip(max=last)
-        draws = self.gaussians.draw(components[~is_random], self.space.dim, self.rng)
-        tasks[~is_random] = self.space.clip(draws)
-        # The last name is that of component -1.
-        names = [*(f"gaussian_{k}" for k in range(len(self.weights))), "random"]
-        return Proposals(tasks, np.array(names)[components])
+        if n_random:
+            tasks[is_random] = self.space.sample(self.rng, n_random)
+        if n_random < n:
+            drawn = self.rng.random(n - n_random)
+            # Rounding may leave the last cumulative weight below the draw.
+            chosen = np.minimum(self._cumulative.searchsorted(drawn, side="right"), self._last)
+            components[~is_random] = chosen
+            tasks[~is_random] = self.space.clip(self.gaussians.draw(chosen, self.space.dim, self.rng))
+        return Proposals(tasks, self._sources[components])
 
     def observe(self, episode: Episode) -> None:
         row = self._rows[self.episodes % self.fit_rate]
@@ -152,6 +152,10 @@ class MixtureTeacher(Teacher):
         total = worth.sum()
         self.gaussians = gaussians
         self.weights = worth / total if total > 0 else np.full(len(worth), 1 / len(worth))
+        self._cumulative = self.weights.cumsum()
+        self._last = np.flatnonzero(self.weights)[-1]
+        # The last name is that of component -1.
+        self._sources = np.array([*(f"gaussian_{k}" for k in range(len(worth))), "random"])
 
     def metrics(self) -> dict[str, float]:
         return {
