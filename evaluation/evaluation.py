@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .evaluate import TaskResult
+from .metrics import area_under_curve
 
 
 @dataclass(frozen=True)
@@ -29,3 +30,23 @@ class Evaluation:
     return_mean: float
     results: Sequence[TaskResult] = ()
     competence: NDArray[np.float64] | None = None
+
+
+def evaluation_curves(
+    evaluation: Evaluation, steps: Sequence[int], percents: Sequence[float]
+) -> dict[str, float]:
+    """The numbers of an evaluation that are followed over training, by name.
+
+    Args:
+        evaluation: The latest one.
+        steps: At which the student has been tested so far, this time included.
+        percents: How much was mastered each time.
+    """
+    curves = {
+        "area_under_curve": area_under_curve(steps, percents),
+        "mastered_percent": evaluation.mastered_percent,
+        "return_mean": evaluation.return_mean,
+    }
+    if evaluation.results:
+        curves["length_mean"] = float(np.mean([row.length for row in evaluation.results]))
+    return curves

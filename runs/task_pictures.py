@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from ..envs.task_space import Task, TaskSpace
+from ..evaluation.evaluation import Evaluation
 from ..teachers.focus import Focus, FocusBox
 from . import plots
 from .video import Frame
@@ -48,6 +49,26 @@ def draw_proposals(
     title = f"Last {len(tasks):,} tasks after {step:,} steps"
     layers = plots.proposal_layers(tasks, is_random)
     return _draw(space, title, layers, focus, 3.4 if len(tasks) > _MANY_POINTS else 5.2)
+
+
+def draw_evaluation(space: TaskSpace, evaluation: Evaluation) -> Frame | None:
+    """What a test found: the test tasks that are mastered, or the competence of a simulated student.
+
+    Args:
+        space: Where the tasks lie.
+        evaluation: The test.
+
+    Returns:
+        None, if a simulated student does not say what it can do.
+    """
+    title = f"{evaluation.mastered_percent:.0f}% mastered after {evaluation.step:,} steps"
+    if evaluation.results:
+        played = np.stack([row.task for row in evaluation.results])
+        mastered = np.array([row.mastered for row in evaluation.results])
+        return draw_mastery(space, title, played, mastered)
+    if evaluation.competence is not None:
+        return draw_competence(space.columns, title, evaluation.competence)
+    return None
 
 
 def draw_mastery(space: TaskSpace, title: str, tasks: Task, mastered: NDArray[np.bool_]) -> Frame:

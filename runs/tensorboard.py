@@ -7,9 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from ..evaluation.metrics import area_under_curve
+from ..evaluation.evaluation import evaluation_curves
 from ..teachers.recent_episodes import RecentEpisodes
 from .hparams import hparam_names, hparams_of, run_name
 from .run import RunCallback
@@ -49,16 +47,10 @@ class TensorBoard(RunCallback):
             self._recent.load_state_dict(self._state["recent"])
 
     def on_evaluation(self, run: Run, evaluation: Evaluation) -> None:
-        step, percent = evaluation.step, evaluation.mastered_percent
+        step = evaluation.step
         self._steps.append(step)
-        self._percents.append(percent)
-        curves = {
-            "area_under_curve": area_under_curve(self._steps, self._percents),
-            "mastered_percent": percent,
-            "return_mean": evaluation.return_mean,
-        }
-        if evaluation.results:
-            curves["length_mean"] = float(np.mean([row.length for row in evaluation.results]))
+        self._percents.append(evaluation.mastered_percent)
+        curves = evaluation_curves(evaluation, self._steps, self._percents)
         for name, value in curves.items():
             run.logger.record(f"evaluation/{name}", value)
         self._picture(run, evaluation)
@@ -76,16 +68,9 @@ class TensorBoard(RunCallback):
             focus = run.curriculum.teacher.focus()
             picture = task_pictures.draw_proposals(space, step, tasks, is_random, focus)
             self._log.add_picture("curriculum/proposals", picture, step)
-        title = f"{evaluation.mastered_percent:.0f}% mastered after {step:,} steps"
-        if evaluation.results:
-            played = np.stack([row.task for row in evaluation.results])
-            mastered = np.array([row.mastered for row in evaluation.results])
-            self._log.add_picture(
-                "evaluation/mastery", task_pictures.draw_mastery(space, title, played, mastered), step
-            )
-        elif evaluation.competence is not None:
-            picture = task_pictures.draw_competence(space.columns, title, evaluation.competence)
-            self._log.add_picture("evaluation/mastery", picture, step)
+        mastery = task_pictures.draw_evaluation(space, evaluation)
+        if mastery is not None:
+            self._log.add_picture("evaluation/mastery", mastery, step)
 
     def add_videos(self, step: int, videos: Mapping[str, bytes]) -> None:
         """Show videos of the student.

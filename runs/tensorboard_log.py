@@ -63,7 +63,7 @@ class TensorBoardLog(TensorBoardOutputFormat):
     def write(
         self, key_values: dict[str, Any], key_excluded: dict[str, tuple[str, ...]], step: int = 0
     ) -> None:
-        names = {name: _name_of(name) for name in key_values if name not in _SAME_AS_OURS}
+        names = curve_names(key_values)
         values = {ours: key_values[name] for name, ours in names.items()}
         super().write(values, {ours: key_excluded[name] for name, ours in names.items()}, step)
 
@@ -111,6 +111,15 @@ class TensorBoardLog(TensorBoardOutputFormat):
         *_, end = hparams_summaries({}, {})  # type: ignore[no-untyped-call]
         self._writer.file_writer.add_summary(end)
         self._writer.flush()
+
+
+def curve_names(recorded: Iterable[str]) -> dict[str, str]:
+    """What curves are called here, by what Stable-Baselines3 calls them; what is here twice is left out.
+
+    Args:
+        recorded: Names in Stable-Baselines3's logger.
+    """
+    return {name: _name_of(name) for name in recorded if name not in _SAME_AS_OURS}
 
 
 def _name_of(name: str) -> str:

@@ -35,7 +35,19 @@ ALLOWED = {
 """What each package may import, itself included."""
 LEARNING_LIBRARIES = {"stable_baselines3", "sb3_contrib", "torch", "sklearn"}
 CONFIGURATION_LIBRARIES = {"hydra", "omegaconf"}
-OPTIONAL_LIBRARIES = {"av", "cuda", "joblib", "mujoco", "numba_cuda", "ray", "sb3_contrib", "sbx", "submitit"}
+OPTIONAL_LIBRARIES = {
+    "av",
+    "cuda",
+    "joblib",
+    "mlflow",
+    "mujoco",
+    "numba_cuda",
+    "ray",
+    "sb3_contrib",
+    "sbx",
+    "submitit",
+    "wandb",
+}
 """What the core runs without."""
 MOST_LINES = 80
 MOST_PARAMETERS = 8
