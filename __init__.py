@@ -13,11 +13,13 @@ if TYPE_CHECKING:
     from .runs.run import Run as Run
     from .runs.run import RunCallback as RunCallback
     from .students.curriculum_vec_env import CurriculumVecEnv as CurriculumVecEnv
+    from .students.curriculum_vector_env import CurriculumVectorEnv as CurriculumVectorEnv
     from .teachers.curriculum import Curriculum as Curriculum
 
 _PLACES = {
     "Curriculum": ".teachers.curriculum",
     "CurriculumVecEnv": ".students.curriculum_vec_env",
+    "CurriculumVectorEnv": ".students.curriculum_vector_env",
     "Run": ".runs.run",
     "RunCallback": ".runs.run",
     "load_student": ".conf.load_student",

@@ -28,11 +28,14 @@ class LongEpisodes:
 
     Args:
         envs: Where the episodes are played.
+
+    Attributes:
+        next: The length that is spoken of next.
     """
 
     def __init__(self, envs: gym.Env[Any, Any] | VectorEnv[Any, Any, Any]) -> None:
         self._envs = envs
-        self._next = _LONG
+        self.next = _LONG
 
     def watch(self, length: int, task: Task, seed: int) -> None:
         """Look at the longest of the current episodes.
@@ -42,9 +45,9 @@ class LongEpisodes:
             task: Its task, shape (d,).
             seed: Its seed.
         """
-        if length < self._next:
+        if length < self.next:
             return
-        self._next = 2 * length
+        self.next = 2 * length
         _log.warning(
             "the episode in task (%s) with seed %d has not ended after %s steps: %s",
             env_info(self._envs).task_space.shown(task),

@@ -159,6 +159,7 @@ class TaskSpace:
         self.high = np.concatenate([p.box_high for p in parameters])
         self.default = np.concatenate([p.default for p in parameters])
         self._is_integer = np.repeat([p.integer for p in parameters], [p.size for p in parameters])
+        self._has_integers = bool(self._is_integer.any())
         self._least = np.concatenate([p.low for p in parameters])
         self._most = np.concatenate([p.high for p in parameters])
         self._start = self.low.astype(np.float64)
@@ -191,7 +192,7 @@ class TaskSpace:
     def rounded(self, task: ArrayLike) -> Task:
         """The tasks that are played where points of the box, shape (…, d), are asked for."""
         vector = np.asarray(task, dtype=np.float32)
-        if not self._is_integer.any():
+        if not self._has_integers:
             return vector
         # Halves are rounded to even numbers, and so may leave the range; + 0.0 makes 0 of -0.
         whole = np.rint(vector).clip(self._least, self._most) + 0.0

@@ -1,7 +1,8 @@
-"""Students: the adapter from a curriculum to any Stable-Baselines3 algorithm, and faster algorithms."""
+"""Students: adapters from a curriculum to any learner, and faster algorithms of Stable-Baselines3."""
 
 from ..envs.finite import NotFiniteError
 from .curriculum_vec_env import CurriculumVecEnv
+from .curriculum_vector_env import CurriculumVectorEnv
 from .fast.fast_ppo import FastPPO
 from .fast.fast_sac import FastSAC
 from .fast.overlapped_sac import OverlappedSAC
@@ -9,6 +10,7 @@ from .teacher_feedback import offers_of, teacher_feedback
 
 __all__ = [
     "CurriculumVecEnv",
+    "CurriculumVectorEnv",
     "FastPPO",
     "FastSAC",
     "NotFiniteError",

@@ -8,7 +8,7 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
-from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 from stable_baselines3.common.env_util import is_wrapped
 from stable_baselines3.common.vec_env import VecEnv
@@ -18,15 +18,10 @@ from stable_baselines3.common.vec_env.base_vec_env import (
     VecEnvStepReturn,
 )
 
-from ..envs.env_info import env_info
-from ..envs.finite import require_finite
-from ..envs.long_episodes import LongEpisodes
-from ..envs.trainable_spaces import require_trainable
 from ..envs.vector.infos import infos_by_slot
-from ..envs.vector.make_vec import make_vec
 from ..envs.vector.sync_vector_env import EnvFn
 from ..teachers.curriculum import Curriculum
-from .action_history import ActionHistory
+from .curriculum_slots import CurriculumSlots, at_slot
 
 
 class CurriculumVecEnv(VecEnv):
@@ -51,80 +46,43 @@ class CurriculumVecEnv(VecEnv):
     Attributes:
         envs: The vector env.
         curriculum: As given.
-        steps: Env steps made by all slots together.
     """
 
     def __init__(
         self, envs: Sequence[EnvFn] | VectorEnv[Any, Any, Any], curriculum: Curriculum, n_workers: int = 0
     ) -> None:
-        if not isinstance(envs, VectorEnv):
-            if not envs:
-                raise ValueError("CurriculumVecEnv needs at least one env, got none")
-            envs = make_vec(envs, n_workers=n_workers)
-        if envs.metadata.get("autoreset_mode") != AutoresetMode.DISABLED:
-            raise ValueError(
-                "CurriculumVecEnv decides when slots are reset: make the VectorEnv with "
-                "autoreset_mode=AutoresetMode.DISABLED"
-            )
-        require_trainable(envs.single_observation_space, envs.single_action_space)
-        self.envs = envs
+        self._slots = CurriculumSlots(envs, curriculum, n_workers, type(self).__name__)
+        self.envs = self._slots.envs
         self.curriculum = curriculum
-        self.steps = 0
-        super().__init__(envs.num_envs, envs.single_observation_space, envs.single_action_space)
-        columns = env_info(envs).task_space.columns
-        if columns != curriculum.space.columns:
-            raise ValueError(
-                f"task_space={columns} of the envs must be the curriculum's {curriculum.space.columns}"
-            )
-        self._tasks = np.tile(curriculum.space.default, (self.num_envs, 1))
-        self._returns = np.zeros(self.num_envs)
-        self._starts = [0] * self.num_envs
-        """Value of `steps` when the episode of each slot began."""
+        super().__init__(
+            self.envs.num_envs, self.envs.single_observation_space, self.envs.single_action_space
+        )
         self._start_time = time.time()
-        self._long = LongEpisodes(envs)
-        self._history = None if hasattr(envs, "state_dict") else ActionHistory()
+
+    @property
+    def steps(self) -> int:
+        """Env steps made by all slots together."""
+        return self._slots.steps
 
     def reset(self) -> VecEnvObs:
         """Start a new episode in every slot; unfinished episodes are dropped."""
         return self._reset_slots(range(self.num_envs), np.ones(self.num_envs, dtype=np.bool_))
 
     def _reset_slots(self, slots: Sequence[int], mask: NDArray[np.bool_]) -> VecEnvObs:
-        seeds: list[int | None] = [None] * self.num_envs
-        for slot in slots:
-            episode = self.curriculum.next_task(slot)
-            self._tasks[slot] = episode.task
-            seeds[slot] = episode.seed
-            self._returns[slot] = 0.0
-            self._starts[slot] = self.steps
+        self._slots.choose(slots)
         observations: VecEnvObs
-        observations, env_infos = self.envs.reset(
-            seed=seeds,  # type: ignore[arg-type]  # one per slot, as Gymnasium's own vector envs take them
-            options={"reset_mask": mask, "task": self._tasks},
-        )
+        observations, env_infos = self._slots.begin(mask, slots)
         infos = infos_by_slot(env_infos, self.num_envs)
         for slot in slots:
-            self.reset_infos[slot] = infos[slot] | {"task": self._tasks[slot].copy()}
-        self._check_finite("observation", observations)
-        self._observations = observations
-        if self._history is not None:
-            self._history.keep_last(self._length_since(min(self._starts)))
+            self.reset_infos[slot] = infos[slot] | {"task": self._slots.tasks[slot].copy()}
         return observations
 
     def step_async(self, actions: NDArray[Any]) -> None:
-        if actions.dtype.kind == "f":
-            self._check_finite("action", actions)
+        self._slots.check_actions(actions)
         self._actions = actions
 
     def step_wait(self) -> VecEnvStepReturn:
-        observations, rewards, terminated, truncated, env_infos = self.envs.step(self._actions)
-        if self._history is not None:
-            self._history.add(self._actions)
-        self.steps += self.num_envs
-        self._check_finite("observation", observations)
-        self._check_finite("reward", rewards)
-        self._returns += rewards
-        self._watch_the_longest()
-
+        observations, rewards, terminated, truncated, env_infos = self._slots.step(self._actions)
         infos = infos_by_slot(env_infos, self.num_envs)
         dones = terminated | truncated
         slots = dones.nonzero()[0].tolist()
@@ -132,20 +90,13 @@ class CurriculumVecEnv(VecEnv):
             for slot in slots:
                 infos[slot] |= self._finish_episode(slot, infos[slot].get("is_success"))
                 infos[slot]["TimeLimit.truncated"] = bool(truncated[slot] and not terminated[slot])
-                infos[slot]["terminal_observation"] = _at(observations, slot)
+                infos[slot]["terminal_observation"] = at_slot(observations, slot)
             observations = self._reset_slots(slots, dones)
-        self._observations = observations
         return observations, rewards.astype(np.float32), dones, infos
 
     def _finish_episode(self, slot: int, reported: Any) -> dict[str, Any]:
         success = None if reported is None else bool(reported)
-        episode = self.curriculum.finish(
-            slot,
-            episode_return=float(self._returns[slot]),
-            length=self._length_since(self._starts[slot]),
-            step=self.steps,
-            success=success,
-        )
+        episode = self._slots.finish(slot, success)
         elapsed = time.time() - self._start_time
         info: dict[str, Any] = {
             "task": episode.task,
@@ -155,37 +106,13 @@ class CurriculumVecEnv(VecEnv):
             info["is_success"] = success
         return info
 
-    def _watch_the_longest(self) -> None:
-        start = min(self._starts)
-        episode = self.curriculum.playing(self._starts.index(start))
-        self._long.watch(self._length_since(start), episode.task, episode.seed)
-
-    def _length_since(self, start: int) -> int:
-        """Length of an episode that began when `steps` was `start`."""
-        return (self.steps - start) // self.num_envs
-
-    def _check_finite(self, what: str, values: Any) -> None:
-        require_finite(what, values, self._episode_of)
-
-    def _episode_of(self, slot: int) -> str:
-        episode = self.curriculum.playing(slot)
-        task = self.curriculum.space.shown(episode.task)
-        return f"at step {self.steps} of training, in task ({task}) with seed {episode.seed}"
-
     def state_dict(self) -> dict[str, Any]:
         """Everything needed to resume in the middle of all episodes, except for the curriculum's own state.
 
         The state of the envs is that of the vector env's `state_dict`, if it has one. Otherwise it is the
         actions of the current episodes, which are replayed when the state is loaded.
         """
-        return {
-            "steps": self.steps,
-            "tasks": self._tasks.copy(),
-            "returns": self._returns.copy(),
-            "lengths": np.array([self._length_since(start) for start in self._starts]),
-            "observations": _copy(self._observations),
-            "envs": self._stateful().state_dict(),
-        }
+        return self._slots.state_dict()
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Resume from a state that `state_dict` returned, after the curriculum has loaded its own.
@@ -193,26 +120,8 @@ class CurriculumVecEnv(VecEnv):
         Raises:
             ValueError: If replaying the actions does not lead to the stored observations.
         """
-        self.steps = state["steps"]
-        self._tasks, self._returns = state["tasks"].copy(), state["returns"].copy()
-        self._starts = (self.steps - self.num_envs * state["lengths"]).tolist()
-        self._observations = _copy(state["observations"])
-        self.reset_infos = [{"task": task} for task in self._tasks]
-        self._stateful().load_state_dict(state["envs"])
-        if self._history is None:
-            return
-        seeds = [self.curriculum.playing(slot).seed for slot in range(self.num_envs)]
-        reached = self._history.replay(self.envs, self._tasks, seeds, state["lengths"])
-        if not _equal(reached, self._observations):
-            raise ValueError(
-                "replaying the actions of the current episodes did not lead to the stored observations, so "
-                "the envs cannot be resumed: an episode must depend on its task, its seed and the actions "
-                "alone (chiron-check tests this)"
-            )
-
-    def _stateful(self) -> Any:
-        """What holds the state of the current episodes: the vector env itself, or the history of actions."""
-        return self.envs if self._history is None else self._history
+        self.reset_infos = [{"task": task} for task in state["tasks"].copy()]
+        self._slots.load_state_dict(state)
 
     def close(self) -> None:
         self.envs.close()
@@ -261,22 +170,3 @@ class CurriculumVecEnv(VecEnv):
             )
         found: Callable[..., Any] = getattr(self.envs, method)
         return found
-
-
-def _copy(observations: Any) -> Any:
-    if isinstance(observations, dict):
-        return {key: part.copy() for key, part in observations.items()}
-    return observations.copy()
-
-
-def _equal(one: Any, other: Any) -> bool:
-    if isinstance(one, dict):
-        return all(np.array_equal(one[key], other[key]) for key in one)
-    return np.array_equal(one, other)
-
-
-def _at(observations: Any, slot: int) -> Any:
-    """One slot's observation out of a batch."""
-    if isinstance(observations, dict):
-        return {key: part[slot].copy() for key, part in observations.items()}
-    return observations[slot].copy()

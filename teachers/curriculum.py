@@ -78,7 +78,7 @@ class Curriculum:
             NotFiniteError: If the teacher proposes a task that is not finite.
         """
         proposal = self.teacher.sample()
-        if not np.isfinite(proposal.task).all():
+        if not (math.isfinite(proposal.task.sum()) or np.isfinite(proposal.task).all()):
             lost = dict(zip(self.space.columns, np.asarray(proposal.task).tolist(), strict=True))
             raise NotFiniteError(
                 f"task {lost} that {type(self.teacher).__name__} proposed after {self.episodes} episodes "

@@ -10,31 +10,15 @@ from chiron.envs import StumpTracks, SyncTaskVectorEnv, long_episodes
 from chiron.envs.env_info import EnvInfo, env_info
 from chiron.envs.task_space import TaskSpace
 from chiron.students import CurriculumVecEnv, NotFiniteError
-from chiron.teachers import Curriculum, Episode, Proposals, Random, Teacher
+from chiron.teachers import Curriculum, Episode, Random
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
 from tests.conftest import CountdownEnv
+from tests.students.probes import Always, Diary, Quiet
 
 SLOTS = 8
-
-
-class Diary(Random):
-    """Proposes at random, and records the order of its calls."""
-
-    def __init__(self, space: TaskSpace, seed: int) -> None:
-        super().__init__(space, seed)
-        self.events: list[str] = []
-        self.results: list[Episode] = []
-
-    def _propose(self, n: int) -> Proposals:
-        self.events.append("sample")
-        return super()._propose(n)
-
-    def observe(self, episode: Episode) -> None:
-        self.events.append("observe")
-        self.results.append(episode)
 
 
 def play(vec_env: CurriculumVecEnv, steps: int) -> None:
@@ -149,8 +133,8 @@ class TestStableBaselinesContract:
     def test_same_rollouts_as_stock_sb3_where_there_is_one_task(self) -> None:
         """With a one-task curriculum and an env without randomness, PPO cannot tell the two apart."""
         space = CountdownEnv().task_space
-        ours = CurriculumVecEnv([_Quiet] * 4, Curriculum(_Always(space), EnvInfo(space), seed=0))
-        stock = DummyVecEnv([_Quiet] * 4)
+        ours = CurriculumVecEnv([Quiet] * 4, Curriculum(Always(space), EnvInfo(space), seed=0))
+        stock = DummyVecEnv([Quiet] * 4)
         weights = []
         for vec_env in (ours, stock):
             model = PPO("MlpPolicy", vec_env, n_steps=32, batch_size=64, seed=3, device="cpu")
@@ -272,25 +256,6 @@ def test_two_runs_play_the_same_episodes(countdown_space: TaskSpace) -> None:
             ]
         )
     assert logs[0] == logs[1]
-
-
-class _Always(Teacher):
-    """Proposes the default task, always."""
-
-    def _propose(self, n: int) -> Proposals:
-        return Proposals(np.tile(self.space.default, (n, 1)), "default")
-
-    def observe(self, episode: Episode) -> None:
-        pass
-
-
-class _Quiet(CountdownEnv):
-    """Without a draw of its own, so that seeds do not matter."""
-
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
-        super().reset(seed=seed, options=options)
-        self._observation[2] = 0
-        return self._observation, {}
 
 
 def _cut_after(env: StumpTracks, steps: int) -> StumpTracks:
