@@ -57,6 +57,7 @@ class RunDirectory:
         self.snapshots = path / "snapshots.jsonl"
         self.competence = path / "competence.npy"
         self.model = path / "model.zip"
+        self.tensors = path / "model.safetensors"
         self.normalization = path / "normalization.npz"
         self.best = path / "best"
         self.figure = path / "curriculum.png"
@@ -187,7 +188,7 @@ class RunDirectory:
     def _results(self) -> list[Path]:
         single = (
             *(self.config, self.versions, self.evaluations, self.snapshots, self.competence),
-            *(self.model, self.normalization, self.figure, self.still, self.animation),
+            *(self.model, self.tensors, self.normalization, self.figure, self.still, self.animation),
             *(self.best / file.name for file in (self.model, self.normalization)),
         )
         return [*(file for file in single if file.is_file()), *self.episodes.glob("part-*.parquet")]

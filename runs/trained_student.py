@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from stable_baselines3.common.base_class import BaseAlgorithm
 
 from ..envs.vector.action_repeat import repeat_actions
-from ..students.saved_student import MODEL, NORMALIZATION, load_student_model, saved_steps
+from ..students.saved_student import MODEL, NORMALIZATION, load_student_model, model_in, saved_steps
 from ..students.sb3_policy import Envs, SB3Policy, chosen_actions, takes_action_masks
 from ..students.sb3_student import SB3Adapter
 from .blaming import blaming
@@ -42,6 +42,7 @@ class TrainedStudent:
 
     Attributes:
         directory: The run's directory.
+        folder: Where its files lie: that directory, or `best` in it.
         env: The configuration of the env it was trained in.
         action_repeat: For how many steps of the env it holds an action.
         is_best: Whether it is the student of the best evaluation.
@@ -65,10 +66,10 @@ class TrainedStudent:
         if self.env["_target_"] is None:
             raise ValueError(f"run={directory.path} has a simulated student, which has no env")
         self.is_best = best
-        self._folder = directory.best if best else directory.path
-        if not (self._folder / MODEL).exists():
+        self.folder = directory.best if best else directory.path
+        if not model_in(self.folder).exists():
             raise ValueError(f"run={directory.path} has no {'best/' if best else ''}{MODEL} yet")
-        directory.require_unchanged(self._folder / MODEL, self._folder / NORMALIZATION)
+        directory.require_unchanged(model_in(self.folder), self.folder / NORMALIZATION)
         self._arguments: dict[str, Any] = dict(config["student"])
         self._adapter = SB3Adapter.taken_from(self._arguments)
         self._algorithm = algorithm
@@ -149,7 +150,7 @@ class TrainedStudent:
                 require_room_for_network(algorithm, observations)
             normalize = self._adapter.vec_normalize
             try:
-                return load_student_model(algorithm, normalize, observations, actions, self._folder)
+                return load_student_model(algorithm, normalize, observations, actions, self.folder)
             except (ValueError, TypeError, AssertionError):
                 raise
             # Of networks or arrays that a strange file declares, for one.
@@ -159,4 +160,4 @@ class TrainedStudent:
     @property
     def steps(self) -> int:
         """Training steps that the model has behind it."""
-        return saved_steps(self._folder / MODEL)
+        return saved_steps(model_in(self.folder))

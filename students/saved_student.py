@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import json
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +23,11 @@ from .sb3_policy import takes_action_masks
 
 MODEL, NORMALIZATION, SB3_NORMALIZATION = "model.zip", "normalization.npz", "vec_normalize.pkl"
 """The algorithm as Stable-Baselines3 saves it, statistics of `VecNormalize`, and these as it saves them."""
+TENSORS = "model.safetensors"
+"""The parameters of the policy of an exported student, in place of `MODEL`."""
 MODEL_USAGE = "model.txt"
 """What `model.zip` needs to be played by Stable-Baselines3 alone."""
+_SAFE, _STEPS = ".safetensors", "steps"
 _WITHOUT_MEMORY: Mapping[str, Any] = {
     "buffer_size": 1,
     "replay_buffer_class": None,
@@ -124,9 +129,9 @@ def load_student_model(
     for name in _WITHOUT_MEMORY.keys() & vars(model).keys():
         setattr(model, name, _WITHOUT_MEMORY[name])
     model._setup_model()
-    path = folder / MODEL
+    path = model_in(folder)
     try:
-        model.policy.load_state_dict(read_tensors(path, "policy"))
+        model.policy.load_state_dict(policy_tensors(path))
     except RuntimeError as error:
         raise ValueError(
             f"{path} holds other networks than those of student= in config.yaml: "
@@ -134,6 +139,42 @@ def load_student_model(
         ) from error
     model.num_timesteps = saved_steps(path)
     return model
+
+
+def model_in(folder: Path) -> Path:
+    """The file of a folder that holds the student, whether or not it is there."""
+    return folder / TENSORS if (folder / TENSORS).exists() else folder / MODEL
+
+
+def policy_tensors(path: Path) -> dict[str, Any]:
+    """The parameters of a saved policy.
+
+    Args:
+        path: What `model_in` says.
+
+    Raises:
+        ValueError: If the file cannot be read.
+    """
+    if path.suffix != _SAFE:
+        return read_tensors(path, "policy")
+    with _safetensors(path) as file:
+        return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+
+
+def save_tensors(tensors: Mapping[str, Any], steps: int, path: Path) -> None:
+    """Write the parameters of a policy into a file of safetensors, which nothing is unpickled from.
+
+    Args:
+        tensors: By name.
+        steps: Training steps behind them.
+        path: The file.
+    """
+    _require_safetensors()
+    from safetensors.torch import save
+
+    # Networks may share tensors, which have to be written for each.
+    owned = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+    path.write_bytes(save(owned, {"format": "pt", _STEPS: str(steps)}))
 
 
 def read_tensors(path: Path, part: str) -> dict[str, Any]:
@@ -159,11 +200,17 @@ def read_tensors(path: Path, part: str) -> dict[str, Any]:
 
 
 def saved_steps(path: Path) -> int:
-    """Training steps behind a model that Stable-Baselines3 has saved.
+    """Training steps behind a saved model.
+
+    Args:
+        path: What `model_in` says.
 
     Raises:
         ValueError: If the file cannot be read.
     """
+    if path.suffix == _SAFE:
+        with _safetensors(path) as file:
+            return int((file.metadata() or {})[_STEPS])
     data = _read(path, "data")
     try:
         steps = json.loads(data)["num_timesteps"]
@@ -232,6 +279,23 @@ def _read(path: Path, member: str) -> bytes:
         ) from error
     except Exception as error:  # damaged archives fail in more ways than one
         raise ValueError(f"{path} cannot be read: {' '.join(str(error).split())[:300]}") from error
+
+
+@contextmanager
+def _safetensors(path: Path) -> Iterator[Any]:
+    _require_safetensors()
+    from safetensors import safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            yield file
+    except Exception as error:  # whatever a damaged file leads to
+        raise ValueError(f"{path} is damaged: {' '.join(str(error).split())[:300]}") from error
+
+
+def _require_safetensors() -> None:
+    if importlib.util.find_spec("safetensors") is None:
+        raise ValueError(f"{TENSORS} needs the extra 'export': pip install 'chiron-curricula[export]'")
 
 
 def _require_stored(archive: zipfile.ZipFile, size: int) -> None:

@@ -13,7 +13,10 @@ HEAVY = {"matplotlib", "numba", "pandas", "scipy", "stable_baselines3", "tensorb
 @pytest.mark.parametrize(
     ("modules", "absent"),
     [
-        (["scripts.compare", "scripts.evaluate", "scripts.picture", "scripts.watch"], HEAVY),
+        (
+            ["scripts.compare", "scripts.evaluate", "scripts.export", "scripts.picture", "scripts.watch"],
+            HEAVY,
+        ),
         (["teachers", "teachers.goal_gan", "teachers.setter_solver"], {"torch"}),
         (["runs.pictures", "runs.tensorboard", "runs.make_run"], {"matplotlib"}),
     ],

@@ -1,0 +1,78 @@
+"""chiron-export: a trained student as a folder to publish."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from pathlib import Path
+
+from hydra.errors import HydraException
+
+from ..conf.build import build
+from ..envs.importing import trusting
+from ..runs.printable import printable
+from .console import outlive_the_terminal
+from .refusal import refuse
+
+COMMAND = "chiron-export"
+
+
+def main() -> None:
+    """Run the command line."""
+    outlive_the_terminal()
+    parser = argparse.ArgumentParser(
+        prog=COMMAND,
+        description="Write the student of a finished run into a folder that can be published, as on the "
+        "Hugging Face Hub: parameters as safetensors, configuration, and a model card with a map of the "
+        "tasks that it has mastered. chiron-evaluate and load_student read it like the run. Needs the extra "
+        "export.",
+    )
+    parser.add_argument("run", type=Path, help="a run's directory")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="FOLDER",
+        help="a folder that does not exist yet (default: <env>-<teacher>-<student>-seed<k>, here)",
+    )
+    parser.add_argument(
+        "--best",
+        action="store_true",
+        help="take the student of the best evaluation in training instead of the last",
+    )
+    parser.add_argument(
+        "--trust",
+        action="append",
+        default=[],
+        metavar="PACKAGE",
+        help="a package or module of yours that the run's config.yaml may name, and whose code is executed "
+        "then; may be given several times (docs/trust.md)",
+    )
+    options = parser.parse_args()
+    try:
+        with trusting(options.trust):
+            folder = _export(options.run, options.out, options.best)
+    except (ValueError, OSError, HydraException) as error:
+        refuse(error, COMMAND)
+    print(f"Exported to {printable(folder)}. To publish it on the Hugging Face Hub:")
+    print(f"  huggingface-cli upload <user>/{printable(folder.name)} {shlex.quote(printable(folder))}")
+
+
+def _export(run: Path, out: Path | None, best: bool) -> Path:
+    # For start-up time: these import torch, which --help does not need.
+    from ..runs.export import export_student
+    from ..runs.run_directory import RunDirectory
+    from ..runs.trained_student import TrainedStudent
+
+    student = TrainedStudent(RunDirectory(run), build, best)
+    folder = out or Path(_name(student.directory.read_summary() or {}))
+    export_student(student, folder)
+    return folder
+
+
+def _name(summary: dict[str, object]) -> str:
+    parts = [str(summary.get(part, part)) for part in ("env", "teacher", "student")]
+    return "-".join([*parts, f"seed{summary.get('seed')}"]).replace("/", "_")
+
+
+if __name__ == "__main__":
+    main()
