@@ -12,11 +12,13 @@ if TYPE_CHECKING:
     from .runs.make_run import make_run as make_run
     from .runs.run import Run as Run
     from .runs.run import RunCallback as RunCallback
+    from .students.batch_curriculum import BatchCurriculum as BatchCurriculum
     from .students.curriculum_vec_env import CurriculumVecEnv as CurriculumVecEnv
     from .students.curriculum_vector_env import CurriculumVectorEnv as CurriculumVectorEnv
     from .teachers.curriculum import Curriculum as Curriculum
 
 _PLACES = {
+    "BatchCurriculum": ".students.batch_curriculum",
     "Curriculum": ".teachers.curriculum",
     "CurriculumVecEnv": ".students.curriculum_vec_env",
     "CurriculumVectorEnv": ".students.curriculum_vector_env",

@@ -1,4 +1,7 @@
-"""What stepping many envs costs: workers beside Stable-Baselines3's, a curriculum beside none."""
+"""What stepping many envs costs: workers beside Stable-Baselines3's, a curriculum beside none.
+
+What a curriculum costs thousands of envs on one device is in `batch_curriculum.py`.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +17,16 @@ from chiron.envs.gymnasium_env import GymnasiumEnv
 from chiron.envs.vector.make_vec import make_vec
 from chiron.envs.walkers.stump_tracks import StumpTracks
 from chiron.students.curriculum_vec_env import CurriculumVecEnv
+from chiron.students.curriculum_vector_env import CurriculumVectorEnv
 from chiron.teachers import ALPGMM, Curriculum, Random
 from chiron.teachers.teacher import Teacher
+from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 from stable_baselines3.common.vec_env import VecEnv
 
+from benchmarks import batch_curriculum
 from benchmarks.teachers import Stopwatch
 from benchmarks.timed_envs import STOCK, batched_stump_tracks, stock_vec_env, stump_tracks
 from benchmarks.timing import Timing, time_in_turns
@@ -29,6 +35,7 @@ _WALKERS, _POLES = 16, 8
 _WALKER_STEPS, _POLE_STEPS = 150, 500
 """Steps of all envs in one turn."""
 _WORKERS = 2
+_MODE_SLOTS = (8, 64)
 _OURS = {
     "CurriculumVecEnv, in process": (stump_tracks, 0),
     f"CurriculumVecEnv, {_WORKERS} workers": (stump_tracks, _WORKERS),
@@ -52,7 +59,13 @@ def benchmark(console: Console, options: argparse.Namespace) -> dict[str, Any]:
     console.print("Timing curricula…")
     poles = [row for n_workers in (0, _WORKERS) for row in _pole_rows(n_workers, options.rounds)]
     console.print(_pole_table(poles))
-    return {"walkers": walkers, "curriculum": poles}
+    console.print("Timing the curriculum of Gymnasium's vector envs…")
+    modes = [row for slots in _MODE_SLOTS for row in _mode_rows(slots, options.rounds)]
+    console.print(_mode_table(modes))
+    console.print("Timing the curriculum of thousands of envs…")
+    batches = batch_curriculum.rows()
+    console.print(batch_curriculum.table(batches))
+    return {"walkers": walkers, "curriculum": poles, "autoreset_modes": modes, "batches": batches}
 
 
 def _walker_rows(rounds: int) -> list[dict[str, Any]]:
@@ -77,7 +90,7 @@ def _walker_rows(rounds: int) -> list[dict[str, Any]]:
     ]
 
 
-def _player(vec_env: VecEnv, actions: NDArray[Any]) -> Callable[[], int]:
+def _player(vec_env: Any, actions: NDArray[Any]) -> Callable[[], int]:
     vec_env.reset()
 
     def play() -> int:
@@ -129,10 +142,37 @@ def _pole_rows(n_workers: int, rounds: int) -> list[dict[str, Any]]:
     return rows
 
 
+def _mode_rows(slots: int, rounds: int) -> list[dict[str, Any]]:
+    """What `CurriculumVectorEnv` adds to a step, beside the vector env inside of it and Gymnasium's own."""
+    info = env_info(_pole())
+    steps = _POLE_STEPS * _POLES // slots
+    actions = np.random.default_rng(0).integers(2, size=(steps, slots))
+    stock = SyncVectorEnv([_pole] * slots, autoreset_mode=AutoresetMode.SAME_STEP)
+    contenders = {
+        _NONE: _taskless_player(make_vec(_pole, slots), actions, is_seeded=True),
+        "Gymnasium's SyncVectorEnv, unseeded": _player(stock, actions),
+    }
+    for mode in (AutoresetMode.SAME_STEP, AutoresetMode.NEXT_STEP):
+        curriculum = Curriculum(Random(info.task_space, seed=0), info, seed=0)
+        envs = CurriculumVectorEnv([_pole] * slots, curriculum, autoreset_mode=mode)
+        contenders[mode.name] = _player(envs, actions)
+    timings = time_in_turns(contenders, rounds, process_time)
+    return [
+        {
+            "slots": slots,
+            "vector_env": name,
+            "microseconds": 1e6 * timing.median,
+            **timings[_NONE].times_faster_than(timing).as_row("times_none"),
+        }
+        for name, timing in timings.items()
+    ]
+
+
 def _taskless_player(envs: Any, actions: NDArray[Any], is_seeded: bool) -> Callable[[], int]:
     """Plays a vector env as it is, in one and the same task."""
     rng = np.random.default_rng(0)
-    tasks = np.tile(_pole().task_space.default, (_POLES, 1))
+    slots = envs.num_envs
+    tasks = np.tile(_pole().task_space.default, (slots, 1))
     envs.reset(seed=0, options={"task": tasks})
 
     def play() -> int:
@@ -140,7 +180,7 @@ def _taskless_player(envs: Any, actions: NDArray[Any], is_seeded: bool) -> Calla
             _, _, terminated, truncated, _ = envs.step(action)
             over = terminated | truncated
             if over.any():
-                seeds: list[int | None] = [None] * _POLES
+                seeds: list[int | None] = [None] * slots
                 for slot in np.flatnonzero(over).tolist() if is_seeded else ():
                     seeds[slot] = int(rng.integers(2**31))
                 envs.reset(seed=seeds, options={"reset_mask": over, "task": tasks})
@@ -204,4 +244,15 @@ def _pole_table(rows: list[dict[str, Any]]) -> Table:
                 low, high = row[f"{key}_quartiles"]
                 cells.append(f"{100 * (row[key] - 1):+.0f}% ({100 * (low - 1):+.0f}–{100 * (high - 1):+.0f})")
         table.add_row(*cells)
+    return table
+
+
+def _mode_table(rows: list[dict[str, Any]]) -> Table:
+    table = Table(title="CartPoles: what CurriculumVectorEnv with the Random teacher adds to a step")
+    for heading in ("slots", "vector env", "a step of one", "added"):
+        table.add_column(heading, justify="left" if heading == "vector env" else "right", no_wrap=True)
+    for row in rows:
+        low, high = row["times_none_quartiles"]
+        added = f"{100 * (row['times_none'] - 1):+.0f}% ({100 * (low - 1):+.0f}–{100 * (high - 1):+.0f})"
+        table.add_row(str(row["slots"]), row["vector_env"], f"{row['microseconds']:.1f} µs", added)
     return table

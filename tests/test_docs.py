@@ -212,7 +212,14 @@ def test_names_and_files_of_this_project_exist(page: Path) -> None:
 @pytest.mark.filterwarnings("ignore:Training and eval env are not of the same type")  # EvalCallback's
 @pytest.mark.parametrize(
     "name",
-    ["README.md", "docs/python_api.md", "docs/envs.md", "docs/callbacks.md", "docs/other_learners.md"],
+    [
+        "README.md",
+        "docs/python_api.md",
+        "docs/envs.md",
+        "docs/callbacks.md",
+        "docs/other_learners.md",
+        "docs/gpu_simulators.md",
+    ],
 )
 def test_the_python_code_of_a_page_works(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)

@@ -1,14 +1,31 @@
-"""The notebooks run from top to bottom."""
+"""The notebooks and scripts run from top to bottom, and do what they say."""
 
 from __future__ import annotations
 
+import importlib
 import json
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
+import torch
 
-NOTEBOOKS = sorted((Path(__file__).parent.parent / "examples").glob("*.ipynb"))
+EXAMPLES = Path(__file__).parent.parent / "examples"
+NOTEBOOKS = sorted(EXAMPLES.glob("*.ipynb"))
+
+
+@pytest.fixture
+def example(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    """A script, imported as the interpreter finds it when it is run."""
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    before = set(sys.modules)
+    yield importlib.import_module(request.param)
+    for name in set(sys.modules) - before:
+        if Path(getattr(sys.modules[name], "__file__", None) or "").parent == EXAMPLES:
+            del sys.modules[name]
 
 
 @pytest.mark.medium
@@ -25,3 +42,40 @@ def test_a_notebook_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert len(variables["study"].runs) == 4
     assert isinstance(variables["total"], float)
     assert (tmp_path / "comparison" / "report.html").exists()
+
+
+@pytest.mark.parametrize("example", ["teacher_curriculum_term"], indirect=True)
+class TestCurriculumTerm:
+    def test_credits_each_episode_of_4096_envs_to_its_task(self, example: ModuleType) -> None:
+        simulator = importlib.import_module("manager_based_stand_in")
+        envs = 4096
+        env = simulator.ManagerBasedEnv(
+            envs, "cpu", {"teacher": example.TeacherCurriculum}, [example.apply_tasks], max_episode_length=20
+        )
+        batch = env.curriculum_manager.terms["teacher"].batch
+        episodes: list[Any] = []
+        batch.curriculum.listeners.append(episodes.append)
+        env.reset()
+        returns, lengths, told = torch.zeros(envs), torch.zeros(envs, dtype=torch.int64), 0
+        for step in range(24):
+            tasks = env.tasks.clone()
+            assert torch.equal(env.mass, 20 + tasks[:, 2])
+            _, rewards, terminated, time_outs, extras = env.step(torch.full((envs, 1), 0.03 * step))
+            returns, lengths = returns + rewards, lengths + 1
+            ended = (terminated | time_outs).nonzero().flatten()
+            assert [episode.slot for episode in episodes[told:]] == ended.tolist()
+            for episode in episodes[told:]:
+                slot = episode.slot
+                assert episode.task.tolist() == tasks[slot].tolist()
+                assert episode.episode_return == pytest.approx(returns[slot].item(), abs=1e-5)
+                assert episode.length == lengths[slot].item()
+                assert episode.success == time_outs[slot].item()
+            told, returns[ended], lengths[ended] = len(episodes), 0.0, 0
+        assert told == batch.curriculum.episodes >= envs
+        assert {episode.success for episode in episodes} == {True, False}
+        assert extras["log"]["Curriculum/teacher/slope"] == pytest.approx(env.tasks[:, 0].mean().item())
+
+    @pytest.mark.filterwarnings("ignore:ALPGMM could not fit")
+    def test_runs(self, example: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+        example.main(["--num-envs", "64", "--steps", "20", "--device", "cpu"])
+        assert len(capsys.readouterr().out.splitlines()) == 11
