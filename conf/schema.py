@@ -14,8 +14,10 @@ from ..runs.settings import RunSettings, leaves
 
 _TARGET = "_target_"
 
-OF_THE_COMMAND_LINE = ("env", "teacher", "student", "callbacks", "study", "results")
+OF_THE_COMMAND_LINE = ("env", "teacher", "student", "callbacks", "study", "results", "objective")
 """The keys that `RunSettings` does not have."""
+OBJECTIVES = ("mastered", "area", "return")
+"""What a search may be after: what is mastered at the end, or on average over training, or the return."""
 
 
 @dataclass
@@ -29,6 +31,7 @@ class RunConfig(RunSettings):
         callbacks: What hears of the run's events: by name, each by `_target_`.
         study: Name of the folder that collects runs to be compared.
         results: Root folder of all results.
+        objective: What a search is after: mastered, area or return.
     """
 
     env: Any = MISSING
@@ -37,6 +40,7 @@ class RunConfig(RunSettings):
     callbacks: Any = MISSING
     study: str = "main"
     results: str = "results"
+    objective: str = "mastered"
 
 
 def require_whole(config: Mapping[str, Any]) -> None:
@@ -61,6 +65,8 @@ def require_whole(config: Mapping[str, Any]) -> None:
     for name in ("study", "results"):
         if not config[name].strip():
             raise ValueError(f"{name}='' must be the name of a folder")
+    if config["objective"] not in OBJECTIVES:
+        raise ValueError(f"objective={config['objective']} must be one of {', '.join(OBJECTIVES)}")
     if not isinstance(config["callbacks"], Mapping | None):
         raise ValueError(f"callbacks={config['callbacks']} must be a choice, or a dict of callbacks by name")
 

@@ -19,9 +19,62 @@ from .run_directory import RunDirectory
 from .task_pictures import draw_mastery
 from .trained_student import TrainedStudent
 
-_CARD, _MAP = "README.md", "mastery.png"
+_README, _MAP = "README.md", "mastery.png"
 _OF_THE_MACHINE = ("host", "pid", "slurm_job", "files")
 """What the summary of a published run leaves out."""
+_CARD = """---
+{header}
+---
+
+# {algorithm} on {env}, taught by {teacher}
+
+A student of [Stable-Baselines3](https://stable-baselines3.readthedocs.io) that was trained with Chiron:
+a teacher chose, episode by episode, which task of a parameterized env it trained on.
+
+| env | teacher | student | seed | steps | test tasks mastered | mean return |
+|---|---|---|---|---|---|---|
+| {row} |
+
+## What it has mastered
+
+![Test tasks that are mastered]({map})
+
+{n_tasks} test tasks, drawn uniformly from the whole task space with seed {test_seed},
+each played once by the deterministic policy. The student is that of the {which}.
+
+| parameter | from | to |
+|---|---|---|
+{ranges}
+
+## Use
+
+`pip install 'chiron-curricula[export]'`; then, where `folder` holds these files,
+
+```python
+from chiron import load_student
+
+student = load_student("folder")
+env = student.make_env()  # as in training
+observation, info = env.reset(seed=0)
+action, state = student.predict(observation)  # normalises as in training
+```
+
+`chiron-evaluate folder` plays a test set. Only tensors, numbers and text are read from the files:
+nothing in them is executed.
+
+## Files
+
+| file | content |
+|---|---|
+| `model.safetensors` | the parameters of the policy |
+| `normalization.npz` | means and deviations of observations, if it was trained on normalised ones |
+| `config.yaml` | env, teacher, student and all settings of the run |
+| `evaluations.csv` | every evaluation during training, one row per test task |
+| `summary.json`, `versions.json` | result; Python and packages |
+
+Made with Python {python}: {packages}.
+"""
+"""The model card."""
 
 
 def export_student(student: TrainedStudent, folder: Path) -> None:
@@ -85,7 +138,7 @@ def _write(
         "mastered_percent": 100 * float(mastered.mean()),
         "return_mean": float(tested["return"].mean()),
     }
-    (export.path / _CARD).write_text(_card(config, shown, student, run.read_versions(), tested, space))
+    (export.path / _README).write_text(_card(config, shown, student, run.read_versions(), tested, space))
     export.write_summary(shown)
 
 
@@ -127,56 +180,17 @@ def _card(
     )
     row = [env, teacher, printable(summary["student"]), str(summary["seed"])]
     row += [f"{student.steps:,}", f"{mastered:.0f}%", f"{mean:.1f}"]
-    which = "best evaluation" if student.is_best else "end of training"
-    return f"""---
-{yaml.safe_dump(header, sort_keys=False).strip()}
----
-
-# {algorithm} on {env}, taught by {teacher}
-
-A student of [Stable-Baselines3](https://stable-baselines3.readthedocs.io) that was trained with Chiron:
-a teacher chose, episode by episode, which task of a parameterized env it trained on.
-
-| env | teacher | student | seed | steps | test tasks mastered | mean return |
-|---|---|---|---|---|---|---|
-| {" | ".join(row)} |
-
-## What it has mastered
-
-![Test tasks that are mastered]({_MAP})
-
-{len(tested)} test tasks, drawn uniformly from the whole task space with seed {config["evaluation"]["seed"]},
-each played once by the deterministic policy. The student is that of the {which}.
-
-| parameter | from | to |
-|---|---|---|
-{ranges}
-
-## Use
-
-`pip install 'chiron-curricula[export]'`; then, where `folder` holds these files,
-
-```python
-from chiron import load_student
-
-student = load_student("folder")
-env = student.make_env()  # as in training
-observation, info = env.reset(seed=0)
-action, state = student.predict(observation)  # normalises as in training
-```
-
-`chiron-evaluate folder` plays a test set. Only tensors, numbers and text are read from the files:
-nothing in them is executed.
-
-## Files
-
-| file | content |
-|---|---|
-| `model.safetensors` | the parameters of the policy |
-| `normalization.npz` | means and deviations of observations, if it was trained on normalised ones |
-| `config.yaml` | env, teacher, student and all settings of the run |
-| `evaluations.csv` | every evaluation during training, one row per test task |
-| `summary.json`, `versions.json` | result; Python and packages |
-
-Made with Python {versions["python"]}: {packages}.
-"""
+    return _CARD.format(
+        header=yaml.safe_dump(header, sort_keys=False).strip(),
+        algorithm=algorithm,
+        env=env,
+        teacher=teacher,
+        row=" | ".join(row),
+        map=_MAP,
+        n_tasks=len(tested),
+        test_seed=config["evaluation"]["seed"],
+        which="best evaluation" if student.is_best else "end of training",
+        ranges=ranges,
+        python=versions["python"],
+        packages=packages,
+    )

@@ -14,7 +14,7 @@ LONGEST_VIDEO = 120.0
 
 _HOW = (
     *("study", "results", "total_steps", "n_workers", "threads"),
-    *("callbacks", "checkpoint", "pictures", "videos"),
+    *("callbacks", "checkpoint", "objective", "pictures", "videos"),
 )
 
 

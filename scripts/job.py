@@ -97,6 +97,22 @@ class Job:
         held = holding(self.directory, self.config)
         return held.summary if held.kind == "finished" else None
 
+    def objective(self, summary: Mapping[str, Any]) -> float | None:
+        """What a search is to make large, of a job that has finished.
+
+        Args:
+            summary: What it left.
+        """
+        if self.config["objective"] == "area":
+            mastery = self.directory.read_mastery()
+            # For start-up time.
+            from ..evaluation.metrics import area_under_curve
+
+            return area_under_curve(mastery.index, mastery)
+        key = {"mastered": "mastered_percent", "return": "return_mean"}[self.config["objective"]]
+        value: float | None = summary[key]
+        return value
+
     def state(self) -> JobState:
         """How far the job has come, without doing anything about it."""
         # Asked first: a run that ends meanwhile has written its last summary by then.

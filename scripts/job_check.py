@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import sys
 from pathlib import Path
@@ -19,9 +20,6 @@ from yaml import YAMLError
 from ..runs import stop_signals
 from .refusal import refuse
 from .sweep import Sweep
-
-_ELSEWHERE = ("slurm", "ray")
-"""Launchers whose jobs may run on other machines."""
 
 
 class CheckJobs(Callback):
@@ -44,27 +42,26 @@ class CheckJobs(Callback):
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         if config.hydra.sweeper._target_.endswith(BasicSweeper.__name__):
             CheckJobs.sweep = self._prepare(config)
+        elif not self._dry_run and config.hydra.sweeper._target_.endswith("OptunaSweeper"):
+            CheckJobs.sweep = self._prepare(config, is_search=True)
         elif self._dry_run:
             refuse(ValueError("--dry-run cannot tell the jobs of a sweeper other than Hydra's own"))
 
-    def _prepare(self, config: DictConfig) -> Sweep:
+    def _prepare(self, config: DictConfig, is_search: bool = False) -> Sweep:
         console = Console()
         try:
-            sweep = Sweep(config, sys.argv[1:])
+            sweep = _search(config) if is_search else Sweep(config, sys.argv[1:])
             if sweep.launcher == "slurm":
                 _require_slurm()
-            built: set[str] = set()
-            for job in sweep.jobs:
-                but_for_the_seed = repr({**job.config, "seed": None})
-                job.check(sweep.launcher in _ELSEWHERE, build=but_for_the_seed not in built)
-                built.add(but_for_the_seed)
+            sweep.check()
         except (ValueError, HydraException, OmegaConfBaseException, YAMLError) as error:
             refuse(error)
         states = sweep.states()
         if self._dry_run:
             sweep.print_table(console, states)
             sys.exit(0)
-        console.print(sweep.digest(states), highlight=False)
+        if not is_search:
+            console.print(sweep.digest(states), highlight=False)
         is_batched = any(job.config["env"].get("engine") == "batched" for job in sweep.jobs)
         if sweep.launcher != "serial" and is_batched and any(s.kind != "finished" for s in states):
             _compile_engine()
@@ -85,6 +82,17 @@ class CheckJobs(Callback):
                 f"Waiting for Slurm; what jobs print is in {folder}", soft_wrap=True, highlight=False
             )
         return sweep
+
+
+def _search(config: DictConfig) -> Sweep:
+    # It tells of each of its parts when it is imported.
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    # Imported here: an extra, which other sweeps do without.
+    from .search import Search, search_with
+
+    search = Search(config, sys.argv[1:])
+    search_with(search)
+    return search
 
 
 def _require_slurm() -> None:

@@ -23,8 +23,13 @@ BAD_INPUT = 2
 """Exit code for what cannot be run as asked."""
 LEFT_OUT = 3
 """Exit code for what was done, but for a damaged part, which a sentence names."""
-_EXTRAS = {"joblib": "joblib", "ray": "ray", "submitit_slurm": "slurm"}
-"""By launcher of Hydra, the extra of this package that installs it."""
+_EXTRAS = {
+    "hydra/launcher/joblib": "launcher=joblib",
+    "hydra/launcher/ray": "launcher=ray",
+    "hydra/launcher/submitit_slurm": "launcher=slurm",
+    "hydra/sweeper/optuna": "sweeper=optuna",
+}
+"""By what an extra adds to Hydra, our choice that needs it; the extra has the choice's name."""
 
 
 def refuse(error: Exception, program: str = "chiron-train", code: int = BAD_INPUT) -> NoReturn:
@@ -64,9 +69,10 @@ def as_sentence(error: Exception) -> str:
         if not group:
             return f"--config-name={choice}: there is no such configuration"
         options = error.options or choices_of(group)
-        if group == "hydra/launcher" and choice in _EXTRAS:
-            extra = _EXTRAS[choice]
-            return f"launcher={extra} needs the extra {extra!r}: pip install 'chiron-curricula[{extra}]'"
+        wanted = _EXTRAS.get(error.missing_cfg_file)
+        if wanted is not None:
+            extra = wanted.partition("=")[2]
+            return f"{wanted} needs the extra {extra!r}: pip install 'chiron-curricula[{extra}]'"
         return f"{group}={choice} must be one of {', '.join(options)}" if options else _first_line(error)
     if isinstance(error, OverrideParseException):
         return f"{error.override!r} cannot be read: {_first_line(error)}"

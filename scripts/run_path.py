@@ -20,7 +20,7 @@ from ..runs.settings import is_how, leaves
 
 GROUPS = ("env", "teacher", "student")
 """The groups whose choices are levels of the path."""
-_PRESETS = ("debug", "experiment")
+_PRESETS = ("debug", "experiment", "sweeper")
 """Groups whose choices may name a study of their own, which then stands for everything that they set."""
 _LONGEST_LEVEL = 120
 _LONGEST_WHOLE = 1e16

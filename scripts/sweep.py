@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
@@ -26,6 +26,8 @@ _DIGEST = (
     ("refused", "refused"),
     ("start", "to start"),
 )
+ELSEWHERE = ("slurm", "ray")
+"""Launchers whose jobs may run on other machines."""
 _CONFIG_FLAGS = ("--config-dir", "-cd", "--config-path", "-cp", "--config-name", "-cn")
 
 
@@ -35,6 +37,7 @@ class Sweep:
     Args:
         config: The configuration that Hydra composed of the command line, with its `hydra` node.
         arguments: What was typed after the command's name.
+        jobs: Those that are known; None for every combination of the command line.
 
     Raises:
         hydra.errors.HydraException: If a job cannot be composed.
@@ -46,20 +49,33 @@ class Sweep:
         launcher: What the config calls the launcher.
     """
 
-    def __init__(self, config: DictConfig, arguments: Sequence[str]) -> None:
+    def __init__(
+        self, config: DictConfig, arguments: Sequence[str], jobs: Sequence[Job] | None = None
+    ) -> None:
         self.launcher = str(config.hydra.runtime.choices.launcher)
         self._flags = list(_kept_flags(arguments))
         self._hydra_overrides = [
             override for override in config.hydra.overrides.hydra if not override.startswith("hydra.mode=")
         ]
-        self.jobs = [Job(composed, composed.hydra) for composed in _compose_all(config)]
+        self.jobs = list(jobs_of(config, _combinations(config)) if jobs is None else jobs)
         shared = Counter(job.directory.path for job in self.jobs).most_common(1)
         if shared and shared[0][1] > 1:
             raise ValueError(
                 f"{shared[0][1]} jobs of the sweep are the same run, {shared[0][0]}: total_steps and keys "
                 "that say how a run is done tell no runs apart, nor does the way a value is spelled"
             )
-        self._varying = _varying(self.jobs)
+
+    def check(self) -> None:
+        """Make sure that each job has been done or can be.
+
+        Raises:
+            ValueError: If one cannot.
+        """
+        built: set[str] = set()
+        for job in self.jobs:
+            but_for_the_seed = repr({**job.config, "seed": None})
+            job.check(self.launcher in ELSEWHERE, build=but_for_the_seed not in built)
+            built.add(but_for_the_seed)
 
     def states(self) -> list[JobState]:
         """How far each job has come."""
@@ -82,16 +98,17 @@ class Sweep:
                 console.print("\n".join(lines), soft_wrap=True, highlight=False, markup=False)
 
     def _table(self, states: Sequence[JobState]) -> Table:
-        table = Table(title=str(self.jobs[0].study))
+        table = Table(title=str(self.jobs[0].study) if self.jobs else None)
         table.add_column("job", justify="right")
-        for key in self._varying:
+        varying = _varying(self.jobs)
+        for key in varying:
             table.add_column(key)
         for heading in ("state", "mastered", "return", "steps"):
             table.add_column(heading, justify="left" if heading == "state" else "right")
         for number, (job, state) in enumerate(zip(self.jobs, states, strict=True)):
             table.add_row(
                 str(number),
-                *(_pairs(job).get(key, "") for key in self._varying),
+                *(_pairs(job).get(key, "") for key in varying),
                 _words(state),
                 *_results(state),
             )
@@ -131,20 +148,31 @@ class Sweep:
         return shlex.join(["chiron-train", *self._flags, "-m", *overrides, *self._hydra_overrides])
 
 
-def _compose_all(config: DictConfig) -> Iterator[DictConfig]:
+def jobs_of(config: DictConfig, combinations: Iterable[Sequence[str]]) -> Iterator[Job]:
+    """Jobs of a command line.
+
+    Args:
+        config: The configuration that Hydra composed of the command line, with its `hydra` node.
+        combinations: The overrides of each job.
+    """
     loader = GlobalHydra.instance().config_loader()
-    given = [f"{key}={value}" for key, value in (config.hydra.sweeper.get("params") or {}).items()]
-    given += overrides_of(config.hydra)
     before = HydraConfig.instance().cfg
-    parsed = OverridesParser.create(config_loader=loader).parse_overrides(given)
     try:
-        for overrides in BasicSweeper.split_arguments(parsed, None)[0]:
-            composed = loader.load_sweep_config(config, overrides)
+        for overrides in combinations:
+            composed = loader.load_sweep_config(config, list(overrides))
             # Values may refer to Hydra's own: how many jobs share this machine, for one.
             HydraConfig.instance().set_config(composed)
-            yield composed
+            yield Job(composed, composed.hydra)
     finally:
         HydraConfig.instance().cfg = before
+
+
+def _combinations(config: DictConfig) -> list[list[str]]:
+    given = [f"{key}={value}" for key, value in (config.hydra.sweeper.get("params") or {}).items()]
+    given += overrides_of(config.hydra)
+    parser = OverridesParser.create(config_loader=GlobalHydra.instance().config_loader())
+    combinations: list[list[str]] = BasicSweeper.split_arguments(parser.parse_overrides(given), None)[0]
+    return combinations
 
 
 def _kept_flags(arguments: Sequence[str]) -> Iterator[str]:

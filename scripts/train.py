@@ -97,7 +97,7 @@ def _train_and_report() -> int:
 @hydra.main(version_base="1.3", config_path="pkg://chiron.conf", config_name="config")
 @keeping_errors
 def _train(config: DictConfig) -> float | None:
-    """Train what a composed configuration asks for; returns the final percentage mastered."""
+    """Train what a composed configuration asks for; returns what a search is after."""
     hydra_config = HydraConfig.get()
     if hydra_config.mode is RunMode.MULTIRUN:
         return _do_job(config, hydra_config)
@@ -122,8 +122,7 @@ def _train(config: DictConfig) -> float | None:
             console.print(said, soft_wrap=True, highlight=False)
             raise
     print_summary(console, job.directory, job.study, summary)
-    mastered: float | None = summary["mastered_percent"]
-    return mastered
+    return job.objective(summary)
 
 
 def _do_job(config: DictConfig, hydra_config: Any) -> float | None:
@@ -161,8 +160,7 @@ def _do_job(config: DictConfig, hydra_config: Any) -> float | None:
     except Exception as error:
         say(f"failed: {_sentence_of(error)}")
         return None
-    mastered: float | None = summary["mastered_percent"]
-    return mastered
+    return job.objective(summary)
 
 
 def _interrupted(interrupt: KeyboardInterrupt) -> str:

@@ -13,11 +13,12 @@ from typing import Any
 
 from ..runs.settings import RunSettings
 
-_GROUPS = ("env", "teacher", "student", "callbacks", "launcher", "experiment", "debug")
+_GROUPS = ("env", "teacher", "student", "callbacks", "launcher", "sweeper", "experiment", "debug")
 _USAGE = "Usage: chiron-train [-m] [group=choice ...] [key=value ...]"
 _COMPONENTS = {
     "study=main": "Folder that collects runs to be compared.",
     "results=results": "Root folder of all results.",
+    "objective=mastered": "What a search is after: mastered, area (under the learning curve) or return.",
     "env.stump_height=[0,5]": "A range of the task space; a single number fixes a parameter.",
     "student.learning_rate=1e-3": "Any argument of the student's class.",
     "teacher.random_ratio=0.1": "Any argument of the teacher's class.",
@@ -35,6 +36,9 @@ _EXAMPLES = {
     ),
     "chiron-train -m launcher=joblib teacher=alp_gmm,random seed=0,1,2": (
         "As many jobs at a time as this machine has cores, or hydra.launcher.n_jobs=4."
+    ),
+    "chiron-train sweeper=optuna 'teacher.random_ratio=interval(0.05,0.5)' seed=0,1,2": (
+        "A search for good settings."
     ),
     "chiron-train experiment=paper/stump_tracks launcher=slurm hydra.launcher.partition=cpu": (
         "A published study, on a cluster."

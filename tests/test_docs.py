@@ -139,7 +139,7 @@ def test_an_env_that_breaks_the_contract_is_told_so(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "group", ["env", "teacher", "student", "callbacks", "launcher", "experiment", "debug"]
+    "group", ["env", "teacher", "student", "callbacks", "launcher", "sweeper", "experiment", "debug"]
 )
 def test_the_page_on_configuration_names_choices_that_exist(group: str) -> None:
     """Not that it names all of them: `chiron-train --help` does."""

@@ -43,6 +43,7 @@ OPTIONAL_LIBRARIES = {
     "mujoco",
     "numba_cuda",
     "ray",
+    "safetensors",
     "sb3_contrib",
     "sbx",
     "submitit",

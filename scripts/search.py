@@ -1,0 +1,155 @@
+"""A sweep whose jobs Optuna chooses: Hydra's sweeper for it, with several seeds for each setting."""
+
+from __future__ import annotations
+
+import logging
+import math
+import shlex
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import optuna
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.plugins import Plugins
+from hydra.core.utils import JobReturn, JobStatus
+from hydra_plugins.hydra_optuna_sweeper import optuna_sweeper
+from omegaconf import DictConfig
+from rich.console import Console
+
+from .hydra_command import overrides_of
+from .job import JobState
+from .sweep import ELSEWHERE, Sweep, jobs_of
+
+_SEED = "seed"
+_NAME = f"{optuna_sweeper.OptunaSweeper.__module__}.{optuna_sweeper.OptunaSweeper.__name__}"
+
+
+class Search(Sweep):
+    """The jobs of a search so far, in the order in which they were launched.
+
+    Args:
+        config: The configuration that Hydra composed of the command line, with its `hydra` node.
+        arguments: What was typed after the command's name.
+
+    Raises:
+        hydra.errors.HydraException: If a job cannot be composed.
+        ValueError: If nothing is left to search for.
+
+    Attributes:
+        fixed: The overrides that are the same in all trials.
+        space: The overrides that Optuna is to choose from.
+        seeds: With which each setting is tried.
+        trials: Overrides and mean objective of each trial; NaN if a job of it failed.
+    """
+
+    def __init__(self, config: DictConfig, arguments: Sequence[str]) -> None:
+        super().__init__(config, arguments, [])
+        self._config = config
+        self.fixed: list[str] = []
+        self.space: list[str] = []
+        self.seeds: list[str] = []
+        self.trials: list[tuple[tuple[str, ...], float]] = []
+        params = config.hydra.sweeper.get("params") or {}
+        # A key that is typed replaces that of an experiment.
+        given = {**dict(params), **dict(text.split("=", 1) for text in overrides_of(config.hydra))}
+        first = []
+        for override in OverridesParser.create().parse_overrides([f"{k}={v}" for k, v in given.items()]):
+            text = str(override.input_line)
+            if override.get_key_element() == _SEED:
+                values = override.sweep_string_iterator() if override.is_sweep_override() else [given[_SEED]]
+                self.seeds = [str(value) for value in values]
+            elif override.is_sweep_override():
+                self.space.append(text)
+                first.append(f"{override.get_key_element()}={_one_of(override)}")
+            else:
+                self.fixed.append(text)
+        self.seeds = self.seeds or [str(config.seed)]
+        if not self.space:
+            raise ValueError(
+                "sweeper=optuna has nothing to search: give ranges or choices, as "
+                "'student.learning_rate=tag(log,interval(1e-5,1e-2))' or teacher=alp_gmm,random"
+            )
+        (self._first,) = jobs_of(config, [[*first, *self.fixed, f"{_SEED}={self.seeds[0]}"]])
+
+    def add(self, overrides: Sequence[tuple[str, ...]]) -> None:
+        """Take up jobs that are about to be launched."""
+        self.jobs += jobs_of(self._config, overrides)
+
+    def check(self) -> None:
+        """Make sure that a first setting can be run.
+
+        Raises:
+            ValueError: If it cannot.
+        """
+        self._first.check(self.launcher in ELSEWHERE)
+
+    def print_end(self, console: Console, states: Sequence[JobState]) -> None:
+        super().print_end(console, states)
+        done = [trial for trial in self.trials if math.isfinite(trial[1])]
+        if not done:
+            return
+        best, value = max(done, key=lambda trial: trial[1])
+        settings = [override for override in best if override not in self.fixed]
+        fixed = [override for override in self.fixed if not override.startswith(("sweeper=", "objective="))]
+        command = ["chiron-train", *self._flags, "-m", *fixed, *settings, f"{_SEED}={','.join(self.seeds)}"]
+        said = f"Best of {len(done)} trials, {self._config.objective} {value:.4g}: {' '.join(settings)}"
+        lines = [said, "To train with it and see the test tasks:", f"  {shlex.join(command)}"]
+        console.print("\n".join(lines), soft_wrap=True, highlight=False, markup=False)
+
+
+class SearchSweeper(optuna_sweeper.OptunaSweeper):  # type: ignore[misc]  # untyped
+    """Hydra's sweeper, whose trials are settings and not jobs."""
+
+    search: ClassVar[Search]
+    """What this process has started."""
+
+    def sweep(self, arguments: list[str]) -> None:
+        """Search; the arguments are those that the search has sorted."""
+        self.sweeper.params = None
+        self.sweeper.launcher = _Trials(self.sweeper.launcher, self.search)
+        super().sweep([*self.search.space, *self.search.fixed])
+
+
+def search_with(search: Search) -> None:
+    """Let Hydra's sweeper for Optuna launch the jobs of a search."""
+    # It says in six lines what the table says in one.
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    logging.getLogger("hydra_plugins.hydra_optuna_sweeper._impl").setLevel(logging.WARNING)
+    SearchSweeper.search = search
+    # Hydra takes plugins from its own packages only.
+    Plugins.instance().class_name_to_class[_NAME] = SearchSweeper
+
+
+class _Trials:
+    """A launcher of trials: each is a setting, with a job for each seed."""
+
+    def __init__(self, launcher: Any, search: Search) -> None:
+        self._launcher = launcher
+        self._search = search
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> list[JobReturn]:
+        seeds = self._search.seeds
+        # A setting may be proposed twice, and two jobs must not share a directory.
+        known = {tuple(job.overrides): job for job in self._search.jobs}
+        jobs = list(
+            dict.fromkeys((*setting, f"{_SEED}={seed}") for setting in job_overrides for seed in seeds)
+        )
+        self._search.add([job for job in jobs if job not in known])
+        returns = dict(
+            zip(jobs, self._launcher.launch(jobs, len(self._search.jobs) - len(jobs)), strict=True)
+        )
+        trials = []
+        for setting in map(tuple, job_overrides):
+            values = [returns[(*setting, f"{_SEED}={seed}")].return_value for seed in seeds]
+            mean = math.nan if None in values else sum(values) / len(values)
+            self._search.trials.append((setting, mean))
+            value = None if math.isnan(mean) else mean
+            trials.append(JobReturn(status=JobStatus.COMPLETED, _return_value=value))
+        return trials
+
+
+def _one_of(override: Any) -> str:
+    """A value that an override of a sweep lists or reaches."""
+    if override.is_interval_sweep():
+        return str(override.value().start)
+    return str(next(iter(override.sweep_string_iterator())))
