@@ -59,11 +59,11 @@ class TestEveryComponent:
 
 @pytest.mark.medium
 @pytest.mark.parametrize("env", env_names())
-@pytest.mark.parametrize("teacher", names_in("teacher"))
-def test_every_teacher_teaches_in_every_env(env: str, teacher: str) -> None:
+def test_every_teacher_teaches_in_every_env(env: str) -> None:
     space = build_env(env).task_space
-    built = build_teacher(teacher, space=space, seed=np.random.SeedSequence(0))
-    assert space.contains(built.sample().task)
+    for name in names_in("teacher"):
+        teacher = build_teacher(name, space=space, seed=np.random.SeedSequence(0))
+        assert space.contains(teacher.sample().task), name
 
 
 @pytest.mark.medium

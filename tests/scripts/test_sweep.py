@@ -272,18 +272,22 @@ class TestJoblib:
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
-    def test_jobs_with_worker_processes_give_the_results_of_a_serial_sweep(self, tmp_path: Path) -> None:
-        for launcher, n_workers in (("joblib", 1), ("serial", 0)):
-            sweep = ["seed=0,1", "total_steps=256", f"n_workers={n_workers}", f"results={launcher}"]
-            with self.start(tmp_path, *sweep, f"launcher={launcher}") as process:
-                output, _ = process.communicate(timeout=300)
-            assert process.returncode == 0, output
+    def test_jobs_with_worker_processes_give_the_results_of_a_serial_sweep(
+        self, chiron_train: Any, tmp_path: Path
+    ) -> None:
+        sweep = ["seed=0,1", "total_steps=256"]
+        with self.start(tmp_path, *sweep, "n_workers=1", "results=joblib", "launcher=joblib") as process:
+            output, _ = process.communicate(timeout=300)
+        assert process.returncode == 0, output
+        assert chiron_train("-m", *CART_POLE, *sweep, "n_workers=0", "results=serial") == 0
         for seed in (0, 1):
             runs = [run_with(tmp_path / name, "alp_gmm", seed) for name in ("joblib", "serial")]
             pd.testing.assert_frame_equal(runs[0].read_episodes(), runs[1].read_episodes())
             pd.testing.assert_frame_equal(runs[0].read_evaluations(), runs[1].read_evaluations())
 
-    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+    @pytest.mark.parametrize(
+        "number", [pytest.param(signal.SIGTERM, marks=pytest.mark.slow), pytest.param(signal.SIGINT)]
+    )
     def test_a_signal_ends_all_jobs_in_good_order(self, tmp_path: Path, number: signal.Signals) -> None:
         sweep = [
             "seed=0,1,2",

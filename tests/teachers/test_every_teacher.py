@@ -214,9 +214,9 @@ class TestTolerance:
 
     @pytest.mark.medium
     @every_teacher
-    def test_twenty_thousand_results(self, name: str) -> None:
+    def test_six_thousand_results(self, name: str) -> None:
         teacher = build_teacher(name, space=cube(2), seed=0)
-        assert_sound(teacher, run(teacher, 20_000))
+        assert_sound(teacher, run(teacher, 6_000))
 
     @pytest.mark.slow
     @every_teacher
