@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import combinations
@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 
 from ..evaluation.metrics import area_under_curve
-from ..runs.checked_files import DamagedFileError
 from .conditions import Condition, find_conditions, require_fairness, rest_of, setting_of
 from .significance import holm, probability_of_improvement, probability_of_improvement_interval, welch_p_value
 from .statistics import (
@@ -21,14 +20,13 @@ from .statistics import (
     interquartile_mean_interval,
     mean_and_sd,
     mean_margin,
-    worst_tasks_mean,
 )
 from .study import LeftOut, StudyRun, as_of
 from .task_bands import task_bands
+from .worst_tasks import judge_of, worst_return
 
-WORST_SHARE = 0.1
-"""Of the test tasks; what conditional value at risk looks at."""
-
+MOST_DRAWN = 16
+"""Conditions that figures can tell apart."""
 _USUAL_BASELINE = "random"
 _FEWEST_SEEDS = 5
 """From which on a bootstrap interval is what it says, within two percent."""
@@ -86,6 +84,13 @@ class Comparison:
         """The conditions that have a result."""
         return [condition for condition in self.conditions if condition.counted]
 
+    @property
+    def drawn(self) -> list[Condition]:
+        """The conditions that figures show: the best, and what all of them are tested against."""
+        counted, baselines = self.counted, set(self.baselines.values())
+        rest = counted[MOST_DRAWN:]
+        return counted[:MOST_DRAWN] + [condition for condition in rest if {condition.label} == baselines]
+
 
 def compare(
     runs: Sequence[StudyRun],
@@ -128,7 +133,12 @@ def compare(
     baselines, unclear = _find_baselines(counted, baseline, runs[-1].study if runs else "")
     notes += unclear
     notes += _doubts(counted)
-    judge, episodes, doubts = _judge(counted)
+    if len(counted) > MOST_DRAWN:
+        notes.append(
+            f"{len(counted)} conditions: figures show the best {MOST_DRAWN} (and what all are tested "
+            "against), tables all of them; --only chooses others"
+        )
+    judge, episodes, doubts = judge_of(counted)
     notes += doubts
     rows = [_row(condition, judge, episodes, rng) | _returns(condition, choice) for condition in counted]
     _add_tests(rows, counted, baselines, rng)
@@ -210,11 +220,17 @@ def _find_baselines(
     candidates = [condition for condition in counted if condition.names[group] == name]
     if wanted is not None and not candidates:
         raise ValueError(f"--baseline {wanted} must be one of {', '.join(labels)}")
+    # Those that differ in the group alone; otherwise those with the same budget, env and test set.
+    facts: list[tuple[Callable[[Condition], str], dict[str, list[str]]]] = [
+        (facts_of, {}) for facts_of in (partial(rest_of, group=group), setting_of)
+    ]
+    for candidate in candidates:
+        for facts_of, known in facts:
+            known.setdefault(facts_of(candidate), []).append(candidate.label)
+    others = [condition for condition in counted if condition.names[group] != name] if candidates else []
     baselines, notes = {}, []
-    for condition in counted:
-        if not candidates or condition in candidates:
-            continue
-        found = _closest(condition, candidates, group)
+    for condition in others:
+        found = next((known[fact] for facts_of, known in facts if (fact := facts_of(condition)) in known), [])
         if len(found) == 1:
             baselines[condition.label] = found[0]
         else:
@@ -224,15 +240,6 @@ def _find_baselines(
         any_of = ", ".join(condition.label for condition in candidates)
         raise ValueError(f"--baseline {wanted} could be any of {any_of}: name one of these")
     return baselines, notes
-
-
-def _closest(condition: Condition, candidates: Sequence[Condition], group: str) -> list[str]:
-    """Those that differ in the group alone; otherwise those with the same budget, env and test set."""
-    for facts_of in (partial(rest_of, group=group), setting_of):
-        found = [other.label for other in candidates if facts_of(other) == facts_of(condition)]
-        if found:
-            return found
-    return []
 
 
 def _names(condition: Condition) -> dict[str, Any]:
@@ -264,77 +271,10 @@ def _row(
         "area_sd": area_sd,
     }
     if condition.counted[0].last is not None:
-        worst = [_worst_mean(run, episodes.get(run.directory.path)) for run in condition.counted]
+        worst = [worst_return(run, episodes.get(run.directory.path)) for run in condition.counted]
         row["worst_return_mean"], row["worst_return_sd"] = mean_and_sd(worst)
         row["worst_judged_on"] = "the same episodes" if judge is None else judge
     return row
-
-
-def _judge(counted: Sequence[Condition]) -> tuple[str | None, dict[Path, pd.DataFrame], list[str]]:
-    """The largest named test set on which every run has played the same two or more episodes of each task.
-
-    Returns:
-        Its name, the rows of each run by its directory, and a sentence about each set that cannot be used.
-    """
-    runs = [run for condition in counted for run in condition.counted]
-    notes: list[str] = []
-    usable = []
-    for run in runs:
-        try:
-            run.directory.require_unchanged(run.directory.reevaluations)
-        except DamagedFileError as error:
-            notes.append(LeftOut(f"{error}: it is not used"))
-    for name in sorted(set.intersection(*(set(run.directory.test_sets()) for run in runs))):
-        rows, faults = _rows_of(name, runs)
-        if faults:
-            notes += faults
-            continue
-        episodes = [table[["task_index", "episode", "seed"]] for table in rows.values()]
-        if not all(played.equals(episodes[0]) for played in episodes):
-            notes.append(f"Not all runs were evaluated on the same episodes of {name}: it is not used")
-        elif episodes[0]["episode"].max() >= 1:
-            usable.append((name, rows))
-    if not usable:
-        return None, {}, notes
-    name, rows = max(usable, key=lambda candidate: len(next(iter(candidate[1].values()))))
-    return name, rows, notes
-
-
-def _rows_of(name: str, runs: Sequence[StudyRun]) -> tuple[dict[Path, pd.DataFrame], list[LeftOut]]:
-    """What each run has played of a named test set, and a sentence about each that cannot be used."""
-    rows, faults = {}, []
-    for run in runs:
-        try:
-            run.directory.require_unchanged(run.directory.test_set_rows(name))
-            table = run.directory.read_test_set(name)
-            numbers = table[["task_index", "episode", "seed", "return"]]
-            if table.empty or not all(numbers[key].dtype.kind in "if" for key in numbers):
-                raise ValueError(f"{run.directory.test_set_rows(name)} holds no episodes")
-        except (DamagedFileError, ValueError, KeyError) as error:
-            faults.append(LeftOut(f"{error}: evaluations on {name} are not used"))
-            continue
-        rows[run.directory.path] = table
-    return rows, faults
-
-
-def _worst_mean(run: StudyRun, again: pd.DataFrame | None) -> float:
-    if again is not None:
-        return worst_return_of(again)
-    assert run.last is not None
-    return worst_tasks_mean(run.last["return"], run.last["return"], WORST_SHARE)
-
-
-def worst_return_of(episodes: pd.DataFrame) -> float:
-    """Mean return on the worst tasks of a test set, which its even episodes choose and its odd ones judge.
-
-    Args:
-        episodes: Of a named test set, as a run directory keeps them; two or more of each task.
-    """
-    chooses = episodes["episode"] % 2 == 0
-    chosen_by, judged_by = (
-        episodes[part].groupby("task_index")["return"].mean() for part in (chooses, ~chooses)
-    )
-    return worst_tasks_mean(chosen_by, judged_by, WORST_SHARE)
 
 
 def _add_tests(
@@ -362,15 +302,16 @@ def _add_tests(
 
 
 def _pairs(counted: Sequence[Condition]) -> pd.DataFrame:
+    known = [(condition.label, setting_of(condition), condition.scores) for condition in counted]
     rows = [
         {
-            "condition": one.label,
-            "other": other.label,
-            "difference": float(one.scores.mean() - other.scores.mean()),
-            "p_value": welch_p_value(one.scores, other.scores),
+            "condition": label,
+            "other": other,
+            "difference": float(scores.mean() - others.mean()),
+            "p_value": welch_p_value(scores, others),
         }
-        for one, other in combinations(counted, 2)
-        if setting_of(one) == setting_of(other)
+        for (label, setting, scores), (other, others_setting, others) in combinations(known, 2)
+        if setting == others_setting
     ]
     pairs = pd.DataFrame(rows, columns=["condition", "other", "difference", "p_value"])
     return pairs.assign(p_holm=holm(pairs["p_value"].to_numpy()))

@@ -16,9 +16,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ..runs import plots
 from ..runs.checked_files import PICTURE_BYTES, DamagedFileError, read_picture, reading
-from .comparison import Comparison
-from .comparison_figures import FIGURES, NothingToDrawError
+from .comparison import MOST_DRAWN, Comparison
+from .comparison_figures import FIGURES
 from .conditions import Condition
+from .figure_style import NothingToDrawError
 from .reproduction import command_of
 from .score_matrix import matrix_tables
 from .significance import SIGNIFICANCE_LEVEL
@@ -28,8 +29,6 @@ from .task_bands import band_cells
 
 _TEMPLATE = "comparison_report.html"
 _QUARTERS = 4
-_MOST_DRAWN = 24
-"""Conditions that a figure can show."""
 _SVG_IDS = "comparison"
 """What the identifiers in figures are derived from, so that the same comparison gives the same file."""
 
@@ -55,7 +54,7 @@ def write_report(
         The path of `report.html`.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    curricula = [_curriculum(condition, comparison.notes) for condition in comparison.counted]
+    curricula = [_curriculum(condition, comparison.notes) for condition in comparison.drawn]
     comparison.table.to_csv(folder / "table.csv", index=False)
     comparison.curves.to_csv(folder / "curves.csv", index=False)
     comparison.bands.to_csv(folder / "bands.csv", index=False)
@@ -74,9 +73,10 @@ def write_report(
         judged_on=_judged_on(comparison),
         over_time=over_time_cells(comparison),
         matrices=matrix_tables(comparison),
-        bands=band_cells(comparison.bands),
+        bands=band_cells(_bands_of_drawn(comparison)),
         figures=_draw(comparison, folder, rng),
         curricula=curricula,
+        most_drawn=MOST_DRAWN,
         commands=[(condition.label, command_of(condition.runs)) for condition in comparison.conditions],
         runs=[
             (condition.label, run, command_of([run]))
@@ -223,6 +223,12 @@ def _facts(comparison: Comparison) -> list[tuple[str, str]]:
     ]
 
 
+def _bands_of_drawn(comparison: Comparison) -> pd.DataFrame:
+    bands = comparison.bands
+    labels = [condition.label for condition in comparison.drawn]
+    return bands if bands.empty else bands[bands["condition"].isin(labels)]
+
+
 def _or(values: Sequence[Any], form: str) -> str:
     return " or ".join(form.format(value) for value in values)
 
@@ -248,7 +254,7 @@ def _draw(comparison: Comparison, folder: Path, rng: np.random.Generator) -> dic
 
 def _curriculum(condition: Condition, notes: list[str]) -> dict[str, Any]:
     """The pictures of the run in the middle of its condition; those that cannot be used are noted."""
-    middle = sorted(condition.counted, key=lambda run: run.score)[len(condition.counted) // 2]
+    middle = condition.middle
     images = []
     for picture in (middle.directory.figure, middle.directory.still):
         try:

@@ -61,6 +61,11 @@ class Condition:
         return ", ".join([" ".join(names), *said])
 
     @property
+    def middle(self) -> StudyRun:
+        """The counted run whose score is in the middle."""
+        return sorted(self.counted, key=lambda run: run.score)[len(self.counted) // 2]
+
+    @property
     def scores(self) -> NDArray[np.float64]:
         """Percentage mastered in the end, of each counted run."""
         return np.array([run.score for run in self.counted])
@@ -163,14 +168,19 @@ def labels_of(examples: Sequence[StudyRun]) -> list[str]:
     """For one run of each condition: names that differ, then settings that differ among equal names."""
     differing = [group for group in examples[0].names if len({run.names[group] for run in examples}) > 1]
     named = differing or ["teacher"]
+    keys = sorted({key for run in examples for key in run.config if _is_difference(key)})
+    # How many values a key has among the runs whose component it sets is called the same.
+    values: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+    for run in examples:
+        for key in keys:
+            values[key, _component(run, key)].add(repr(run.config.get(key)))
     labels = []
     for run in examples:
-        settings = []
-        for key in sorted({key for other in examples for key in other.config if _is_difference(key)}):
-            group = key.partition(".")[0]
-            peers = [o for o in examples if group not in COMPONENTS or o.names[group] == run.names[group]]
-            if len({repr(peer.config.get(key)) for peer in peers}) > 1:
-                settings.append(f"{printable(key, _LONGEST_VALUE)}={_shown(run.config.get(key))}")
+        settings = [
+            f"{printable(key, _LONGEST_VALUE)}={_shown(run.config.get(key))}"
+            for key in keys
+            if len(values[key, _component(run, key)]) > 1
+        ]
         labels.append(" ".join(["/".join(run.names[group] for group in named), *settings]))
     counts, numbers = Counter(labels), defaultdict[str, int](int)
     for index, label in enumerate(labels):
@@ -179,6 +189,12 @@ def labels_of(examples: Sequence[StudyRun]) -> list[str]:
             numbers[label] += 1
             labels[index] = f"{label} ({numbers[label]})"
     return labels
+
+
+def _component(run: StudyRun, key: str) -> str:
+    """What the run calls the component that a key belongs to; nothing for keys of the run itself."""
+    group = key.partition(".")[0]
+    return run.names[group] if group in COMPONENTS else ""
 
 
 def _shown(value: Any) -> str:

@@ -14,13 +14,8 @@ import pandas as pd
 from ..evaluation.metrics import area_under_curve
 from ..runs import plots
 from .comparison import Comparison
-from .comparison_figures import (
-    PAPER,
-    NothingToDrawError,
-    draw_learning_curves,
-    draw_profiles,
-    draw_return_curves,
-)
+from .comparison_figures import draw_learning_curves, draw_profiles, draw_return_curves
+from .figure_style import PAPER, NothingToDrawError
 from .statistics import FEWEST_SEEDS_OF_AN_INTERVAL, plus_minus
 
 _FIGURES = {

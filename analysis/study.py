@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ..envs.task_space import RESERVED_NAMES
 from ..runs.checked_files import DamagedFileError, reason_of
 from ..runs.printable import printable
-from ..runs.run_directory import RunDirectory, mastery_in
+from ..runs.run_directory import RunDirectory, mastery_in, units_in
 from ..runs.settings import leaves
 
 COMPONENTS = ("env", "teacher", "student")
@@ -50,6 +50,7 @@ class StudyRun:
         mastery: Percentage mastered by step; empty if it cannot be counted.
         last: One row per test task of its last evaluation, in the order of the tasks, with the columns of
             `evaluations.csv`; None for a simulated student.
+        units: Of the task parameters, by column; those without one, and of older runs all, are not there.
         competence: Of a simulated student in the end, in [0, 1], with one axis per task parameter; None if
             it has left none.
         versions: What it ran on, in a line; None if it has not kept that.
@@ -68,6 +69,7 @@ class StudyRun:
     evaluations: pd.DataFrame | None = None
     mastery: pd.Series[float] = field(default_factory=lambda: pd.Series(dtype=np.float64))
     last: pd.DataFrame | None = None
+    units: Mapping[str, str] = field(default_factory=dict)
     competence: NDArray[np.float64] | None = None
     versions: str | None = None
     faults: tuple[LeftOut, ...] = ()
@@ -181,7 +183,14 @@ def _as_told(directory: RunDirectory, config: Mapping[str, Any], summary: Mappin
     seed, steps, total_steps = numbers
     study = config.get("study")
     return StudyRun(
-        directory, values, names, seed, steps, total_steps, study=study if isinstance(study, str) else ""
+        directory,
+        values,
+        names,
+        seed,
+        steps,
+        total_steps,
+        study=study if isinstance(study, str) else "",
+        units=units_in(summary),
     )
 
 

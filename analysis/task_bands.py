@@ -114,11 +114,11 @@ def _counts(
     """Percentages of the episodes, shape (parameters, bands, quarters)."""
     try:
         run.directory.require_unchanged(run.directory.episodes)
-        episodes = run.directory.read_episodes()
-        tasks, steps = episodes[list(edges)], episodes["step"].to_numpy(np.float64)
+        tasks = run.directory.read_episodes(["step", *edges])
+        steps = tasks["step"].to_numpy(np.float64)
     except FileNotFoundError:
         return None
-    except (DamagedFileError, ValueError, KeyError) as error:
+    except (DamagedFileError, ValueError) as error:
         notes.append(LeftOut(f"{error}; its training episodes are left out"))
         return None
     end = run.mastery.index[-1]

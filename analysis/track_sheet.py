@@ -101,7 +101,6 @@ def _choose_samples(env: WalkerEnv, seed: int) -> tuple[list[list[_Sample]], flo
 
 
 def _label(space: TaskSpace, task: Task) -> str:
-    units = [parameter.unit for parameter in space.parameters for _ in range(parameter.size)]
     if space.dim > 4:
         values = space.to_dict(task)
         parts = (
@@ -109,8 +108,8 @@ def _label(space: TaskSpace, task: Task) -> str:
             for name in space.names
         )
         return textwrap.fill("   ".join(parts), _LABEL_COLUMNS)
-    named = zip(space.columns, task.tolist(), units, strict=True)
-    return "      ".join(f"{name} {value:.3g}{_times(unit)}" for name, value, unit in named)
+    named = zip(space.columns, task.tolist(), strict=True)
+    return "      ".join(f"{name} {value:.3g}{_times(space.units.get(name, ''))}" for name, value in named)
 
 
 def _times(unit: str) -> str:

@@ -37,7 +37,7 @@ class TaskParameter:
         low: Smallest value, a number or one per element of the group.
         high: Largest value, a number or one per element of the group.
         default: Value used where a task does not name the parameter; the middle of the range if None.
-        unit: SI unit, or "" for a pure number.
+        unit: SI unit, or "" for a pure number; units that take turns in a group are separated by ", ".
         size: How many numbers the parameter holds.
         easy: At which end of its range tasks are easy, "low" or "high".
         integer: Whether only whole numbers are played.
@@ -97,6 +97,12 @@ class TaskParameter:
         """One name per number: the parameter's own, or `name_0`, `name_1`, … for a group."""
         return [self.name] if self.size == 1 else [f"{self.name}_{i}" for i in range(self.size)]
 
+    @property
+    def units(self) -> list[str]:
+        """The unit of each number."""
+        turns = self.unit.split(", ")
+        return [turns[i % len(turns)] for i in range(self.size)]
+
 
 def _per_number(name: str, value: ArrayLike, size: int) -> NDArray[np.float32]:
     array = np.asarray(value, dtype=np.float32)
@@ -139,6 +145,7 @@ class TaskSpace:
         high: Upper corner of the box, float32 of shape (d,).
         default: The task used where none is given, float32 of shape (d,).
         columns: One column name per number of a task vector.
+        units: The unit of each of these that has one, by name.
         box: The box as a Gymnasium space, for code that wants one. It is never sampled here:
             draws come from the generator the caller passes.
     """
@@ -148,6 +155,8 @@ class TaskSpace:
             raise ValueError("a task space needs at least one parameter")
         self.parameters = tuple(parameters)
         self.columns = [column for p in parameters for column in p.columns]
+        units = [unit for p in parameters for unit in p.units]
+        self.units = {column: unit for column, unit in zip(self.columns, units, strict=True) if unit}
         if len(set(self.columns)) != len(self.columns):
             raise ValueError(f"parameter names must differ, got {self.columns}")
         reserved = sorted(RESERVED_NAMES.intersection(self.columns))

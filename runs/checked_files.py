@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -189,22 +189,30 @@ def read_table(file: BinaryIO) -> pd.DataFrame:
     return table
 
 
-def read_parquet(file: BinaryIO) -> pd.DataFrame:
+def read_parquet(file: BinaryIO, columns: Sequence[str] | None = None) -> pd.DataFrame:
     """A table from Parquet, that is not much larger in memory than on disk.
 
+    Args:
+        file: What to read.
+        columns: Which of its columns; all by default.
+
     Raises:
-        ValueError: If it declares more rows than its bytes can hold.
+        ValueError: If it declares more rows than its bytes can hold, or lacks one of the columns.
         OSError: If it is something else.
     """
-    import pandas as pd  # here for start-up time
     import pyarrow.parquet as pq  # here for start-up time
 
-    declared = pq.read_metadata(file)
+    table = pq.ParquetFile(file)
+    declared = table.metadata
     size = file.seek(0, 2)
     if declared.num_rows * declared.num_columns > _MOST_CELLS_PER_BYTE * size:
         raise ValueError(f"it declares {declared.num_rows:,} rows in {size:,} bytes")
-    file.seek(0)
-    return pd.read_parquet(file)
+    for column in columns or ():
+        if column not in table.schema_arrow.names:
+            raise ValueError(f"it has no column {column}")
+    # A third of the time of pandas' own reader, which looks for data sets and file systems first.
+    frame: pd.DataFrame = table.read(columns).to_pandas()
+    return frame
 
 
 def read_array(file: BinaryIO) -> NDArray[np.float64]:

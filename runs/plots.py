@@ -149,6 +149,17 @@ def legend(owner: Axes | Figure, entries: Mapping[str, str], size: float, **plac
     return owner.legend(dots, list(entries), ncols=len(dots), **style, **place)
 
 
+def axis_label(name: str, units: Mapping[str, str]) -> str:
+    """What an axis of a task parameter is called: its name in words, and its unit if it has one.
+
+    Args:
+        name: Of the column.
+        units: By column.
+    """
+    words = name.replace("_", " ").strip() or name
+    return f"{words} ({units[name]})" if units.get(name) else words
+
+
 def panels(count: int, across: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
     """A figure with so many panels in rows.
 

@@ -361,6 +361,7 @@ class Run:
                 "wall_seconds": round(seconds, 2),
                 "steps_per_second": round(self.steps / seconds, 1) if seconds else 0.0,
                 "error": None if failure is None else sentence_of(failure),
+                "units": self.curriculum.space.units,
                 **process_facts(),
                 "began": self._began,
                 "ended": None if status == "running" else now(),

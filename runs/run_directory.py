@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import shutil
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ import yaml
 from . import checked_files
 from .checked_files import DamagedFileError, digest_of, reading
 from .checkpoints import Checkpoint, Checkpoints
+from .printable import printable
 from .whole_files import replacing
 
 if TYPE_CHECKING:
@@ -34,6 +36,8 @@ _RECORDED_PACKAGES = (
 
 
 _FINISHED = "finished"
+_LONGEST_UNIT = 20
+"""Characters of a unit."""
 
 
 class RunDirectory:
@@ -196,8 +200,11 @@ class RunDirectory:
     def _name_of(self, file: Path) -> str:
         return file.relative_to(self.path).as_posix()
 
-    def read_episodes(self) -> pd.DataFrame:
+    def read_episodes(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """The log of training episodes, one row each, in order of finishing.
+
+        Args:
+            columns: Which of its columns; all by default.
 
         Raises:
             FileNotFoundError: If no episode has been logged.
@@ -207,7 +214,7 @@ class RunDirectory:
         tables = []
         for part in sorted(self.episodes.glob("part-*.parquet")):
             with reading(part, self.path, checked_files.TABLE_BYTES) as file:
-                tables.append(checked_files.read_parquet(file))
+                tables.append(checked_files.read_parquet(file, columns))
         if not tables:
             raise FileNotFoundError(f"{self.episodes} holds no episode")
         return pd.concat(tables, ignore_index=True)
@@ -255,6 +262,15 @@ def mastery_in(evaluations: pd.DataFrame) -> pd.Series[float]:
     if "mastered_percent" in evaluations:
         return evaluations.set_index("step")["mastered_percent"]
     return 100 * evaluations.groupby("step")["mastered"].mean()
+
+
+def units_in(summary: Mapping[str, Any]) -> dict[str, str]:
+    """The units of a run's task parameters, by column, from its summary; those that can be shown."""
+    found = summary.get("units")
+    units = found.items() if isinstance(found, dict) else ()
+    return {
+        name: unit for name, unit in units if isinstance(unit, str) and unit == printable(unit, _LONGEST_UNIT)
+    }
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:

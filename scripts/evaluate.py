@@ -112,8 +112,8 @@ def _runs_below(folder: Path) -> list[Path]:
 def _table(rows: pd.DataFrame, title: str) -> Table:
     """One line for each test env; of tasks, one for all of them."""
     # For start-up time: these import scipy.
-    from ..analysis.comparison import worst_return_of
     from ..analysis.statistics import mean_and_sd, plus_minus
+    from ..analysis.worst_tasks import worst_return_of
 
     headings = ["tasks", "episodes", "mastered %", "return", "length"]
     parts = [(f"{rows['task_index'].nunique()}", rows)]

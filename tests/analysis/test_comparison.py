@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from chiron.analysis.comparison import Comparison, compare, worst_return_of
+from chiron.analysis.comparison import Comparison, compare
 from chiron.analysis.study import read_study
+from chiron.analysis.worst_tasks import worst_return_of
 from chiron.runs.run_directory import RunDirectory
 
 from tests.analysis.studies import write_run

@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from chiron.analysis.comparison import compare
+from chiron.analysis.comparison import MOST_DRAWN, compare
 from chiron.analysis.comparison_report import over_time_cells, result_cells, write_report
+from chiron.analysis.figure_style import REPORT, NothingToDrawError, lines_of
 from chiron.analysis.study import read_study
+from chiron.analysis.task_figures import draw_marginals, draw_mastery_maps, draw_proposal_maps
 from PIL import Image
 
 from tests.analysis.studies import write_run
@@ -21,7 +23,8 @@ pytestmark = pytest.mark.medium
 PARTS = {
     "notes",
     "headline", "what-was-run", "results", "over-time", "learning_curves", "significance", "mastery_maps",
-    "performance_profiles", "return_curves", "marginals", "curricula", "reproduce", "meaning",
+    "performance_profiles", "return_curves", "proposal_maps", "marginals", "curricula", "reproduce",
+    "meaning",
 }  # fmt: skip
 VOID = {"meta", "img", "br", "link", "input", "hr"}
 
@@ -154,6 +157,53 @@ def test_what_cannot_be_shown_is_said(tmp_path: Path) -> None:
     ):
         assert sentence in page.text
     assert not (out / "significance.png").exists()
+
+
+def test_of_many_conditions_the_best_are_drawn_and_all_are_in_the_tables(tmp_path: Path) -> None:
+    count = MOST_DRAWN + 3
+    for number in range(count):
+        rate = number / 1000
+        finals = [0, 30 + 2 * number]
+        write_run(tmp_path / str(number), "riac", 0, finals, tasks=50, student__learning_rate=rate)
+    write_run(tmp_path / "baseline", "random", 0, [0, 10], tasks=50)
+    comparison = compare(read_study(tmp_path)[0], baseline="random")
+    assert len(result_cells(comparison)) == count + 1
+    drawn = lines_of(comparison, REPORT)
+    assert [line.condition for line in drawn[:-1]] == comparison.counted[:MOST_DRAWN]
+    assert drawn[-1].condition.names["teacher"] == "random"
+    assert len({line.color for line in drawn}) == len(drawn)
+    assert any(
+        f"{count + 1} conditions: figures show the best {MOST_DRAWN}" in note for note in comparison.notes
+    )
+
+
+@pytest.mark.parametrize("numbers", [1, 2, 4, 12])
+def test_tasks_of_any_number_of_parameters(numbers: int, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    names = [f"p_{index}" for index in range(numbers)]
+    for teacher in ("alp_gmm", "random"):
+        run = write_run(tmp_path / "runs", teacher, 0)
+        rows = pd.read_csv(run.evaluations).drop(columns=["stump_height", "obstacle_spacing"])
+        rows[names] = np.random.default_rng(0).random((len(rows), numbers))
+        rows.to_csv(run.evaluations, index=False)
+        run.write_summary({**(run.read_summary() or {}), "units": {"p_0": "m"}})
+        run.episodes.mkdir()
+        episodes = pd.DataFrame(rng.random((40, numbers)), columns=names).assign(step=np.arange(10, 410, 10))
+        episodes.to_parquet(run.episodes / "part-00000.parquet")
+    comparison = compare(read_study(tmp_path / "runs")[0])
+    marginals = draw_marginals(comparison, np.random.default_rng(0))
+    assert [axes.get_xlabel() for axes in marginals.axes if axes.get_xlabel()] == [
+        "p 0 (m)",
+        *(f"p {index}" for index in range(1, numbers)),
+    ]
+    for draw in (draw_mastery_maps, draw_proposal_maps):
+        if numbers == 1:
+            with pytest.raises(NothingToDrawError, match="two or more parameters"):
+                draw(comparison, np.random.default_rng(0))
+            continue
+        panels = [axes for axes in draw(comparison, np.random.default_rng(0)).axes if axes.get_xlabel()]
+        assert len(panels) == 2 * (1 if numbers == 2 else 3), "a plane, or three pairs, for each condition"
+        assert len({(axes.get_xlabel(), axes.get_ylabel()) for axes in panels}) == len(panels) / 2
 
 
 def test_cells_say_what_is_unknown(tmp_path: Path) -> None:
