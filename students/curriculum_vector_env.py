@@ -32,9 +32,8 @@ class CurriculumVectorEnv(VectorWrapper[Any, Any, Any, Any, NDArray[Any]]):
     - `DISABLED`: in `reset(options={"reset_mask": terminated | truncated})`, which the learner calls before
       its next step.
 
-    The infos are those of the envs. Those of an episode's last step and those of a reset have `task`, float32
-    of shape (n, d), with the mask `_task`. Put wrappers that change rewards outside, so that teachers see raw
-    returns.
+    The infos are those of the envs, and `task`, float32 of shape (n, d): the task of the episode that each
+    slot's observation belongs to. Put wrappers that change rewards outside, so that teachers see raw returns.
 
     Args:
         envs: One function per slot that makes its env, or a `gymnasium.vector.VectorEnv` with autoreset
@@ -73,6 +72,7 @@ class CurriculumVectorEnv(VectorWrapper[Any, Any, Any, Any, NDArray[Any]]):
         self.curriculum = curriculum
         self.metadata = {**self._slots.envs.metadata, "autoreset_mode": self.autoreset_mode}
         self._has_begun = False
+        self._everyone = np.ones(self.num_envs, dtype=np.bool_)
 
     @property
     def steps(self) -> int:
@@ -105,7 +105,7 @@ class CurriculumVectorEnv(VectorWrapper[Any, Any, Any, Any, NDArray[Any]]):
         self._slots.choose((mask & ~self._slots.over).nonzero()[0].tolist())
         self._has_begun = True
         observations, infos = self._slots.begin(mask, mask.nonzero()[0].tolist(), given)
-        return observations, self._with_tasks(infos, mask)
+        return observations, self._with_tasks(infos)
 
     def step(
         self, actions: Any
@@ -128,15 +128,14 @@ class CurriculumVectorEnv(VectorWrapper[Any, Any, Any, Any, NDArray[Any]]):
             terminated, truncated = terminated & ~resting, truncated & ~resting
         over = terminated | truncated
         if np.count_nonzero(over):
-            observations, infos = self._end(over, resting, observations, infos)
-        elif resting is not None:
-            infos = self._with_tasks(infos, resting)
+            observations, infos = self._end(over, observations, infos)
+        else:
+            infos = self._with_tasks(infos)
         return observations, rewards, terminated, truncated, infos
 
     def _end(
         self,
         over: NDArray[np.bool_],
-        resting: NDArray[np.bool_] | None,
         observations: Any,
         infos: dict[str, Any],
     ) -> tuple[Any, dict[str, Any]]:
@@ -146,24 +145,24 @@ class CurriculumVectorEnv(VectorWrapper[Any, Any, Any, Any, NDArray[Any]]):
         for slot in ended:
             slots.finish(slot, bool(successes[slot]) if known is not None and known[slot] else None)
         if self.autoreset_mode != AutoresetMode.SAME_STEP:
-            infos = self._with_tasks(infos, over if resting is None else over | resting)
+            infos = self._with_tasks(infos)
             slots.choose(ended)
             slots.rest(slots.over | over)
             return observations, infos
         final_info, others = split_infos(infos, over)
-        final_info = self._with_tasks(final_info, over)
+        final_info |= {"task": slots.tasks.copy(), "_task": over}
         final_obs = np.full(self.num_envs, None, dtype=object)
         for slot in ended:
             final_obs[slot] = at_slot(observations, slot)
         slots.choose(ended)
         observations, begun = slots.begin(over, ended)
-        infos = self._with_tasks(merged_infos(others, begun), over)
+        infos = self._with_tasks(merged_infos(others, begun))
         infos |= {"final_obs": final_obs, "_final_obs": over, "final_info": final_info, "_final_info": over}
         return observations, infos
 
-    def _with_tasks(self, infos: Mapping[str, Any], mask: NDArray[np.bool_]) -> dict[str, Any]:
-        """The infos, with the tasks of some slots."""
-        return {**infos, "task": self._slots.tasks.copy(), "_task": mask}
+    def _with_tasks(self, infos: Mapping[str, Any]) -> dict[str, Any]:
+        """The infos, with the tasks of all slots."""
+        return {**infos, "task": self._slots.tasks.copy(), "_task": self._everyone.copy()}
 
     def _require_episodes(self, resting: NDArray[np.bool_] | None) -> None:
         if not self._has_begun:

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -79,3 +80,24 @@ class TestCurriculumTerm:
     def test_runs(self, example: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
         example.main(["--num-envs", "64", "--steps", "20", "--device", "cpu"])
         assert len(capsys.readouterr().out.splitlines()) == 11
+
+
+@pytest.mark.medium
+@pytest.mark.parametrize("name", ["cleanrl_style_ppo", "torchrl_ppo", "skrl_ppo"])
+def test_a_learner_plays_the_tasks_of_its_curriculum(
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if not name.startswith("cleanrl"):
+        pytest.importorskip(name.partition("_")[0])
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    episodes = importlib.import_module(name).main(
+        ["--total-steps", "1024", "--num-envs", "4", "--num-steps", "64"]
+    )
+    space = importlib.import_module("cart_poles").make_env().task_space
+    assert len(episodes) > 10
+    assert "mean return" in capsys.readouterr().out
+    for episode in episodes:
+        assert space.contains(episode.task)
+        assert episode.episode_return == episode.length
+    assert np.unique([episode.task for episode in episodes], axis=0).shape == (len(episodes), space.dim)

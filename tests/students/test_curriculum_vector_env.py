@@ -136,6 +136,7 @@ class TestInEveryMode:
             played = tasks.copy()
             observations, _, terminated, truncated, infos = envs.step(NOTHING)
             truncations += int(truncated.sum())
+            np.testing.assert_array_equal(infos["task"], observations[:, :2])
             ended = terminated | truncated
             np.testing.assert_array_equal(truncated, ended & (played[:, 1] > 0.5))
             tasks = np.array([envs.curriculum.playing(slot).task for slot in range(SLOTS)])
@@ -148,7 +149,7 @@ class TestInEveryMode:
                 np.testing.assert_array_equal(observations[ended, :2], tasks[ended])
                 for slot in np.flatnonzero(ended):
                     np.testing.assert_array_equal(infos["final_obs"][slot][:2], played[slot])
-            elif begins.any():  # in the next step
+            if begins.any():  # in the next step
                 np.testing.assert_array_equal(infos["task"][begins], tasks[begins])
                 np.testing.assert_array_equal(observations[begins, :2], tasks[begins])
             if mode == AutoresetMode.DISABLED and ended.any():
@@ -217,7 +218,7 @@ def test_a_reset_of_some_slots_drops_their_episodes_alone() -> None:
     observations, infos = envs.reset(options={"reset_mask": mask})
     now = [envs.curriculum.playing(slot) for slot in range(SLOTS)]
     assert [one is other for one, other in zip(before, now, strict=True)] == (~mask).tolist()
-    np.testing.assert_array_equal(infos["_task"], mask)
+    np.testing.assert_array_equal(infos["task"], [episode.task for episode in now])
     np.testing.assert_array_equal(observations[:2, :2], [episode.task for episode in now[:2]])
 
 
