@@ -32,7 +32,7 @@ class ProgressDisplay(RunCallback):
     """
 
     def __init__(self, console: Console | None = None, label: str = "") -> None:
-        self._console = console or Console()
+        self._console = console or Console(highlight=False, emoji=False)
         self._progress = Progress(
             BarColumn(bar_width=24),
             TaskProgressColumn(),
@@ -44,7 +44,7 @@ class ProgressDisplay(RunCallback):
             console=self._console,
             disable=bool(label) or not self._console.is_terminal,
         )
-        self._prefix = f"{label}: " if label else ""
+        self._prefix = f"{escape(label)}: " if label else ""
         self._bar = self._progress.add_task("learning", speed=0.0, recent=float("nan"), mastered="–")
         self._returns: deque[float] = deque(maxlen=_RECENT_EPISODES)
         self._shown_at = time.monotonic()
@@ -56,10 +56,10 @@ class ProgressDisplay(RunCallback):
         self._shown_steps = run.steps
         for notice in run.notices:
             note = f"{self._prefix}[bold yellow]Note:[/] {escape(notice)}"
-            self._console.print(note, highlight=False, soft_wrap=True)
+            self._console.print(note, markup=True, soft_wrap=True)
         if run.is_resumed:
             line = f"{self._prefix}Resuming from the checkpoint at {run.steps:,} steps."
-            self._console.print(line, highlight=False)
+            self._console.print(line, markup=True)
 
     def on_step(self, run: Run) -> None:
         elapsed = time.monotonic() - self._shown_at
@@ -81,7 +81,7 @@ class ProgressDisplay(RunCallback):
             f"{self._prefix}[bold]{step:>10,}[/] steps: [bold]{percent:3.0f}%[/] of the test tasks "
             f"mastered, mean return {evaluation.return_mean:.1f}",
             soft_wrap=bool(self._prefix),
-            highlight=False,
+            markup=True,
         )
 
     def on_training_end(self, run: Run) -> None:

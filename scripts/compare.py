@@ -13,6 +13,7 @@ from rich.text import Text
 
 from ..analysis import BEST, DIFFERENCES
 from ..runs.printable import printable
+from .arguments import Parser
 from .console import outlive_the_terminal, plain_console
 from .refusal import LEFT_OUT, refuse
 
@@ -31,7 +32,7 @@ _NARROWEST = 150
 def main() -> None:
     """Run the command line."""
     outlive_the_terminal()
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog=COMMAND,
         description="Compare the runs in some folders by what differs between their configurations: a table "
         "here, and report.html with figures, curricula and the commands that reproduce it.",

@@ -15,11 +15,9 @@ from rich.text import Text
 from ..runs.printable import printable
 from ..runs.run_directory import RunDirectory
 
-_AS_IT_IS: dict[str, Any] = {"soft_wrap": True, "highlight": False, "markup": False, "emoji": False}
-
 
 def plain_console() -> Console:
-    """A console for what comes from files: text is shown as it is, and nothing in it is a style."""
+    """A console that shows text as it is: names come from files and command lines, and are no styles."""
     return Console(highlight=False, markup=False, emoji=False)
 
 
@@ -40,8 +38,8 @@ def print_summary(console: Console, directory: RunDirectory, study: Path, summar
     )
     console.print(table)
     if directory.figure.exists():
-        console.print(f"Figure:       {printable(directory.figure)}", **_AS_IT_IS)
-    console.print(f"TensorBoard:  tensorboard --logdir '{printable(study)}'", **_AS_IT_IS)
+        console.print(f"Figure:       {printable(directory.figure)}", soft_wrap=True)
+    console.print(f"TensorBoard:  tensorboard --logdir '{printable(study)}'", soft_wrap=True)
 
 
 def result_line(summary: dict[str, Any]) -> str:

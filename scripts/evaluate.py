@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -16,6 +15,7 @@ from ..conf.build import build
 from ..envs.importing import trusting
 from ..runs.blaming import blaming
 from ..runs.printable import printable
+from .arguments import Parser
 from .console import outlive_the_terminal, plain_console
 from .refusal import BAD_INPUT, LEFT_OUT, as_sentence, refuse, say_error
 
@@ -31,7 +31,7 @@ FAILED = 1
 def main() -> None:
     """Run the command line."""
     outlive_the_terminal()
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog=COMMAND,
         description="Let the student of a run play a test set with its deterministic policy. The episodes go "
         "to evaluations/<test set>.csv in the run's directory.",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import shlex
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from hydra.errors import HydraException
 from ..conf.build import build
 from ..envs.importing import trusting
 from ..runs.printable import printable
+from .arguments import Parser
 from .console import outlive_the_terminal
 from .refusal import refuse
 
@@ -20,7 +20,7 @@ COMMAND = "chiron-export"
 def main() -> None:
     """Run the command line."""
     outlive_the_terminal()
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog=COMMAND,
         description="Write the student of a finished run into a folder that can be published, as on the "
         "Hugging Face Hub: parameters as safetensors, configuration, and a model card with a map of the "

@@ -14,10 +14,10 @@ from hydra.errors import HydraException
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
-from rich.console import Console
 from yaml import YAMLError
 
 from ..runs import stop_signals
+from .console import plain_console
 from .refusal import refuse
 from .sweep import Sweep
 
@@ -48,7 +48,7 @@ class CheckJobs(Callback):
             refuse(ValueError("--dry-run cannot tell the jobs of a sweeper other than Hydra's own"))
 
     def _prepare(self, config: DictConfig, is_search: bool = False) -> Sweep:
-        console = Console()
+        console = plain_console()
         try:
             sweep = _search(config) if is_search else Sweep(config, sys.argv[1:])
             if sweep.launcher == "slurm":
@@ -61,7 +61,7 @@ class CheckJobs(Callback):
             sweep.print_table(console, states)
             sys.exit(0)
         if not is_search:
-            console.print(sweep.digest(states), highlight=False)
+            console.print(sweep.digest(states))
         is_batched = any(job.config["env"].get("engine") == "batched" for job in sweep.jobs)
         if sweep.launcher != "serial" and is_batched and any(s.kind != "finished" for s in states):
             _compile_engine()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 from ..runs.checked_files import reason_of
 from ..runs.printable import printable
+from .arguments import Parser
 from .console import outlive_the_terminal
 from .refusal import BAD_INPUT, LEFT_OUT, refuse
 
@@ -16,7 +16,7 @@ COMMAND = "chiron-picture"
 def main() -> None:
     """Run the command line."""
     outlive_the_terminal()
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog=COMMAND,
         description="A still and, for two-dimensional tasks, an animation of what the teacher of a run "
         "proposed and why.",

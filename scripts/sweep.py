@@ -91,11 +91,11 @@ class Sweep:
     def print_table(self, console: Console, states: Sequence[JobState]) -> None:
         """Print one row per job and the digest, and why jobs have failed."""
         console.print(self._table(states))
-        console.print(self.digest(states), highlight=False)
+        console.print(self.digest(states))
         for job, state in zip(self.jobs, states, strict=True):
             if state.kind == "failed":
                 lines = [f"Failed: {job.label}: {state.note}", f"        traceback: {job.directory.log}"]
-                console.print("\n".join(lines), soft_wrap=True, highlight=False, markup=False)
+                console.print("\n".join(lines), soft_wrap=True)
 
     def _table(self, states: Sequence[JobState]) -> Table:
         table = Table(title=str(self.jobs[0].study) if self.jobs else None)
@@ -121,7 +121,7 @@ class Sweep:
         if failed:
             console.print("To try again only what failed:")
         for command in self.commands(failed):
-            console.print(f"  {command}", soft_wrap=True, highlight=False, markup=False)
+            console.print(f"  {command}", soft_wrap=True)
 
     def commands(self, jobs: Sequence[Job]) -> list[str]:
         """The fewest command lines, near enough, that run these jobs and no others."""

@@ -21,7 +21,7 @@ from ..runs.checkpoints import CheckpointError
 from ..runs.holding import NotOwnDirectoryError
 from ..runs.run_lock import DirectoryBusyError
 from .arguments import with_home
-from .console import finished_already, outlive_the_terminal, print_summary, result_line
+from .console import finished_already, outlive_the_terminal, plain_console, print_summary, result_line
 from .hydra_command import hydra_errors_refused, keeping_errors, overrides_of
 from .job import Job
 from .job_check import CheckJobs
@@ -79,13 +79,13 @@ def _train_and_report() -> int:
         if not stopped:
             say_error(error, _PROGRAM)
             if CheckJobs.sweep is not None:
-                CheckJobs.sweep.print_end(Console(), CheckJobs.sweep.states())
+                CheckJobs.sweep.print_end(plain_console(), CheckJobs.sweep.states())
             return FAILED
     sweep = CheckJobs.sweep
     if sweep is None:
         return stop_signals.exit_code() if stopped else 0
     states = sweep.states()
-    sweep.print_end(Console(), states)
+    sweep.print_end(plain_console(), states)
     if all(state.kind == "finished" for state in states):
         return 0
     if stopped:
@@ -101,7 +101,7 @@ def _train(config: DictConfig) -> float | None:
     hydra_config = HydraConfig.get()
     if hydra_config.mode is RunMode.MULTIRUN:
         return _do_job(config, hydra_config)
-    console = Console()
+    console = plain_console()
     try:
         job = Job(config, hydra_config)
         summary = job.finished_summary()
@@ -112,14 +112,14 @@ def _train(config: DictConfig) -> float | None:
         assert summary is not None
         job.draw_what_is_missing()
         told = finished_already(summary, job.config["total_steps"])
-        console.print(f"This run is {told}; its stored result:", soft_wrap=True, highlight=False)
+        console.print(f"This run is {told}; its stored result:", soft_wrap=True)
     else:
-        console.print(f"Training in {job.directory.path}", soft_wrap=True, highlight=False)
+        console.print(f"Training in {job.directory.path}", soft_wrap=True)
         try:
             summary = run.execute()
         except KeyboardInterrupt as interrupt:
             said = f"{_interrupted(interrupt).capitalize()}; the same command resumes it."
-            console.print(said, soft_wrap=True, highlight=False)
+            console.print(said, soft_wrap=True)
             raise
     print_summary(console, job.directory, job.study, summary)
     return job.objective(summary)
@@ -129,11 +129,11 @@ def _do_job(config: DictConfig, hydra_config: Any) -> float | None:
     """Do one job of a sweep, whose failure is its own: the others must not hear of it."""
     if stop_signals.times_asked():
         return None
-    console = Console()
+    console = plain_console()
     label = " ".join(overrides_of(hydra_config))
 
     def say(what: str) -> None:
-        console.print(f"{label}: {what}", soft_wrap=True, highlight=False, markup=False)
+        console.print(f"{label}: {what}", soft_wrap=True)
 
     if multiprocessing.get_start_method(allow_none=True) == "loky":
         # joblib's own, which a process that a job spawns for its envs would not know.

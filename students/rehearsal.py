@@ -25,6 +25,9 @@ _MOST: Mapping[str, int] = {
     "batch_size": 8,
     "train_freq": 2,
     "gradient_steps": 2,
+    "n_critic_updates": 1,
+    "cg_max_steps": 2,
+    "line_search_max_iter": 2,
 }
 """What these arguments are reduced to, which say how much is done and not what."""
 _PER_ENV = {"buffer_size": 64, "learning_starts": 2 * _EPISODE}

@@ -13,6 +13,8 @@ from ...teachers.teacher import Seed
 from .simulated_student import SimulatedStudent
 
 _MOST_CELLS = 10_000_000
+_MOST_DIMS = 23
+"""Of a grid with two cells each; also where a cell is alone, since arrays have at most 64."""
 _MOST_USELESS_DIMS = 1000
 
 _MASTERED = 75
@@ -30,7 +32,7 @@ class ToyGrid(SimulatedStudent):
     at least 75. The return is the cell's competence after the episode, divided by 100.
 
     Args:
-        dims: Dimensions of the grid.
+        dims: Dimensions of the grid, at most 23.
         cells: Cells per dimension.
         useless_dims: Further dimensions of the task that change nothing, at most 1,000.
         return_noise: Standard deviation of a Gaussian added to every return.
@@ -62,17 +64,15 @@ class ToyGrid(SimulatedStudent):
         first_range: float = 1.0,
         seed: Seed = None,
     ) -> None:
-        least = {
-            "dims": (dims, 1),
-            "cells": (cells, 1),
-            "useless_dims": (useless_dims, 0),
-            "starts": (starts, 1),
+        ranges = {
+            "dims": (dims, 1, _MOST_DIMS),
+            "cells": (cells, 1, _MOST_CELLS),
+            "useless_dims": (useless_dims, 0, _MOST_USELESS_DIMS),
+            "starts": (starts, 1, _MOST_CELLS),
         }
-        for name, (value, lowest) in least.items():
-            if value < lowest:
-                raise ValueError(f"{name}={value} must be at least {lowest}")
-        if useless_dims > _MOST_USELESS_DIMS:
-            raise ValueError(f"useless_dims={useless_dims} must be at most {_MOST_USELESS_DIMS}")
+        for name, (value, lowest, highest) in ranges.items():
+            if not lowest <= value <= highest:
+                raise ValueError(f"{name}={value} must be at least {lowest} and at most {highest}")
         if not 0 <= return_noise < np.inf:
             raise ValueError(f"return_noise={return_noise} must be at least 0 and finite")
         if cells**dims > _MOST_CELLS:

@@ -101,6 +101,13 @@ def test_an_intended_difference_is_allowed(
     assert "riac total_steps=800" in capsys.readouterr().out
 
 
+def test_an_error_is_one_line_whatever_was_typed(
+    chiron_compare: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert chiron_compare("results", "--nothing=a\nb") == BAD_INPUT
+    assert capsys.readouterr().err.splitlines()[-1].endswith(r"unrecognized arguments: --nothing=a\nb")
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

@@ -109,3 +109,13 @@ def test_bad_input(
     assert chiron_train(*overrides) == BAD_INPUT
     assert sentence in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.medium
+@pytest.mark.parametrize("mode", [["seed=0"], ["-m", "seed=0,1"]])
+def test_names_on_the_command_line_are_only_shown(
+    mode: list[str], chiron_train: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    short = [*GRID[:1], "total_steps=40", "evaluation.every_steps=40", "teacher=random"]
+    assert chiron_train(*mode, *short, "study='[/red]:smile:'") == 0
+    assert "[/red]:smile:" in capsys.readouterr().out

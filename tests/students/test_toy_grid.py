@@ -117,6 +117,7 @@ def test_a_state_of_another_grid_is_refused() -> None:
     ("arguments", "sentence"),
     [
         ({"dims": 0}, "dims=0 must be at least 1"),
+        ({"dims": 10**14}, "dims=100000000000000 must be at least 1 and at most 23"),
         ({"cells": 0}, "cells=0 must be at least 1"),
         ({"useless_dims": -1}, "useless_dims=-1 must be at least 0"),
         ({"return_noise": -0.1}, "return_noise=-0.1 must be at least 0"),
