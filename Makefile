@@ -8,7 +8,7 @@ CONSTRAINTS ?= --constraint constraints.txt
 # pytest-xdist may wait for ever for another one: it ends instead, and says which test that was.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --max-worker-restart 0
 
-.PHONY: install train test test-fast coverage bench bench-gpu lint types format check clean
+.PHONY: install train test test-fast coverage bench bench-gpu docs lint types format check clean
 
 install: $(INSTALLED)  ## a virtual environment with everything that development needs
 
@@ -32,6 +32,9 @@ bench: $(INSTALLED)  ## how fast everything is here, in about ten minutes; resul
 
 bench-gpu: $(INSTALLED)  ## what needs an NVIDIA GPU, in two minutes; the engine's part wants the extra `cuda`
 	$(BIN)/python -m benchmarks gpu gpu_engine --out results/bench
+
+docs: $(INSTALLED)  ## the documentation site, in build/site; it needs nothing from elsewhere
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 lint: $(INSTALLED)  ## style
 	$(BIN)/ruff format --check .

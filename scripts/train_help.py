@@ -13,7 +13,8 @@ from typing import Any
 
 from ..runs.settings import RunSettings
 
-_GROUPS = ("env", "teacher", "student", "callbacks", "launcher", "sweeper", "experiment", "debug")
+GROUPS = ("env", "teacher", "student", "callbacks", "launcher", "sweeper", "experiment", "debug")
+"""The groups of the configuration, in the order of the help."""
 _USAGE = "Usage: chiron-train [-m] [group=choice ...] [key=value ...]"
 _COMPONENTS = {
     "study=main": "Folder that collects runs to be compared.",
@@ -66,12 +67,12 @@ def print_help(arguments: Sequence[str]) -> None:
     print(_USAGE)
     print("\nGroups and their choices")
     folders = [Path(str(files("chiron") / "conf")), *_config_folders(arguments)]
-    for group in _GROUPS:
+    for group in GROUPS:
         choices = ", ".join(dict.fromkeys(name for folder in folders for name in _choices(folder / group)))
         _print_entry(f"{group}=", choices, width)
     print("\nSettings and their defaults")
-    for key, value, text in _settings(RunSettings):
-        _print_entry(f"{key}={_shown(value)}", text, width)
+    for key, value, text in setting_rows():
+        _print_entry(f"{key}={value}", text, width)
     for title, entries in (
         ("Other settings", _COMPONENTS),
         ("Examples", _EXAMPLES),
@@ -84,6 +85,11 @@ def print_help(arguments: Sequence[str]) -> None:
         "\nA run writes everything into <results>/<study>/<env>/<teacher>/<student>/seed<k>/. The same\n"
         "command again resumes a run that was stopped, and returns the result of one that is finished."
     )
+
+
+def setting_rows() -> list[tuple[str, str, str]]:
+    """Key, default and description of every setting of a run; descriptions are those of the docstrings."""
+    return [(key, _shown(value), text) for key, value, text in _settings(RunSettings)]
 
 
 def _config_folders(arguments: Sequence[str]) -> Iterator[Path]:

@@ -214,6 +214,7 @@ def test_names_and_files_of_this_project_exist(page: Path) -> None:
     "name",
     [
         "README.md",
+        "docs/quickstart.md",
         "docs/python_api.md",
         "docs/envs.md",
         "docs/callbacks.md",
@@ -239,6 +240,14 @@ def test_the_commands_of_comparing_work_one_after_another(tmp_path: Path) -> Non
         finished = run(line.replace("--episodes 10", "--episodes 2"), tmp_path)
         assert (finished.returncode, finished.stderr) == (0, ""), line
     assert "uniform_v1" in (tmp_path / "answer" / "report.html").read_text()
+
+
+@pytest.mark.medium
+def test_the_commands_of_the_quickstart_work_one_after_another(tmp_path: Path) -> None:
+    for line in commands_of((HOME / "docs" / "quickstart.md").read_text()):
+        finished = run(line, tmp_path)
+        assert finished.returncode == 0, finished.stderr
+    assert (tmp_path / "results" / "main" / "point_mass" / "alp_gmm" / "ppo").is_dir()
 
 
 @pytest.mark.medium
