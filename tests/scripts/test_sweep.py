@@ -341,11 +341,11 @@ def test_a_job_that_slurm_will_run_may_ask_for_a_gpu_that_is_not_here(
 def test_every_job_of_an_experiment_can_be_built(
     chiron_train: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
-    """Two seeds of each condition stand for all of them, and have to be told apart."""
-    assert chiron_train(f"experiment={name}", "seed=0,1", "--dry-run") == 0
+    """One seed of each condition stands for all of them."""
+    assert chiron_train("-m", f"experiment={name}", "seed=0", "--dry-run") == 0
     *_, digest = capsys.readouterr().out.splitlines()
     count = int(digest.split()[0])
-    assert count >= 8
+    assert count >= 4
     assert digest == f"{count} jobs: {count} to start"
     assert list(tmp_path.iterdir()) == []
 

@@ -135,7 +135,7 @@ def test_a_task_outside_the_cube_is_refused() -> None:
 
 
 @pytest.mark.medium
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_teachers_that_look_for_progress_beat_random(seed: int) -> None:
     grids = [ToyGrid() for _ in range(5)]
     space = grids[0].task_space
