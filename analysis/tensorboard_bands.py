@@ -16,8 +16,9 @@ from .conditions import Condition
 MEAN = "evaluation/mastered_percent"
 """Named as the curve of a single run is, so that TensorBoard draws both into one chart."""
 
-# Single runs have no band, and TensorBoard would say of each that it misses one.
-_BAND = ("comparison/mastered_percent", "comparison/mastered_percent_low", "comparison/mastered_percent_high")
+# Single runs have no band, and TensorBoard would say of each that it misses one. The group comes after all
+# others, so that the tabs of scalars begin with results.
+_BAND = tuple(f"uncertainty/mastered_percent{end}" for end in ("", "_low", "_high"))
 _LONGEST_NAME = 100
 """Characters of a folder's name; file systems take 255 bytes."""
 LAYOUT = {"Mean over seeds, with its 95% confidence band": {"Percentage mastered": ["Margin", list(_BAND)]}}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -104,6 +104,7 @@ class Run:
         logger: Where curves are recorded; Stable-Baselines3's. Callbacks add outputs to it.
         notices: What was odd about the checkpoint that the run is resumed from, one sentence each.
         evaluation_seconds: Seconds spent in evaluations, callbacks included, by this process.
+        said: Dotted keys of the settings that the user has set, for tables of runs; none by default.
     """
 
     def __init__(
@@ -129,6 +130,7 @@ class Run:
         self.is_resumed = False
         self.counted_on: Mapping[Path, FileRecord] = {}
         self.notices: list[str] = []
+        self.said: Sequence[str] = ()
         self._last: dict[str, Any] = {"step": -1, "mastered_percent": None, "return_mean": None}
         self._budgets = [settings.total_steps]
         self._seconds = 0.0

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..evaluation.evaluation import evaluation_curves
 from ..teachers.recent_episodes import RecentEpisodes
-from .hparams import hparam_names, hparams_of, run_name
+from .hparams import differing, hparam_names, hparams_of, run_name
 from .run import RunCallback
 from .tensorboard_log import TensorBoardLog
 from .whole_files import FileRecord, GrowingFile
@@ -40,7 +40,8 @@ class TensorBoard(RunCallback):
         self._log = TensorBoardLog(run.directory.path)
         self._files = [GrowingFile(path) for path in run.directory.event_files()]
         name = run_name(run.config, run.names, run.directory.path)
-        self._log.add_hparams(name, hparams_of(run.config, run.names), hparam_names())
+        hparams = hparams_of(run.config, run.names, run.said)
+        self._log.add_hparams(name, hparams, hparam_names(), differing(hparams, run.said))
         run.logger.output_formats.append(self._log)
         self._recent = RecentEpisodes(run.curriculum)
         if self._state:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 from stable_baselines3.common.logger import TensorBoardOutputFormat
 from tensorboard.compat.proto.summary_pb2 import Summary
-from tensorboard.plugins.hparams import summary_v2
+from tensorboard.plugins.hparams import metadata, summary_v2
+from tensorboard.plugins.hparams.api_pb2 import Experiment, HParamInfo, MetricInfo, MetricName
+from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from torch.utils.tensorboard.summary import hparams as hparams_summaries
 
 from .video import Frame
@@ -85,7 +87,9 @@ class TensorBoardLog(TensorBoardOutputFormat):
         image = Summary.Image(width=width, height=height, colorspace=3, encoded_image_string=content)
         self._writer.file_writer.add_summary(Summary(value=[Summary.Value(tag=tag, image=image)]), step)
 
-    def add_hparams(self, name: str, hparams: Mapping[str, HParam], columns: Iterable[str]) -> None:
+    def add_hparams(
+        self, name: str, hparams: Mapping[str, HParam], columns: Iterable[str], differing: Container[str]
+    ) -> None:
         """Give the run a line in the HParams tab, and lay out the custom scalars.
 
         Args:
@@ -93,14 +97,23 @@ class TensorBoardLog(TensorBoardOutputFormat):
             hparams: What sets it apart.
             columns: Hparams that other runs may have. TensorBoard takes the columns of its table from any one
                 of the runs it shows, so each of them has to know all.
+            differing: Those in which runs differ: TensorBoard shows the first five of them, by name.
         """
         self._writer.add_custom_scalars(LAYOUT)
-        config = summary_v2.hparams_config_pb(
-            [summary_v2.HParam(column) for column in sorted({*columns, *hparams})],
-            [
-                summary_v2.Metric(tag, display_name=tag.partition("/")[2].replace("_", " "))
+        experiment = Experiment(
+            # The writers of TensorBoard's own API leave `differs` unsaid.
+            hparam_infos=[
+                HParamInfo(name=column, differs=column in differing)
+                for column in sorted({*columns, *hparams})
+            ],
+            metric_infos=[
+                MetricInfo(name=MetricName(tag=tag), display_name=tag.partition("/")[2].replace("_", " "))
                 for tag in _RESULTS
             ],
+        )
+        about = metadata.create_summary_metadata(HParamsPluginData(experiment=experiment))
+        config = Summary(
+            value=[Summary.Value(tag=metadata.EXPERIMENT_TAG, metadata=about, tensor=metadata.NULL_TENSOR)]
         )
         for summary in (config, summary_v2.hparams_pb(dict(hparams), trial_id=name)):
             self._writer.file_writer.add_summary(summary)

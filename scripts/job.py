@@ -141,7 +141,9 @@ class Job:
             ValueError: If the configuration cannot be run.
         """
         self._require_place()
-        return run_from(self.config, self.names, self.directory, callbacks)
+        run = run_from(self.config, self.names, self.directory, callbacks)
+        run.said = [override.partition("=")[0].lstrip("+~") for override in self.overrides]
+        return run
 
     def draw_what_is_missing(self) -> None:
         """Draw the pictures of a finished run that are asked for now."""

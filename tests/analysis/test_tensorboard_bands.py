@@ -28,12 +28,12 @@ def test_a_condition_is_a_run_with_the_mean_and_its_band(tmp_path: Path) -> None
     assert events.curve("evaluation/mastered_percent") == pytest.approx({0: 0, 200: 20, 400: np.mean(finals)})
     # The lower end of so wide a band is cut off at zero.
     low, high = stats.t.interval(0.95, 2, np.mean(finals), stats.sem(finals))
-    assert events.curve("comparison/mastered_percent_low")[400] == pytest.approx(max(low, 0))
-    assert events.curve("comparison/mastered_percent_high")[400] == pytest.approx(high)
-    assert events.curve("comparison/mastered_percent_high")[200] == 20
+    assert events.curve("uncertainty/mastered_percent_low")[400] == pytest.approx(max(low, 0))
+    assert events.curve("uncertainty/mastered_percent_high")[400] == pytest.approx(high)
+    assert events.curve("uncertainty/mastered_percent_high")[200] == 20
     (charts,) = events.layout.values()
     assert charts == {
-        "Percentage mastered": [f"comparison/mastered_percent{end}" for end in ("", "_low", "_high")]
+        "Percentage mastered": [f"uncertainty/mastered_percent{end}" for end in ("", "_low", "_high")]
     }
     assert set(charts["Percentage mastered"]) <= events.curves
 

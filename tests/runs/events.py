@@ -69,6 +69,12 @@ class Events:
         return [info.name for info in experiment.hparam_infos]
 
     @property
+    def differing(self) -> list[str]:
+        """The columns that TensorBoard shows first."""
+        experiment = metadata.parse_experiment_plugin_data(self._hparams(metadata.EXPERIMENT_TAG))
+        return [info.name for info in experiment.hparam_infos if info.differs]
+
+    @property
     def metrics(self) -> list[str]:
         experiment = metadata.parse_experiment_plugin_data(self._hparams(metadata.EXPERIMENT_TAG))
         return [info.name.tag for info in experiment.metric_infos]

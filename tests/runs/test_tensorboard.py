@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -24,10 +24,15 @@ from tests.teachers.test_recent_episodes import play
 
 
 def started(
-    folder: Path, state: Any = None, files: Mapping[Path, FileRecord] = MappingProxyType({}), **settings: Any
+    folder: Path,
+    state: Any = None,
+    files: Mapping[Path, FileRecord] = MappingProxyType({}),
+    said: Sequence[str] = (),
+    **settings: Any,
 ) -> tuple[Run, TensorBoard]:
     board = TensorBoard()
     run = stub_run(folder, Curriculum(Random(cube(2), 0), EnvInfo(cube(2)), 0), {"board": board}, **settings)
+    run.said = said
     if state is not None:
         board.load_state_dict(state)
         run.is_resumed, run.counted_on = True, files
@@ -96,20 +101,21 @@ def test_a_line_in_the_table_of_runs_with_the_columns_of_all(tmp_path: Path) -> 
     folder = tmp_path / "mine" / "walker" / "riac" / "seed3"
     config = {
         **CONFIG, "teacher": {"_target_": "x", "window": True, "ratio": 0.5}, "seed": 3,
-        "student": {"_target_": "y", "learning_rate": 0.01}, "env": {"body": "default", "roughness": None},
-        "results": str(tmp_path), "study": "mine",
+        "student": {"_target_": "y", "learning_rate": 0.01, "gamma": 0.9},
+        "env": {"body": "default", "roughness": None},
+        "results": str(tmp_path), "study": "mine", "n_envs": 4,
     }  # fmt: skip
-    run, board = started(folder, config=config, names={**NAMES, "teacher": "riac"})
+    said = ["env", "teacher", "seed", "student.learning_rate", "study", "n_envs"]
+    run, board = started(folder, config=config, names={**NAMES, "teacher": "riac"}, said=said)
     board.on_training_end(run)
     events = Events(folder)
     assert events.hparams == {
         **NAMES, "teacher": "riac", "seed": "3", "teacher.window": True, "teacher.ratio": 0.5,
-        "body": "default",
+        "student.learning_rate": 0.01, "n_envs": 4,
         "group": "riac/walker/seed3",
     }  # fmt: skip
-    # Teachers that come with Chiron have these.
-    known = {"teacher.fit_rate", "body"}
-    assert {"env", "teacher", "student", "seed"} | known < set(events.columns)
+    assert events.differing == ["env", "n_envs", "seed", "student", "student.learning_rate", "teacher"]
+    assert "teacher.fit_rate" in events.columns, "teachers that come with Chiron have it"
     assert events.metrics == ["evaluation/mastered_percent", "evaluation/area_under_curve"]
 
 

@@ -131,7 +131,7 @@ def test_scalars_show_every_run_and_group(address: str, visitor: Visitor) -> Non
     page.goto(f"{address}#scalars")
     for run in [*RUNS, *BANDS]:
         expect(page.locator("tf-runs-selector").get_by_text(run)).to_be_visible(timeout=PATIENCE)
-    for group in ("comparison", "curriculum", "episodes", "evaluation", "speed", "student"):
+    for group in ("curriculum", "episodes", "evaluation", "speed", "student", "uncertainty"):
         expect(page.get_by_role("button", name=re.compile(f"^{group}"))).to_be_visible(timeout=PATIENCE)
     page.locator("tf-tag-filterer input").fill("evaluation/mastered_percent")
     chart = page.locator("tf-scalar-card").filter(has_text="tag: evaluation/mastered_percent").first
@@ -178,7 +178,7 @@ def test_hparams_have_a_line_for_each_run(address: str, visitor: Visitor) -> Non
     for value, lines in (("alp_gmm", 4), ("random", 4), ("toy_grid", 4), ("ppo", 4)):
         expect(table.get_by_text(value, exact=True)).to_have_count(lines, timeout=PATIENCE)
     settings = page.locator("tf-hparams-query-pane")
-    for setting in ("teacher.random_ratio", "teacher.max_region_size", "body"):
+    for setting in ("teacher.random_ratio", "teacher.max_region_size"):
         expect(settings.get_by_role("checkbox", name=setting, exact=True)).to_be_visible(timeout=PATIENCE)
 
 
