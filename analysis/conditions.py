@@ -57,7 +57,11 @@ class Condition:
         head, *settings = self.label.split(" ")
         groups = {name: group for group, name in self.names.items()}
         names = [display_name(groups[name], name) if name in groups else name for name in head.split("/")]
-        said = [setting.rpartition(".")[2].replace("_", " ").replace("=", " = ") for setting in settings]
+        said = []
+        for setting in settings:
+            key, equals, value = setting.partition("=")
+            words = key.rpartition(".")[2].replace("_", " ")
+            said.append(f"{words} = {value}" if equals else setting)
         return ", ".join([" ".join(names), *said])
 
     @property

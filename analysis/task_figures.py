@@ -30,6 +30,8 @@ _PAIR_WIDTH, _PAIR_HEIGHT = 3.55, 2.6
 _TITLE_COLUMNS = 30
 """Characters after which the title of a map is wrapped."""
 _LONGEST_TITLE = 90
+_LEGEND_MARK, _LETTER = 0.7, 0.085
+"""Inches of a line and of a letter in a legend."""
 _CELLS = 24
 """Along each side of a map of proposals."""
 
@@ -59,7 +61,7 @@ def draw_proposal_maps(comparison: Comparison, rng: np.random.Generator) -> Figu
     Raises:
         NothingToDrawError: If no condition has tasks of two or more parameters, or an episode log.
     """
-    return _draw_maps(comparison, _draw_proposals, "training episodes, of those in the fullest cell")
+    return _draw_maps(comparison, _draw_proposals, "training episodes (share of the fullest cell)")
 
 
 def _draw_maps(
@@ -198,6 +200,7 @@ def draw_marginals(comparison: Comparison, rng: np.random.Generator) -> Figure:
             bare(axes)
         pair[1].set_xlabel(plots.axis_label(names[place], units))
     handles = [Line2D([], [], linestyle=line.dashes, color=line.color, label=line.name) for line in lines]
-    columns = 4 if max(len(line.name) for line in lines) < _TITLE_COLUMNS else 2
+    longest = max(len(part) for line in lines for part in line.name.split("\n"))
+    columns = max(1, int(figure.get_figwidth() / (_LEGEND_MARK + _LETTER * longest)))
     figure.legend(handles=handles, loc="outside lower center", frameon=False, fontsize=10, ncols=columns)
     return figure

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from ..envs.task_space import RESERVED_NAMES
 from . import plots
 from .printable import printable
-from .run_directory import RunDirectory
+from .run_directory import RunDirectory, units_in
 from .snapshots import read_snapshots
 from .video import Frame, write_video
 from .whole_files import replacing
@@ -44,22 +44,23 @@ def draw_curriculum(directory: RunDirectory) -> None:
     except FileNotFoundError:
         return
     columns = task_columns(episodes)
+    labels = _labels(directory, columns)
     evaluations = directory.read_evaluations()
     last = evaluations[evaluations["step"] == evaluations["step"].max()]
     tested = last if "task_index" in last else None
     if len(columns) == 2:
         figure, (curve, proposals, *mastery) = plots.panels(2 if tested is None else 3, 3, 5, 4.5)
-        _draw_by_step(figure, [proposals], episodes, [(columns[0], columns[1])])
+        _draw_by_step(figure, [proposals], episodes, [(columns[0], columns[1])], labels)
         proposals.set_title(f"{len(episodes):,} training tasks")
         if tested is not None:
-            _draw_mastery(mastery[0], tested, columns)
+            _draw_mastery(mastery[0], tested, columns, labels)
             mastery[0].sharex(proposals)
             mastery[0].sharey(proposals)
     else:
         width, height = (5, 4.5) if len(columns) < 3 else (4.2, 2.8)
         figure, (curve, *marginals) = plots.panels(1 + len(columns), 3, width, height)
         for column, panel in zip(columns, marginals, strict=True):
-            _draw_marginal(panel, episodes, tested, column)
+            _draw_marginal(panel, episodes, tested, column, labels[column])
         entries = {"training tasks": plots.RANDOM} | (
             {}
             if tested is None
@@ -93,7 +94,7 @@ def draw_teacher(directory: RunDirectory) -> list[str]:
     if len(columns) != 2:
         pairs = list(combinations(columns[:_MOST_COLUMNS], 2)) or [("step", columns[0])]
         figure, panels = plots.panels(len(pairs), 3, 4.6, 4.2)
-        _draw_by_step(figure, panels, episodes, pairs)
+        _draw_by_step(figure, panels, episodes, pairs, _labels(directory, columns))
         figure.suptitle(_title(directory))
         _save(figure, directory.still, 100)
         return [directory.still.name]
@@ -111,6 +112,7 @@ class _Moments:
         self._title = _title(directory)
         self._episodes = episodes
         self._columns = columns
+        self._labels = _labels(directory, columns)
         self._snapshots = read_snapshots(directory.snapshots)
         self._mastery = directory.read_mastery()
         tasks = episodes[columns].to_numpy()
@@ -147,9 +149,15 @@ class _Moments:
         plots.trace(axes, [(part.weight, plots.outline(part)) for part in before.focus], 1.6)
         axes.set_xlim(self._low[0], self._high[0])
         axes.set_ylim(self._low[1], self._high[1])
-        x, y = self._columns
+        x, y = (self._labels[name] for name in self._columns)
         mastered = self._mastery.get(now.step, float("nan"))
         axes.set(xlabel=x, ylabel=y, title=f"{now.step:,} steps, {mastered:.0f}% mastered")
+
+
+def _labels(directory: RunDirectory, columns: Sequence[str]) -> dict[str, str]:
+    """What axes are called, by column."""
+    units = units_in(directory.read_summary() or {})
+    return {"step": "training steps"} | {name: plots.axis_label(name, units) for name in columns}
 
 
 def _title(directory: RunDirectory) -> str:
@@ -171,25 +179,31 @@ def _draw_learning_curve(axes: Axes, directory: RunDirectory) -> None:
 
 
 def _draw_by_step(
-    figure: Figure, panels: list[Axes], episodes: pd.DataFrame, pairs: list[tuple[str, str]]
+    figure: Figure,
+    panels: list[Axes],
+    episodes: pd.DataFrame,
+    pairs: list[tuple[str, str]],
+    labels: Mapping[str, str],
 ) -> None:
     """Pairs of columns, coloured by training steps."""
     for axes, (x, y) in zip(panels, pairs, strict=True):
         points = axes.scatter(episodes[x], episodes[y], c=episodes["step"], s=7, cmap="viridis", linewidths=0)
-        axes.set(xlabel=x, ylabel=y)
+        axes.set(xlabel=labels[x], ylabel=labels[y])
     figure.colorbar(points, ax=panels, label="training steps", format=plots.STEPS)
 
 
-def _draw_mastery(axes: Axes, tested: pd.DataFrame, columns: list[str]) -> None:
+def _draw_mastery(axes: Axes, tested: pd.DataFrame, columns: list[str], labels: Mapping[str, str]) -> None:
     layers = plots.mastery_layers(tested[columns].to_numpy(), tested["mastered"].to_numpy(bool))
     plots.scatter(axes, layers, 6.5)
-    x, y = columns
+    x, y = (labels[name] for name in columns)
     axes.set(xlabel=x, ylabel=y, title=f"Test tasks after {tested['step'].iloc[0]:,} steps")
     entries = {f"{layer.word} ({len(layer.tasks)})": layer.color for layer in reversed(layers)}
     plots.legend(axes, entries, 7, loc="upper center", bbox_to_anchor=(0.5, -0.13))
 
 
-def _draw_marginal(axes: Axes, episodes: pd.DataFrame, tested: pd.DataFrame | None, column: str) -> None:
+def _draw_marginal(
+    axes: Axes, episodes: pd.DataFrame, tested: pd.DataFrame | None, column: str, label: str
+) -> None:
     axes.scatter(episodes["step"], episodes[column], s=4, color=plots.RANDOM, linewidths=0)
     if tested is not None:
         for layer in plots.mastery_layers(
@@ -197,5 +211,5 @@ def _draw_marginal(axes: Axes, episodes: pd.DataFrame, tested: pd.DataFrame | No
         ):
             x, y = layer.tasks.T
             axes.scatter(x, y, s=22, color=layer.color, linewidths=0, zorder=3)
-    axes.set(xlabel="training steps", ylabel=column)
+    axes.set(xlabel="training steps", ylabel=label)
     axes.xaxis.set_major_formatter(plots.STEPS)

@@ -19,10 +19,7 @@ from .refusal import LEFT_OUT, refuse
 
 COMMAND = "chiron-compare"
 
-_LINK = (
-    "http://localhost:6006/?smoothing=0&runFilter=comparison%2F"
-    "#scalars&_smoothingWeight=0&regexInput=comparison%2F"
-)
+_LINK = "http://localhost:6006/?smoothing=0&runFilter=tensorboard%2F&tagFilter=evaluation%2F#timeseries"
 """TensorBoard with smoothing off, and the means of the conditions selected."""
 
 _NARROWEST = 150

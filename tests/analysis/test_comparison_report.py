@@ -172,6 +172,7 @@ def test_of_many_conditions_the_best_are_drawn_and_all_are_in_the_tables(tmp_pat
     assert [line.condition for line in drawn[:-1]] == comparison.counted[:MOST_DRAWN]
     assert drawn[-1].condition.names["teacher"] == "random"
     assert len({line.color for line in drawn}) == len(drawn)
+    assert drawn[0].name == f"RIAC, learning rate = {(count - 1) / 1000} (1 seed)"
     assert any(
         f"{count + 1} conditions: figures show the best {MOST_DRAWN}" in note for note in comparison.notes
     )
