@@ -250,6 +250,17 @@ def test_the_commands_of_the_quickstart_work_one_after_another(tmp_path: Path) -
     assert (tmp_path / "results" / "main" / "point_mass" / "alp_gmm" / "ppo").is_dir()
 
 
+@pytest.mark.slow
+def test_the_commands_of_walkers_of_ones_own_work_one_after_another(tmp_path: Path) -> None:
+    page = (HOME / "docs" / "add_a_walker.md").read_text()
+    write_files(page, tmp_path)
+    for line in commands_of(page):
+        finished = run(line, tmp_path)
+        assert (finished.returncode, finished.stderr) == (0, ""), line
+    assert (tmp_path / "long_legs.png").exists()
+    assert (tmp_path / "tracks.png").exists()
+
+
 @pytest.mark.medium
 @pytest.mark.filterwarnings("ignore:Training and eval env are not of the same type")
 def test_callbacks_of_ones_own_work_on_the_command_line(tmp_path: Path) -> None:
