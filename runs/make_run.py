@@ -35,6 +35,7 @@ from .drawn_env import draw_without_display, require_drawing
 from .episode_log import EpisodeLog
 from .evaluation_log import EvaluationLog
 from .made_env import made_env
+from .made_teacher import made_teacher
 from .memory import (
     require_batch_in_buffer,
     require_room_for_envs,
@@ -192,7 +193,7 @@ def assemble(
     # Before worker processes are started.
     require_room_for_tests(tests.n_tasks, info.task_space)
     with parts.blaming("student"):
-        require_ranges(parts.student, asdict(parts.adapter))
+        require_ranges({**parts.student.keywords, **asdict(parts.adapter)})
         make_env()
     with parts.blaming("env"):
         require_room_for_envs(make_env, n_envs)
@@ -250,14 +251,9 @@ def _run(
 def _curriculum(
     parts: Parts, info: EnvInfo, teacher_seed: np.random.SeedSequence, episode_seed: np.random.SeedSequence
 ) -> Curriculum:
-    kind = getattr(parts.teacher, "func", parts.teacher)
+    key = f"teacher={parts.names['teacher']}"
+    teacher = made_teacher(key, parts.teacher, info.task_space, teacher_seed)
     with parts.blaming("teacher"):
-        if isinstance(kind, type) and not issubclass(kind, Teacher):
-            raise ValueError(f"_target_={kind.__module__}.{kind.__qualname__} is no Teacher")
-    teacher = parts.made("teacher", lambda teacher: teacher(space=info.task_space, seed=teacher_seed))
-    with parts.blaming("teacher"):
-        if not isinstance(teacher, Teacher):
-            raise ValueError(f"_target_ makes a {type(teacher).__name__}, which is no Teacher")
         return Curriculum(teacher, info, episode_seed)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 
@@ -67,17 +66,16 @@ _RANGES: Mapping[str, Range] = {
 }
 
 
-def require_ranges(algorithm: partial[Any], adapter: Mapping[str, Any]) -> None:
+def require_ranges(arguments: Mapping[str, Any]) -> None:
     """Make sure that a student's arguments are in the ranges that its algorithm can use.
 
     Args:
-        algorithm: Makes the algorithm.
-        adapter: What is done around it, by name.
+        arguments: Of the algorithm and of what is done around it, by name.
 
     Raises:
         ValueError: If one is not: key, value and what is allowed.
     """
-    for key, value in _leaves({**algorithm.keywords, **adapter}):
+    for key, value in _leaves(arguments):
         name = key.rpartition(".")[2]
         if name == "net_arch":
             _require_sizes(key, value)

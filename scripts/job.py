@@ -18,6 +18,7 @@ from ..runs.missing_pictures import draw_missing_pictures
 from ..runs.run_directory import RunDirectory
 from ..runs.run_lock import holder, is_held
 from ..runs.settings import RunSettings, settings_from
+from ..runs.student_ranges import require_ranges
 from .hydra_command import overrides_of
 from .run_path import GROUPS, defaults_of, override_level, run_path
 
@@ -217,7 +218,9 @@ def run_from(
     for group in ("env", "teacher"):
         with blaming(f"{group}={names[group]}"):
             built[group] = None if config[group]["_target_"] is None else build(config[group])
-    from ..runs.make_run import Parts, assemble  # imports torch, which a refusal needs not wait for
+    if built["env"] is not None:
+        _check_without_torch(config, names, built)
+    from ..runs.make_run import Parts, assemble  # imports torch
     from ..students.sb3_student import SB3Adapter  # imports torch
 
     student = dict(config["student"])
@@ -235,3 +238,21 @@ def run_from(
             configured[name] = build(node)()
     parts = Parts(**built, adapter=adapter, names=names, config=config)
     return assemble(parts, settings, directory, {**configured, **callbacks()})
+
+
+def _check_without_torch(
+    config: Mapping[str, Any], names: Mapping[str, str], built: Mapping[str, Any]
+) -> None:
+    """Refuse most of what cannot be run before seconds have passed; making the run checks it all again."""
+    # Imported here for start-up time.
+    from ..envs.env_info import env_info
+    from ..runs.made_env import made_env
+    from ..runs.made_teacher import made_teacher
+
+    with blaming(f"student={names['student']}"):
+        require_ranges(config["student"])
+    env = made_env(f"env={names['env']}", built["env"])
+    with blaming(f"env={names['env']}"):
+        space = env_info(env).task_space
+    env.close()
+    made_teacher(f"teacher={names['teacher']}", built["teacher"], space, config["seed"])
