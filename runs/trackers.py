@@ -167,7 +167,7 @@ class WandB(Tracker):
         modes = ("online", "offline", "shared", "disabled")
         if mode not in (None, *modes):
             raise ValueError(f"mode={mode} must be one of {', '.join(modes)}, or null")
-        self._settings = {"project": project, "entity": entity, "mode": mode}
+        self._settings: dict[str, Any] = {"project": project, "entity": entity, "mode": mode}
         self._group, self._tags = group, list(tags)
         self._run: Any = None
         if (mode or wandb.setup().settings.mode) in ("online", "shared") and not wandb.login(
