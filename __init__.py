@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .analysis.study_frames import load_study as load_study
     from .conf.load_student import load_student as load_student
+    from .conf.make_env import make_env as make_env
     from .envs.vector.make_vec import make_vec as make_vec
     from .runs.make_run import make_run as make_run
     from .runs.run import Run as Run
@@ -26,6 +27,7 @@ _PLACES = {
     "RunCallback": ".runs.run",
     "load_student": ".conf.load_student",
     "load_study": ".analysis.study_frames",
+    "make_env": ".conf.make_env",
     "make_run": ".runs.make_run",
     "make_vec": ".envs.vector.make_vec",
 }

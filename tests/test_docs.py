@@ -41,6 +41,7 @@ SMALL = {
 SHORTER = {
     r"\b\d+(_000)+\b": "256",
     r'PPO, "MlpPolicy"': r"\g<0>, n_steps=8",
+    r"n_steps=512": "n_steps=32",
     r'\), "results/mine"': r"\g<0>, total_steps=256",
 }
 """The same for Python code."""
@@ -220,6 +221,7 @@ def test_names_and_files_of_this_project_exist(page: Path) -> None:
         "docs/callbacks.md",
         "docs/other_learners.md",
         "docs/gpu_simulators.md",
+        "docs/domain_randomisation.md",
     ],
 )
 def test_the_python_code_of_a_page_works(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -271,3 +273,12 @@ def test_callbacks_of_ones_own_work_on_the_command_line(tmp_path: Path) -> None:
         assert finished.returncode == 0, finished.stderr
     (successes,) = tmp_path.glob("results/*/**/successes.txt")
     assert successes.read_text() == "0 0\n512 0\n"
+
+
+@pytest.mark.slow
+def test_the_commands_of_domain_randomisation_work_one_after_another(tmp_path: Path) -> None:
+    page = (HOME / "docs" / "domain_randomisation.md").read_text()
+    write_files(page, tmp_path)
+    for line in commands_of(page):
+        finished = run(line, tmp_path)
+        assert (finished.returncode, finished.stderr) == (0, ""), line

@@ -66,6 +66,9 @@ class TestAgainstEnvsSetByHand:
             ),
             ("bipedal_walker_physics", "BipedalWalker-v3", {}, {}),
             ("hopper", "Hopper-v5", {}, {}),
+            ("walker2d", "Walker2d-v5", {}, {}),
+            ("half_cheetah", "HalfCheetah-v5", {}, {}),
+            ("ant", "Ant-v5", {}, {}),
         ],
     )
     def test_the_default_task_is_the_env_as_it_is(
@@ -143,6 +146,44 @@ class TestAgainstEnvsSetByHand:
         same_episode(env, {"mass_factor": 1.5, "friction_factor": 0.5, "gravity": -7.0}, oracle)
         for name in ("body_mass", "body_invweight0", "geom_friction"):
             np.testing.assert_array_equal(getattr(env.unwrapped.model, name), getattr(model, name))
+
+    @pytest.mark.parametrize("name", ["hopper", "walker2d", "half_cheetah", "ant"])
+    def test_bodies_of_mujoco(self, name: str) -> None:
+        """Twice the mass is twice the inertia in every joint, and nothing else is changed."""
+        env = build_env(name)
+        nominal, heavy = (
+            _dynamics(env, {"mass_factor": factor, "joint_damping_factor": factor, "gravity": -6.0 * factor})
+            for factor in (1.0, 2.0)
+        )
+        np.testing.assert_allclose(heavy.pop("inertia"), 2 * nominal.pop("inertia"), atol=1e-9)
+        np.testing.assert_array_equal(heavy.pop("damping"), 2 * nominal.pop("damping"))
+        np.testing.assert_array_equal(heavy.pop("gravity"), 2 * nominal.pop("gravity"))
+        np.testing.assert_allclose(heavy.pop("weight"), 2 * nominal.pop("weight"))
+        np.testing.assert_array_equal(heavy["friction"], nominal["friction"])
+        rough = _dynamics(env, {"friction_factor": 1.5})
+        np.testing.assert_array_equal(rough["friction"], 1.5 * nominal["friction"])
+        np.testing.assert_array_equal(rough["observation"], nominal["observation"])
+
+
+def _dynamics(env: Any, task: dict[str, float]) -> dict[str, Any]:
+    """What an episode in a task begins with: what is seen, and the numbers of MuJoCo that follow."""
+    from mujoco import mj_mulM
+
+    observation, _ = env.reset(seed=3, options={"task": task})
+    model, data = env.unwrapped.model, env.unwrapped.data
+    columns = []
+    for unit in np.eye(model.nv):
+        column = np.zeros(model.nv)
+        mj_mulM(model, data, column, unit)
+        columns.append(column - model.dof_armature * unit)
+    return {
+        "observation": observation,
+        "inertia": np.array(columns),
+        "weight": model.body_subtreemass[0],  # what MuJoCo works out from the masses
+        "damping": model.dof_damping.copy(),
+        "friction": model.geom_friction.copy(),
+        "gravity": model.opt.gravity.copy(),
+    }
 
 
 class TestTasks:
