@@ -97,7 +97,7 @@ def _train_and_report() -> int:
 @hydra.main(version_base="1.3", config_path="pkg://chiron.conf", config_name="config")
 @keeping_errors
 def _train(config: DictConfig) -> float | None:
-    """Train what a composed configuration asks for; returns what a search is after."""
+    """Train what a composed configuration asks for; returns the objective of a job of a sweep."""
     hydra_config = HydraConfig.get()
     if hydra_config.mode is RunMode.MULTIRUN:
         return _do_job(config, hydra_config)
@@ -122,7 +122,7 @@ def _train(config: DictConfig) -> float | None:
             console.print(said, soft_wrap=True)
             raise
     print_summary(console, job.directory, job.study, summary)
-    return job.objective(summary)
+    return None
 
 
 def _do_job(config: DictConfig, hydra_config: Any) -> float | None:
