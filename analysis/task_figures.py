@@ -32,8 +32,10 @@ _TITLE_COLUMNS = 30
 _LONGEST_TITLE = 90
 _LEGEND_MARK, _LETTER = 0.7, 0.085
 """Inches of a line and of a letter in a legend."""
-_CELLS = 24
+_FEWEST_CELLS, _MOST_CELLS = 8, 24
 """Along each side of a map of proposals."""
+_LOWEST_TOP = 10
+"""Of an axis of percentages."""
 
 Shown = ScalarMappable | ColorizingArtist
 """What a colour bar is for."""
@@ -49,7 +51,7 @@ def draw_mastery_maps(comparison: Comparison, rng: np.random.Generator) -> Figur
         NothingToDrawError: If no condition has tasks of two or more parameters.
     """
     simulated = all(condition.counted[0].is_simulated for condition in comparison.drawn)
-    label = "mean competence" if simulated else "share of seeds that mastered the task"
+    label = "mean competence" if simulated else "share of seeds"
     return _draw_maps(comparison, _draw_mastery, label)
 
 
@@ -61,7 +63,7 @@ def draw_proposal_maps(comparison: Comparison, rng: np.random.Generator) -> Figu
     Raises:
         NothingToDrawError: If no condition has tasks of two or more parameters, or an episode log.
     """
-    return _draw_maps(comparison, _draw_proposals, "training episodes (share of the fullest cell)")
+    return _draw_maps(comparison, _draw_proposals, "share of the fullest cell")
 
 
 def _draw_maps(
@@ -152,9 +154,10 @@ def _draw_proposals(axes: Axes, condition: Condition, pair: tuple[str, str]) -> 
     end = run.mastery.index[-1]
     last = episodes[(episodes["step"] > 0.75 * end) & (episodes["step"] <= end + 1)]
     x, y = (last[name].to_numpy(np.float64) for name in pair)
+    cells = int(np.clip(np.sqrt(len(last)), _FEWEST_CELLS, _MOST_CELLS))
     bounds = [(episodes[name].min(), episodes[name].max()) for name in pair]
     counts, *edges = np.histogram2d(
-        x, y, _CELLS, [(low, high if high > low else low + 1) for low, high in bounds]
+        x, y, cells, [(low, high if high > low else low + 1) for low, high in bounds]
     )
     extent = (edges[0][0], edges[0][-1], edges[1][0], edges[1][-1])
     share = counts.T / max(1.0, counts.max())
@@ -195,7 +198,7 @@ def draw_marginals(comparison: Comparison, rng: np.random.Generator) -> Figure:
                     middles = (rows["low"] + rows["high"]) / 2
                     style: dict[str, Any] = {"marker": "o", "markersize": 3.5}
                     axes.plot(middles, rows[values], linestyle=line.dashes, color=line.color, **style)
-            axes.set_ylim(bottom=0)
+            axes.set_ylim(0, max(_LOWEST_TOP, axes.get_ylim()[1]))
             axes.set_ylabel(label if column == 0 else "")
             bare(axes)
         pair[1].set_xlabel(plots.axis_label(names[place], units))

@@ -172,7 +172,7 @@ def _save(figure: Figure, path: Path, dpi: int) -> None:
 
 def _draw_learning_curve(axes: Axes, directory: RunDirectory) -> None:
     mastery = directory.read_mastery()
-    axes.plot(mastery.index, mastery.to_numpy(), marker="o", color=plots.MASTERED)
+    axes.plot(mastery.index, mastery.to_numpy(), marker="o", color=plots.MASTERED, clip_on=False)
     axes.set(xlabel="training steps", ylabel="mastered (%)", ylim=(0, 100), title="Learning curve")
     axes.xaxis.set_major_formatter(plots.STEPS)
     axes.grid(alpha=0.3)
@@ -189,6 +189,8 @@ def _draw_by_step(
     for axes, (x, y) in zip(panels, pairs, strict=True):
         points = axes.scatter(episodes[x], episodes[y], c=episodes["step"], s=7, cmap="viridis", linewidths=0)
         axes.set(xlabel=labels[x], ylabel=labels[y])
+        if x == "step":
+            axes.xaxis.set_major_formatter(plots.STEPS)
     figure.colorbar(points, ax=panels, label="training steps", format=plots.STEPS)
 
 
