@@ -191,7 +191,7 @@ def test_the_report_needs_nothing_but_itself(study: Path, visitor: Visitor, tmp_
     assert sorted(page.locator("#results tbody td:first-child").all_text_contents()) == ["alp_gmm", "random"]
     figures = page.locator("figure img, #curricula img")
     widths = figures.evaluate_all("images => images.map(image => image.naturalWidth)")
-    assert len(widths) == 8  # six figures, and the curriculum of each teacher
+    assert len(widths) == 9  # seven figures, and the curriculum of each teacher
     assert min(widths) > 100
     assert visitor.hosts == set()
 
