@@ -73,6 +73,7 @@ class CurriculumVectorEnv(VectorWrapper[Any, Any, Any, Any, NDArray[Any]]):
         self.metadata = {**self._slots.envs.metadata, "autoreset_mode": self.autoreset_mode}
         self._has_begun = False
         self._everyone = np.ones(self.num_envs, dtype=np.bool_)
+        self._everyone.flags.writeable = False
 
     @property
     def steps(self) -> int:
@@ -162,7 +163,7 @@ class CurriculumVectorEnv(VectorWrapper[Any, Any, Any, Any, NDArray[Any]]):
 
     def _with_tasks(self, infos: Mapping[str, Any]) -> dict[str, Any]:
         """The infos, with the tasks of all slots."""
-        return {**infos, "task": self._slots.tasks.copy(), "_task": self._everyone.copy()}
+        return {**infos, "task": self._slots.tasks.copy(), "_task": self._everyone}
 
     def _require_episodes(self, resting: NDArray[np.bool_] | None) -> None:
         if not self._has_begun:

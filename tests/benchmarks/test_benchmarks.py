@@ -129,6 +129,8 @@ def test_vector_envs_are_measured_beside_stable_baselines3s(
 ) -> None:
     for name, value in {"_WALKERS": 3, "_POLES": 3, "_WALKER_STEPS": 2, "_POLE_STEPS": 60}.items():
         monkeypatch.setattr(bench_vector, name, value)
+    for name, value in {"_ENVS": 64, "_LENGTH": 10, "_STEPS": 20}.items():
+        monkeypatch.setattr(bench_vector.batch_curriculum, name, value)
     bench.main(["vector", "--rounds", "2", "--out", str(tmp_path)])
     written = json.loads((tmp_path / "bench_vector.json").read_text())
     walkers = {row["vector_env"]: row for row in written["walkers"]}
@@ -140,6 +142,9 @@ def test_vector_envs_are_measured_beside_stable_baselines3s(
         if row["teacher"] in ("Random", "ALP-GMM"):
             assert 0 < row["times_none_besides_teacher"] < row["times_none"]
     assert [row["n_workers"] for row in written["curriculum"]] == [0, 0, 0, 0, 2, 2, 2, 2]
+    assert {row["slots"] for row in written["autoreset_modes"]} == {8, 64}
+    assert all(row["microseconds"] > 0 for row in written["autoreset_modes"])
+    assert all(0 < row["milliseconds"] <= row["longest_milliseconds"] for row in written["batches"])
     assert "what a curriculum adds to a step" in capsys.readouterr().out
 
 
