@@ -29,6 +29,7 @@ MOST_DRAWN = 16
 """Conditions that figures can tell apart."""
 _USUAL_BASELINE = "random"
 _FEWEST_SEEDS = 5
+_MOST_LISTED = 6
 """From which on a bootstrap interval is what it says, within two percent."""
 
 
@@ -127,6 +128,7 @@ def compare(
         key=lambda condition: -condition.scores.mean(),
     )
     notes += [sentence for condition in conditions for sentence in _gaps(condition)]
+    notes += _missing(conditions)
     if not counted:
         raise ValueError("; ".join(["no run has a result to compare", *notes]))
     notes += require_fairness(counted, allowed)
@@ -180,10 +182,27 @@ def _gaps(condition: Condition) -> list[str]:
             said = f"{condition.label}, seed {run.seed}, is not counted: {run.problem} ({run.directory.path})"
             sentences.append(kind(said))
         sentences += run.faults
-    if condition.missing:
-        seeds = ", ".join(map(str, condition.missing))
-        sentences.append(f"{condition.label} has no run with seed {seeds}, which other conditions have")
     return sentences
+
+
+def _missing(conditions: Sequence[Condition]) -> list[str]:
+    """What is said of seeds that some conditions lack, once for all that lack the same ones."""
+    lacking: dict[tuple[int, ...], list[str]] = {}
+    for condition in conditions:
+        if condition.missing:
+            lacking.setdefault(tuple(condition.missing), []).append(condition.label)
+    return [
+        f"{_listed(labels)} {'has' if len(labels) == 1 else 'have'} no run with seed "
+        f"{', '.join(map(str, seeds))}, which other conditions have"
+        for seeds, labels in lacking.items()
+    ]
+
+
+def _listed(labels: Sequence[str]) -> str:
+    """Some conditions in a sentence: "a, b, c and 7 others" where there are many."""
+    if len(labels) <= _MOST_LISTED:
+        return ", ".join(labels)
+    return f"{', '.join(labels[: _MOST_LISTED - 1])} and {len(labels) - _MOST_LISTED + 1} others"
 
 
 def _doubts(counted: Sequence[Condition]) -> list[str]:
@@ -194,7 +213,7 @@ def _doubts(counted: Sequence[Condition]) -> list[str]:
     few = [condition.label for condition in counted if 1 < len(condition.counted) < _FEWEST_SEEDS]
     if few:
         sentences.append(
-            f"Fewer than {_FEWEST_SEEDS} seeds: {'all' if len(few) == len(counted) else ', '.join(few)}; "
+            f"Fewer than {_FEWEST_SEEDS} seeds: {'all' if len(few) == len(counted) else _listed(few)}; "
             "bootstrap intervals of so few are too narrow"
         )
     sizes = {len(condition.counted) for condition in counted}

@@ -22,8 +22,8 @@ COMMAND = "chiron-compare"
 _LINK = "http://localhost:6006/?smoothing=0&runFilter=tensorboard%2F&tagFilter=evaluation%2F#timeseries"
 """TensorBoard with smoothing off, and the means of the conditions selected."""
 
-_NARROWEST = 150
-"""Columns of the tables where the output is no terminal."""
+_WIDEST = 1000
+"""Columns that a table may take where the output is no terminal."""
 
 
 def main() -> None:
@@ -122,7 +122,7 @@ def _compare(options: argparse.Namespace) -> None:
     console = plain_console()
     console.soft_wrap = True
     if not console.is_terminal:
-        console.width = max(console.width, _NARROWEST)
+        console.width = _WIDEST
     matrices = matrix_tables(comparison)
     if not matrices or choice.by_study:
         console.print(_table("Results", result_cells(comparison)))
@@ -143,7 +143,8 @@ def _compare(options: argparse.Namespace) -> None:
 def _table(title: str, rows: Sequence[dict[str, str]]) -> Table:
     table = Table(title=title)
     for heading in rows[0]:
-        table.add_column(printable(heading), justify="left" if heading in ("condition", "") else "right")
+        names = heading in ("condition", "")
+        table.add_column(printable(heading), justify="left" if names else "right", no_wrap=names)
     for row in rows:
         table.add_row(
             *(Text(printable(cell), "bold" if cell.endswith(BEST) else "") for cell in row.values())
