@@ -14,6 +14,7 @@ from stable_baselines3 import SAC
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import __main__ as bench
+from benchmarks import batch_curriculum as bench_batch_curriculum
 from benchmarks import comparison as bench_comparison
 from benchmarks import envs as bench_envs
 from benchmarks import gpu as bench_gpu
@@ -130,7 +131,7 @@ def test_vector_envs_are_measured_beside_stable_baselines3s(
     for name, value in {"_WALKERS": 3, "_POLES": 3, "_WALKER_STEPS": 2, "_POLE_STEPS": 60}.items():
         monkeypatch.setattr(bench_vector, name, value)
     for name, value in {"_ENVS": 64, "_LENGTH": 10, "_STEPS": 20}.items():
-        monkeypatch.setattr(bench_vector.batch_curriculum, name, value)
+        monkeypatch.setattr(bench_batch_curriculum, name, value)
     bench.main(["vector", "--rounds", "2", "--out", str(tmp_path)])
     written = json.loads((tmp_path / "bench_vector.json").read_text())
     walkers = {row["vector_env"]: row for row in written["walkers"]}
