@@ -13,9 +13,9 @@ import numpy as np
 from chiron import conf
 from chiron.conf.compose import composed
 
-COMMANDS = ("train", "check", "watch", "evaluate", "compare", "picture")
+COMMANDS = ("train", "check", "watch", "evaluate", "compare", "picture", "export")
 RUN = "results"
-"""Where a line of `evaluate`, `compare`, `picture` and `watch` finds a finished run."""
+"""Where a line of `evaluate`, `compare`, `picture`, `export` and `watch` finds a finished run."""
 
 VALUES = (
     *("null", "true", "-1", "0", "1", "2", "2.5", "1e3", "-0.5", "1e14", "2_000_000_000", "nan", "inf"),
@@ -283,6 +283,7 @@ def _of_options() -> Iterator[CommandLine]:
         "evaluate": ("--on", "--episodes", "--workers"),
         "compare": ("--baseline", "--out", "--allow"),
         "picture": (),
+        "export": ("--out", "--best", "--trust"),
     }
     values = (
         "",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,9 +14,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from chiron.runs.run_directory import RunDirectory
+
+from tests.commands import run_here
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 NOTEBOOKS = sorted(EXAMPLES.glob("*.ipynb"))
+FOLDERS_OF_THE_PROJECT = ("callbacks", "envs", "teachers")
 
 
 @pytest.fixture
@@ -101,3 +106,38 @@ def test_a_learner_plays_the_tasks_of_its_curriculum(
         assert space.contains(episode.task)
         assert episode.episode_return == episode.length
     assert np.unique([episode.task for episode in episodes], axis=0).shape == (len(episodes), space.dim)
+
+
+@pytest.mark.medium
+class TestProject:
+    """A project with folders of its own that are named as the packages here."""
+
+    ARGUMENTS = (
+        *("--config-dir", "conf", "env=landing", "teacher=staircase", "callbacks=[default,highest]"),
+        *("n_envs=2", "n_workers=0", "evaluation.every_steps=512", "evaluation.n_tasks=2"),
+        *("student.n_steps=256", "student.batch_size=256"),
+    )
+
+    @pytest.fixture
+    def project(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+        project = tmp_path / "project"
+        shutil.copytree(EXAMPLES / "project", project)
+        monkeypatch.syspath_prepend(str(project))
+        yield project
+        for name in [name for name in sys.modules if name.partition(".")[0] in FOLDERS_OF_THE_PROJECT]:
+            del sys.modules[name]
+
+    def test_trains_with_what_is_its_own_and_resumes(self, project: Path) -> None:
+        checked = run_here(project, "chiron-check", "--config-dir", "conf", "env=landing")
+        assert checked.returncode == 0, checked.stderr
+        for steps in (1024, 2048):
+            trained = run_here(project, "chiron-train", *self.ARGUMENTS, f"total_steps={steps}")
+            assert trained.returncode == 0, trained.stderr
+        assert "Resuming" in trained.stdout
+        (summary,) = project.rglob("summary.json")
+        run = RunDirectory(summary.parent)
+        episodes = run.read_episodes()
+        successes = episodes.loc[episodes["success"], "height"]
+        written = float((run.path / "highest_height.txt").read_text())
+        assert written == pytest.approx(successes.max() if len(successes) else 0.0)
+        assert set(episodes["source"]) == {"box"}
