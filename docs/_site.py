@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import tempfile
 from importlib import import_module
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import chiron
 from chiron.conf import schema
 from chiron.scripts.train_help import GROUPS, setting_rows
+from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File, Files
 
 HOME = Path(__file__).parent.parent
@@ -40,10 +42,16 @@ API = {
 _LINK = re.compile(r"(\]\()([^)\s#]+)((?:#[^)\s]*)?\))")
 
 
+@event_priority(100)  # before mkdocstrings reads its own part
 def on_config(config: Any) -> Any:
-    """Show mkdocstrings this repository as the package that it is."""
+    """Show mkdocstrings this repository as the package that it is, without what else lies in its folder."""
     place = Path(tempfile.mkdtemp(prefix="chiron-site-"))
-    (place / "chiron").symlink_to(HOME, target_is_directory=True)
+    package = place / "chiron"
+    package.mkdir()
+    # A copy, since the folder that a link leads to would be searched, with all environments in it.
+    shutil.copy(HOME / "__init__.py", package)
+    for init in HOME.glob("*/__init__.py"):
+        (package / init.parent.name).symlink_to(init.parent, target_is_directory=True)
     config.plugins["mkdocstrings"].config["handlers"]["python"]["paths"] = [str(place)]
     return config
 
