@@ -25,7 +25,7 @@ from hydra.core.plugins import Plugins
 from rich.console import Console
 from rich.table import Table
 
-from .fuzz_lines import COMMANDS, RUN, CommandLine, command_lines
+from .fuzz_lines import COMMANDS, ONE_RUN, RUN, CommandLine, command_lines
 
 OUTCOMES = {
     "done": "nothing was wrong after all",
@@ -134,7 +134,7 @@ class Commands:
         place = Path(tempfile.mkdtemp(dir=self._folder))
         work = place / "work"
         work.mkdir()
-        if RUN in line.arguments or f"run={RUN}" in line.arguments:
+        if any(argument.removeprefix("run=").startswith(RUN) for argument in line.arguments):
             shutil.copytree(self._finished_run(), work / RUN, symlinks=True)
         before = _listing(work)
         process = self._start(line, work)
@@ -162,7 +162,9 @@ class Commands:
             work = self._folder / "run" / "work"
             work.mkdir(parents=True)
             self._start(CommandLine("train", _RUN_ARGUMENTS), work).join()
-            self._run = work / "results"
+            self._run = work / RUN
+            (summary,) = self._run.rglob("summary.json")
+            summary.parent.rename(work / ONE_RUN)
         return self._run
 
 

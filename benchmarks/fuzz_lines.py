@@ -15,7 +15,9 @@ from chiron.conf.compose import composed
 
 COMMANDS = ("train", "check", "watch", "evaluate", "compare", "picture", "export")
 RUN = "results"
-"""Where a line of `evaluate`, `compare`, `picture`, `export` and `watch` finds a finished run."""
+"""Where a line of `evaluate`, `compare`, `picture` and `watch` finds a folder with a finished run."""
+ONE_RUN = f"{RUN}/one"
+"""The run itself, for `export`."""
 
 VALUES = (
     *("null", "true", "-1", "0", "1", "2", "2.5", "1e3", "-0.5", "1e14", "2_000_000_000", "nan", "inf"),
@@ -301,17 +303,18 @@ def _of_options() -> Iterator[CommandLine]:
         "/dev/null",
     )
     for command, names in options.items():
+        given = ONE_RUN if command == "export" else RUN
         folders = ("nowhere", "", "/dev/null", ".", "/proc/self/mem", "a\nb", "x" * 300, f"{RUN}/..", "~")
         for folder in folders:
             yield CommandLine(command, (folder,))
-            yield CommandLine(command, (RUN, folder))
+            yield CommandLine(command, (given, folder))
         yield CommandLine(command, ())
         for flag in ("--nonsense", "-x", "--on=", "--out", "--help=3"):
-            yield CommandLine(command, (RUN, flag))
+            yield CommandLine(command, (given, flag))
         for name in names:
             for value in values:
-                yield CommandLine(command, (RUN, f"{name}={value}"), name)
-            yield CommandLine(command, (RUN, name), name)
+                yield CommandLine(command, (given, f"{name}={value}"), name)
+            yield CommandLine(command, (given, name), name)
 
 
 def _keys(node: Mapping[str, Any], prefix: str) -> Iterator[str]:

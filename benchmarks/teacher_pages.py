@@ -185,7 +185,7 @@ def _row_of_suite(name: str, suite: Any) -> str:
         [
             "## In the teacher benchmark",
             "",
-            f"With the [simulated students](README.md#the-teacher-benchmark), {suite['seeds']} seeds each:",
+            f"With the [simulated students](README.md#the-teacher-benchmark), {suite['seeds'][name]} seeds each:",
             "",
             "| student | mastered % in the end | area under the curve | % after an eighth | best teacher |",
             "|---|---|---|---|---|",
@@ -200,7 +200,7 @@ def _results_table(suite: Any) -> str:
         return "No results yet: see the command above.\n"
     teachers = suite["teachers"]
     lines = [
-        f"Mastered % in the end, mean ± standard deviation over {suite['seeds']} seeds ({suite['date']}):",
+        f"Mastered % in the end, mean ± standard deviation over {_seeds(suite)} ({suite['date']}):",
         "",
         "| | " + " | ".join(f"[`{name}`]({name}.md)" for name in teachers) + " |",
         "|---" * (1 + len(teachers)) + "|",
@@ -217,6 +217,17 @@ def _results_table(suite: Any) -> str:
     shown = ["–" if of is None else f"{of[0]:.1f} [{of[1]:.1f}, {of[2]:.1f}]" for of in means]
     lines.append(f"| mean of the rows [95%] | {' | '.join(shown)} |")
     return "\n".join(lines) + "\n"
+
+
+def _seeds(suite: Any) -> str:
+    """How many seeds the results of a table have, as "3 seeds (alp_gmm, random: 10)"."""
+    usual = min(suite["seeds"].values())
+    more: dict[int, list[str]] = {}
+    for name, count in suite["seeds"].items():
+        if count > usual:
+            more.setdefault(count, []).append(f"`{name}`")
+    others = "; ".join(f"{', '.join(names)}: {count}" for count, names in sorted(more.items()))
+    return f"{usual} seeds" + (f" ({others})" if others else "")
 
 
 def _teachers_table() -> str:
@@ -268,7 +279,10 @@ def _write_suite(study: Path) -> None:
     }
     found = {
         "date": date.today().isoformat(),
-        "seeds": max(len(condition.counted) for condition in matrix.cells.values()),
+        "seeds": {
+            name: min(len(cell.counted) for (_, of), cell in matrix.cells.items() if of == label)
+            for label, name in sorted(names.items())
+        },
         "teachers": sorted(names.values()),
         "students": students,
         "means": means,

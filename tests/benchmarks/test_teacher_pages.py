@@ -11,7 +11,7 @@ from tests.teachers.spaces import cube
 NAMES = [name for name in names_in("teacher") if not name.endswith("_benchmark")]
 SUITE: dict[str, Any] = {
     "date": "2026-01-01",
-    "seeds": 2,
+    "seeds": {"alp_gmm": 10, "random": 2},
     "teachers": ["alp_gmm", "random"],
     "students": {
         "grid": {
@@ -48,7 +48,9 @@ def test_a_page_explains_every_setting(name: str) -> None:
 def test_results_are_shown_on_pages_and_in_the_gallery() -> None:
     assert "| `grid` | 13 ± 2 | 5 ± 1 | 1 ± 0 | 13 |" in teacher_pages.page("alp_gmm", SUITE)
     assert "benchmark](README" not in teacher_pages.page("riac", SUITE)
+    assert "10 seeds each" in teacher_pages.page("alp_gmm", SUITE)
     table = teacher_pages._results_table(SUITE)
+    assert "over 2 seeds (`alp_gmm`: 10)" in table
     assert "| `grid` | **13 ± 2** | 1 ± 0 |" in table
     assert "| 13.0 [11.0, 15.0] | – |" in table
 
