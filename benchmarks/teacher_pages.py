@@ -176,6 +176,7 @@ def _row_of_suite(name: str, suite: Any) -> str:
     if suite is None or name not in suite["teachers"]:
         return ""
     lines = []
+    seeds = suite["seeds"][name]
     for student, cells in suite["students"].items():
         if name in cells:
             end, area, early = (_number(cells[name][score]) for score in _SCORES)
@@ -185,7 +186,7 @@ def _row_of_suite(name: str, suite: Any) -> str:
         [
             "## In the teacher benchmark",
             "",
-            f"With the [simulated students](README.md#the-teacher-benchmark), {suite['seeds'][name]} seeds each:",
+            f"With the [simulated students](README.md#the-teacher-benchmark), {seeds} seeds each:",
             "",
             "| student | mastered % in the end | area under the curve | % after an eighth | best teacher |",
             "|---|---|---|---|---|",
