@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -289,6 +290,7 @@ class Quantity:
         default: Its value in tasks that do not name it, or "easy" for the easy end of its range; the middle
             if None.
         integer: Whether only whole numbers are played.
+        most: The largest value, and the smallest with a minus before it, that the env can play.
     """
 
     unit: str = ""
@@ -296,6 +298,7 @@ class Quantity:
     size: int = 1
     default: float | Literal["easy"] | None = None
     integer: bool = False
+    most: float = math.inf
 
 
 class TaskSettings:
@@ -307,7 +310,7 @@ class TaskSettings:
 
     Raises:
         ValueError: If bounds are not a finite, increasing pair or exclude the default, an integer's values
-            are not whole, or no parameter is left to the task.
+            are not whole, a value is more than the env can play, or no parameter is left to the task.
 
     Attributes:
         space: The task space of the parameters that were given bounds.
@@ -339,19 +342,28 @@ class TaskSettings:
         return self.fixed | self.space.to_dict(task)
 
 
+def _require_playable(name: str, values: NDArray[np.floating], quantity: Quantity) -> None:
+    beyond = values[np.abs(values) > quantity.most]
+    if len(beyond):
+        raise ValueError(f"{name}={beyond[0]:g} must lie in [{-quantity.most:g}, {quantity.most:g}]")
+
+
 def _task_parameter(name: str, quantity: Quantity, low: ArrayLike, high: ArrayLike) -> TaskParameter:
     default: ArrayLike | None = quantity.default
     if default == "easy":
         default = low if quantity.easy == "low" else high
-    return TaskParameter(
+    parameter = TaskParameter(
         name, low, high, default, quantity.unit, quantity.size, quantity.easy, quantity.integer
     )
+    _require_playable(name, np.concatenate([parameter.low, parameter.high]), quantity)
+    return parameter
 
 
 def _fixed(name: str, value: float | Sequence[float], quantity: Quantity) -> Any:
     array = np.broadcast_to(np.asarray(value, dtype=np.float64), (quantity.size,))
     if not np.isfinite(array).all():
         raise ValueError(f"{name}={value} must be finite")
+    _require_playable(name, array, quantity)
     if quantity.integer:
         if not _are_whole(array):
             raise ValueError(f"{name}={value} must be a whole number: it is an integer")

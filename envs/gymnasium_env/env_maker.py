@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import logging
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, cast
@@ -52,6 +53,8 @@ def find_maker(
     creator = import_named(spec.entry_point) if isinstance(spec.entry_point, str) else spec.entry_point
     require_trusted(creator)
     maker = partial(gym.make, registered, disable_env_checker=True, **limit)
+    if "mujoco" in str(spec.entry_point):
+        maker = partial(_make_with_mujoco, maker)
     return partial(_make_wrapped, maker, around), _own_arguments(creator) | spec.kwargs
 
 
@@ -65,6 +68,20 @@ def _find_registered(env_id: Any) -> str | EnvSpec | None:
     elif "." in env_id and env_id not in gym.registry:
         return None
     return registered_id
+
+
+def _make_with_mujoco(maker: EnvMaker, **arguments: Any) -> gym.Env[Any, Any]:
+    import mujoco  # an extra
+
+    # By itself it writes a file into the working folder.
+    mujoco.set_mju_user_warning(_log_warning)
+    return maker(**arguments)
+
+
+def _log_warning(text: str) -> None:
+    # What is deprecated in the models of Gymnasium is nothing that a user could change.
+    if "deprecated" not in text:
+        logging.getLogger("mujoco").warning(text)
 
 
 def _make_wrapped(maker: EnvMaker, wrappers: Sequence[EnvWrapper], **arguments: Any) -> gym.Env[Any, Any]:

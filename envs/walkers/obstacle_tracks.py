@@ -10,7 +10,7 @@ import numpy as np
 from ..task_space import Quantity, Setting
 from .track import Track
 from .walker_body import WalkerBody
-from .walker_env import WalkerEnv
+from .walker_env import MOST, WalkerEnv
 
 
 class ObstacleTracks(WalkerEnv):
@@ -45,12 +45,12 @@ class ObstacleTracks(WalkerEnv):
     """
 
     quantities: ClassVar[Mapping[str, Quantity]] = {
-        "stump_height": Quantity("0.467 m"),
-        "stump_width": Quantity("0.467 m"),
-        "stump_rotation": Quantity("rad"),
-        "hexagon": Quantity("0.467 m", size=12),
-        "stump_sizes": Quantity("0.467 m, m", size=10),
-        "obstacle_spacing": Quantity("m", easy="high"),
+        "stump_height": Quantity("0.467 m", most=MOST),
+        "stump_width": Quantity("0.467 m", most=MOST),
+        "stump_rotation": Quantity("rad", most=MOST),
+        "hexagon": Quantity("0.467 m", size=12, most=MOST),
+        "stump_sizes": Quantity("0.467 m, m", size=10, most=MOST),
+        "obstacle_spacing": Quantity("m", easy="high", most=MOST),
     }
 
     def __init__(

@@ -10,7 +10,10 @@ import numpy as np
 from ..task_space import Quantity, Setting
 from .track import Track
 from .walker_body import WalkerBody
-from .walker_env import WalkerEnv
+from .walker_env import MOST, WalkerEnv
+
+_MOST_STEPS = 100
+"""Stairs in a flight: a track is shorter than such a flight, and its layout has room for twice as many."""
 
 _EASIEST = {
     "roughness": 0.0,
@@ -88,10 +91,10 @@ high, up or down, and four steps long; none if high < 0.2 |
     """
 
     quantities: ClassVar[Mapping[str, Quantity]] = {
-        "roughness": Quantity(default="easy"),
-        "stair_steps": Quantity(default="easy"),
+        "roughness": Quantity(default="easy", most=MOST),
+        "stair_steps": Quantity(default="easy", most=_MOST_STEPS),
         **{
-            f"{name}_{end}": Quantity("0.467 m", default="easy")
+            f"{name}_{end}": Quantity("0.467 m", default="easy", most=MOST)
             for name in ("pit_gap", "stump_height", "stair_height")
             for end in ("low", "high")
         },

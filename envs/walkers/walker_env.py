@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from .engine.vector_env import WalkerVectorEnv
 
 ENGINES = ("batched", "box2d", "cuda")
+MOST = 1000.0
+"""The largest number that a parameter may have: physics and drawing in float32 lose sense far beyond."""
 _FALL_REWARD = -100.0
 _EPISODE = ("reset", "start", "step")
 """The methods that play an episode."""

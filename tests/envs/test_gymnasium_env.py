@@ -5,6 +5,7 @@ import resource
 import sys
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any, ClassVar, cast
 
 import gymnasium as gym
@@ -736,3 +737,15 @@ class TestAttributePath:
     def test_overlaps(self, one: str, other: str, expected: bool) -> None:
         assert AttributePath(one).overlaps(AttributePath(other)) is expected
         assert AttributePath(other).overlaps(AttributePath(one)) is expected
+
+
+def test_what_mujoco_warns_of_is_logged_and_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    env = build_env("half_cheetah")
+    env.reset(seed=0)
+    env.unwrapped.data.qpos[:] = 1e11
+    env.step(env.action_space.sample())
+    assert "qpos" in caplog.text.lower() or "nan" in caplog.text.lower()
+    assert list(tmp_path.iterdir()) == []

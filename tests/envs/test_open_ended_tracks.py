@@ -218,3 +218,14 @@ class TestTestEnvs:
             OpenEndedTracks(test_env="moon")
         with pytest.raises(ValueError, match="pit_gap_low=None must be a number"):
             OpenEndedTracks(pit_gap_low=None)
+
+
+def test_a_flight_longer_than_the_track_is_cut_off_at_its_end() -> None:
+    env = OpenEndedTracks(stair_steps=100.0)
+    vector = env.task_space.to_vector({"stair_height_low": 1.0, "stair_height_high": 1.0})
+    for seed in range(20):
+        track = env.make_track(np.random.default_rng(seed), **env.settings.values_in(vector))
+        assert len(track.obstacles) >= 100
+        assert np.isfinite(in_steps(track)).all()
+    with pytest.raises(ValueError, match=r"stair_steps=1000 must lie in \[-100, 100\]"):
+        OpenEndedTracks(stair_steps=1000.0)

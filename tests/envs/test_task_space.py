@@ -216,3 +216,9 @@ def test_settings_fix_the_numbers_of_a_group() -> None:
 def test_settings_refuse_groups_of_another_size(setting: list[Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         TaskSettings({"shape": setting}, {"shape": Quantity(size=3)})
+
+
+@pytest.mark.parametrize("setting", [1e14, -1001.0, (0.0, 2e9), (-2000.0, 1.0)])
+def test_settings_refuse_what_an_env_cannot_play(setting: Any) -> None:
+    with pytest.raises(ValueError, match=r"height=.* must lie in \[-1000, 1000\]"):
+        TaskSettings({"height": setting, "width": (0.0, 1.0)}, {"height": Quantity(most=1000)})
