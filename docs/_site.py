@@ -39,6 +39,10 @@ API = {
     "Services": ["chiron.runs.trackers.Tracker", "chiron.runs.trackers.WandB", "chiron.runs.trackers.MLflow"],
 }
 """What the page on the API shows."""
+_BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_COMMAND = re.compile(
+    r"^(?:\$ )?(?:chiron-|pip |make |python |tensorboard |for |docker |export )", re.MULTILINE
+)
 _LINK = re.compile(r"(\]\()([^)\s#]+)((?:#[^)\s]*)?\))")
 
 
@@ -69,9 +73,18 @@ def on_files(files: Files, config: Any) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
-    """Let links out of `docs` lead to where the file is on the site."""
+    """Let links out of `docs` lead to where the file is on the site, and mark what no test runs."""
     path = HOME / "docs" / page.file.src_uri
-    return relinked(markdown, path, page.file.src_uri) if path.exists() else markdown
+    text = relinked(markdown, path, page.file.src_uri) if path.exists() else markdown
+    return _BLOCK.sub(_marked, text)
+
+
+def _marked(block: re.Match[str]) -> str:
+    """A block of code; with a title, if it has commands or code that no test runs."""
+    language, content = block[1], block[2]
+    if language in ("console", "py") or (not language and _COMMAND.search(content)):
+        return f'```{{.{language or "text"} title="Not run by a test"}}\n{content}```'
+    return block[0]
 
 
 def relinked(text: str, source: Path, uri: str) -> str:

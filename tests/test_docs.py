@@ -27,6 +27,16 @@ PAGES = sorted(
     key=str,
 )
 PAGE = (HOME / "docs" / "add_an_env.md").read_text()
+PAGES_WITH_COMMANDS = [
+    *("docs/quickstart.md", "docs/add_an_env.md", "docs/add_a_walker.md"),
+    *("docs/callbacks.md", "docs/comparing.md", "docs/domain_randomisation.md"),
+]
+"""Pages whose commands are run."""
+PAGES_WITH_CODE = [
+    *("README.md", "docs/quickstart.md", "docs/python_api.md", "docs/envs.md", "docs/callbacks.md"),
+    *("docs/other_learners.md", "docs/gpu_simulators.md", "docs/domain_randomisation.md"),
+]
+"""Pages whose Python code is run."""
 SMALL = {
     "total_steps": "512",
     "n_envs": "2",
@@ -166,6 +176,16 @@ def flattened(node: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
             yield f"{prefix}{key}", value
 
 
+def test_blocks_that_no_test_runs_are_not_marked_as_run() -> None:
+    """`sh` and `python` are run by the tests below; `console`, `py` and plain blocks are not."""
+    for page in PAGES:
+        name, text = str(page.relative_to(HOME)), page.read_text()
+        assert name in PAGES_WITH_COMMANDS or "```sh\n" not in text, name
+        files = [content for _, content in files_of(text)]
+        code = [block for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if block not in files]
+        assert name in PAGES_WITH_CODE or not code, name
+
+
 def test_the_readme_is_short_and_has_the_first_commands() -> None:
     assert len(README.split()) <= 700
     assert "make train" in README
@@ -211,19 +231,7 @@ def test_names_and_files_of_this_project_exist(page: Path) -> None:
 
 @pytest.mark.medium
 @pytest.mark.filterwarnings("ignore:Training and eval env are not of the same type")  # EvalCallback's
-@pytest.mark.parametrize(
-    "name",
-    [
-        "README.md",
-        "docs/quickstart.md",
-        "docs/python_api.md",
-        "docs/envs.md",
-        "docs/callbacks.md",
-        "docs/other_learners.md",
-        "docs/gpu_simulators.md",
-        "docs/domain_randomisation.md",
-    ],
-)
+@pytest.mark.parametrize("name", PAGES_WITH_CODE)
 def test_the_python_code_of_a_page_works(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"```python\n(.*?)```", (HOME / name).read_text(), re.DOTALL)
