@@ -29,8 +29,9 @@ MOST_DRAWN = 16
 """Conditions that figures can tell apart."""
 _USUAL_BASELINE = "random"
 _FEWEST_SEEDS = 5
-_MOST_LISTED = 6
 """From which on a bootstrap interval is what it says, within two percent."""
+_MOST_LISTED = 6
+"""Labels in one sentence."""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -218,7 +219,8 @@ def run_from(
     for group in ("env", "teacher"):
         with blaming(f"{group}={names[group]}"):
             built[group] = None if config[group]["_target_"] is None else build(config[group])
-    if built["env"] is not None:
+    # Where torch has been imported, a refusal below comes as soon.
+    if built["env"] is not None and "torch" not in sys.modules:
         _check_without_torch(config, names, built)
     from ..runs.make_run import Parts, assemble  # imports torch
     from ..students.sb3_student import SB3Adapter  # imports torch

@@ -94,7 +94,7 @@ class Search(Sweep):
         command = ["chiron-train", *self._flags, "-m", *fixed, *settings, f"{_SEED}={','.join(self.seeds)}"]
         said = f"Best of {len(done)} trials, {self._config.objective} {value:.4g}: {' '.join(settings)}"
         lines = [said, "To train with it and see the test tasks:", f"  {shlex.join(command)}"]
-        console.print("\n".join(lines), soft_wrap=True, highlight=False, markup=False)
+        console.print("\n".join(lines), soft_wrap=True)
 
 
 class SearchSweeper(optuna_sweeper.OptunaSweeper):  # type: ignore[misc]  # untyped
@@ -130,7 +130,7 @@ class _Trials:
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> list[JobReturn]:
         seeds = self._search.seeds
         # A setting may be proposed twice, and two jobs must not share a directory.
-        known = {tuple(job.overrides): job for job in self._search.jobs}
+        known = {tuple(job.overrides) for job in self._search.jobs}
         jobs = list(
             dict.fromkeys((*setting, f"{_SEED}={seed}") for setting in job_overrides for seed in seeds)
         )

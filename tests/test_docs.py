@@ -99,6 +99,14 @@ def write_files(page: str, folder: Path) -> None:
         path.write_text(text)
 
 
+def run_page(page: str, folder: Path) -> None:
+    """Write the files that a page shows, and run its commands one after another."""
+    write_files(page, folder)
+    for line in commands_of(page):
+        finished = run(line, folder)
+        assert (finished.returncode, finished.stderr) == (0, ""), line
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty folder with the files of the page."""
@@ -263,10 +271,7 @@ def test_the_commands_of_the_quickstart_work_one_after_another(tmp_path: Path) -
 @pytest.mark.slow
 def test_the_commands_of_walkers_of_ones_own_work_one_after_another(tmp_path: Path) -> None:
     page = (HOME / "docs" / "add_a_walker.md").read_text()
-    write_files(page, tmp_path)
-    for line in commands_of(page):
-        finished = run(line, tmp_path)
-        assert (finished.returncode, finished.stderr) == (0, ""), line
+    run_page(page, tmp_path)
     assert (tmp_path / "long_legs.png").exists()
     assert (tmp_path / "tracks.png").exists()
 
@@ -286,7 +291,4 @@ def test_callbacks_of_ones_own_work_on_the_command_line(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_the_commands_of_domain_randomisation_work_one_after_another(tmp_path: Path) -> None:
     page = (HOME / "docs" / "domain_randomisation.md").read_text()
-    write_files(page, tmp_path)
-    for line in commands_of(page):
-        finished = run(line, tmp_path)
-        assert (finished.returncode, finished.stderr) == (0, ""), line
+    run_page(page, tmp_path)
