@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from ..runs.checked_files import require_no_way_out
-from ..runs.printable import printable
 from .comparison import Choice, Comparison, compare
 from .comparison_report import write_report
 from .paper import write_paper
+from .run_folders import require_runs
 from .study import read_study
 from .tensorboard_bands import write_bands
 
@@ -45,9 +45,7 @@ def compare_folders(
     choice = choice or Choice()
     if named:
         choice = replace(choice, by_study=True)
-    for folder in places:
-        if not folder.is_dir():
-            raise ValueError(f"{printable(folder)} is not a folder")
+    require_runs(places)
     if out.exists():
         # A folder that the command line names may lie anywhere; what lies in it does not lead elsewhere.
         require_no_way_out(out, places[0] if out.parent == places[0] else out)

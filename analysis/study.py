@@ -18,12 +18,12 @@ from ..runs.checked_files import DamagedFileError, reason_of
 from ..runs.printable import printable
 from ..runs.run_directory import RunDirectory, mastery_in, units_in
 from ..runs.settings import leaves
+from .run_folders import runs_in
 
 COMPONENTS = ("env", "teacher", "student")
 
 _FINISHED = "finished"
 _LONGEST_NAME = 200
-_MARKS = ("config.yaml", "summary.json", "evaluations.csv")
 
 
 class LeftOut(str):
@@ -99,7 +99,7 @@ def read_study(*folders: Path | str, **named: Path | str) -> tuple[list[StudyRun
     runs: dict[Path, StudyRun] = {}
     notes: list[str] = []
     for study, folder in [*((None, folder) for folder in folders), *named.items()]:
-        found = sorted({path.parent for name in _MARKS for path in Path(folder).rglob(name)})
+        found = sorted(set(runs_in(Path(folder))))
         if not found:
             notes.append(f"{folder} is not a run and contains none")
         for path in found:

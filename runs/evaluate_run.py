@@ -29,11 +29,10 @@ from ..evaluation.named_test_sets import (
 from ..evaluation.task_sets import TaskSet
 from .blaming import blaming
 from .checked_files import require_inside
+from .evaluation_arguments import SHIPPED, require_evaluation
 from .memory import require_room_for_episodes
 from .trained_student import TrainedStudent
 from .whole_files import replacing
-
-_SHIPPED = ("uniform", "grid", "open_ended")
 
 
 def evaluate_run(
@@ -54,10 +53,7 @@ def evaluate_run(
     Raises:
         ValueError: If there is no such run or test set, or the run's env does not fit the test set.
     """
-    if episodes < 1:
-        raise ValueError(f"--episodes={episodes} must be at least 1")
-    if n_workers < 0:
-        raise ValueError(f"--workers={n_workers} must be at least 0")
+    require_evaluation(test_set, episodes, n_workers)
     directory = student.directory
     with blaming(f"run={directory.path}"):
         env = make_env()
@@ -86,10 +82,8 @@ def evaluate_run(
 
 def _find_task_set(wanted: str, space: TaskSpace) -> tuple[str, TaskSet]:
     path = Path(wanted)
-    if wanted in _SHIPPED:
+    if wanted in SHIPPED:
         return shipped_task_set(wanted, space)
-    if path.suffix != ".csv":
-        raise ValueError(f"--on {wanted} must be one of {', '.join(_SHIPPED)} or a file that ends in .csv")
     if path.stem in RECIPES:
         raise ValueError(f"--on {wanted} has the name of one of Chiron's own test sets: rename the file")
     return path.stem, read_task_set(path, space)

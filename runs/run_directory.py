@@ -90,6 +90,32 @@ class RunDirectory:
         with reading(self.config, self.path, checked_files.TEXT_BYTES) as file:
             return checked_files.read_yaml(file)
 
+    def require_student(self, best: bool = False) -> dict[str, Any]:
+        """The configuration of a run whose student can be loaded, without loading it, which takes seconds.
+
+        Args:
+            best: Whether the student of the best evaluation is wanted instead of the last.
+
+        Raises:
+            ValueError: If no run lies here, its student is simulated, or it has left no model yet.
+        """
+        config = self.read_config()
+        if config is None:
+            raise ValueError(f"run={self.path} is not a run directory: it holds no config.yaml")
+        for group in ("env", "student"):
+            if not isinstance(config.get(group), dict) or "_target_" not in config[group]:
+                raise DamagedFileError(f"{self.config} does not say what the run's {group} is")
+        self.require_unchanged(self.config)
+        if config["env"]["_target_"] is None:
+            raise ValueError(f"run={self.path} has a simulated student, which has no env")
+        folder = self.best if best else self.path
+        tensors, model = folder / self.tensors.name, folder / self.model.name
+        saved = tensors if tensors.exists() else model
+        if not saved.exists():
+            raise ValueError(f"run={self.path} has no {saved.relative_to(self.path)} yet")
+        self.require_unchanged(saved, folder / self.normalization.name)
+        return config
+
     def read_versions(self) -> dict[str, Any]:
         """Python, platform and packages that the run was begun with."""
         with reading(self.versions, self.path, checked_files.TEXT_BYTES) as file:

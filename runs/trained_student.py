@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from stable_baselines3.common.base_class import BaseAlgorithm
 
 from ..envs.vector.action_repeat import repeat_actions
-from ..students.saved_student import MODEL, NORMALIZATION, load_student_model, model_in, saved_steps
+from ..students.saved_student import load_student_model, model_in, saved_steps
 from ..students.sb3_policy import Envs, SB3Policy, chosen_actions, takes_action_masks
 from ..students.sb3_student import SB3Adapter
 from .blaming import blaming
@@ -55,21 +55,10 @@ class TrainedStudent:
         best: bool = False,
         algorithm: Callable[..., Any] | None = None,
     ) -> None:
-        config = directory.read_config()
-        if config is None:
-            raise ValueError(f"run={directory.path} is not a run directory: it holds no config.yaml")
-        for group in ("env", "student"):
-            if not isinstance(config.get(group), dict) or "_target_" not in config[group]:
-                raise DamagedFileError(f"{directory.config} does not say what the run's {group} is")
-        directory.require_unchanged(directory.config)
+        config = directory.require_student(best)
         self.env: dict[str, Any] = config["env"]
-        if self.env["_target_"] is None:
-            raise ValueError(f"run={directory.path} has a simulated student, which has no env")
         self.is_best = best
         self.folder = directory.best if best else directory.path
-        if not model_in(self.folder).exists():
-            raise ValueError(f"run={directory.path} has no {'best/' if best else ''}{MODEL} yet")
-        directory.require_unchanged(model_in(self.folder), self.folder / NORMALIZATION)
         self._arguments: dict[str, Any] = dict(config["student"])
         self._adapter = SB3Adapter.taken_from(self._arguments)
         self._algorithm = algorithm

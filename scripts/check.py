@@ -10,7 +10,6 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from stable_baselines3.common.env_checker import check_env as sb3_check_env
 
 from ..conf.build import build
 from ..conf.schema import require_component
@@ -66,6 +65,9 @@ def _check(config: DictConfig) -> None:
 
 def is_a_stable_baselines_env(make_env: EnvFn) -> None:
     """Stable-Baselines3's own checker must have nothing against it."""
+    # Imported here for start-up time.
+    from stable_baselines3.common.env_checker import check_env as sb3_check_env
+
     env = make_env()
     try:
         require_trainable(env.observation_space, env.action_space)

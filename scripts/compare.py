@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..analysis import BEST, DIFFERENCES
+from ..analysis.run_folders import require_runs
 from ..runs.printable import printable
 from .arguments import Parser
 from .console import outlive_the_terminal, plain_console
@@ -103,7 +104,13 @@ def _folders(given: Sequence[str]) -> list[Path] | dict[str, Path]:
 
 
 def _compare(options: argparse.Namespace) -> None:
-    # For start-up time: these import torch, scipy, pandas and matplotlib, which --help does not need.
+    try:
+        given = _folders(options.results)
+        folders = list(given.values()) if isinstance(given, dict) else given
+        require_runs(folders)
+    except ValueError as error:
+        refuse(error, COMMAND)
+    # For start-up time: these import torch, scipy, pandas and matplotlib, which nothing above needs.
     from ..analysis.compare_folders import compare_folders
     from ..analysis.comparison import Choice
     from ..analysis.comparison_report import over_time_cells, result_cells
@@ -111,8 +118,6 @@ def _compare(options: argparse.Namespace) -> None:
     from ..analysis.study import LeftOut
 
     try:
-        given = _folders(options.results)
-        folders = list(given.values()) if isinstance(given, dict) else given
         out: Path = options.out or folders[0] / "comparison"
         by_study = options.by == "study" or isinstance(given, dict)
         choice = Choice(by_study, options.only, options.without, options.at, options.threshold)

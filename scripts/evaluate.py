@@ -13,8 +13,11 @@ from rich.table import Table
 
 from ..conf.build import build
 from ..envs.importing import trusting
+from ..envs.vector.env_error import EnvError
 from ..runs.blaming import blaming
+from ..runs.evaluation_arguments import require_evaluation
 from ..runs.printable import printable
+from ..runs.run_directory import RunDirectory
 from .arguments import Parser
 from .console import outlive_the_terminal, plain_console
 from .refusal import BAD_INPUT, LEFT_OUT, as_sentence, refuse, say_error
@@ -69,28 +72,18 @@ def main() -> None:
 
 def _evaluate(folders: Sequence[Path], test_set: str, episodes: int, n_workers: int, best: bool) -> None:
     """Evaluate the runs in or below some folders; a folder without any is an error as such."""
-    # For start-up time: these import torch, which --help does not need.
-    from ..envs.vector.env_error import EnvError
-    from ..runs.evaluate_run import evaluate_run
-    from ..runs.run_directory import RunDirectory
-    from ..runs.trained_student import TrainedStudent
-
     console, problems, code, evaluated = plain_console(), list[str](), LEFT_OUT, 0
-    for folder in folders:
-        for path in _runs_below(folder):
-            run = RunDirectory(path)
-            try:
-                student = TrainedStudent(run, build, best)
-                with blaming(f"run={path}"):
-                    make_env = build(student.env)
-                name, rows = evaluate_run(student, make_env, test_set, episodes, n_workers)
-            except (ValueError, OSError, HydraException) as error:
-                problems.append(as_sentence(error))
-                continue
-            except EnvError as error:
-                say_error(error, COMMAND)
-                code = FAILED
-                continue
+    for run in [RunDirectory(path) for folder in folders for path in _runs_below(folder)]:
+        try:
+            require_evaluation(test_set, episodes, n_workers)
+            run.require_student(best)
+            name, rows = _play(run, test_set, episodes, n_workers, best)
+        except (ValueError, OSError, HydraException) as error:
+            problems.append(as_sentence(error))
+        except EnvError as error:
+            say_error(error, COMMAND)
+            code = FAILED
+        else:
             evaluated += 1
             console.print(_table(rows, name))
             console.print(f"Episodes:  {printable(run.test_set_rows(name))}", soft_wrap=True)
@@ -99,6 +92,19 @@ def _evaluate(folders: Sequence[Path], test_set: str, episodes: int, n_workers: 
         refuse(ValueError("; ".join(dict.fromkeys(problems))), COMMAND, BAD_INPUT if is_input else code)
     if code == FAILED:
         sys.exit(FAILED)
+
+
+def _play(
+    run: RunDirectory, test_set: str, episodes: int, n_workers: int, best: bool
+) -> tuple[str, pd.DataFrame]:
+    # For start-up time: these import torch, which what is refused before does not need.
+    from ..runs.evaluate_run import evaluate_run
+    from ..runs.trained_student import TrainedStudent
+
+    student = TrainedStudent(run, build, best)
+    with blaming(f"run={run.path}"):
+        make_env = build(student.env)
+    return evaluate_run(student, make_env, test_set, episodes, n_workers)
 
 
 def _runs_below(folder: Path) -> list[Path]:

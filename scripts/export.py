@@ -10,6 +10,7 @@ from hydra.errors import HydraException
 from ..conf.build import build
 from ..envs.importing import trusting
 from ..runs.printable import printable
+from ..runs.run_directory import RunDirectory
 from .arguments import Parser
 from .console import outlive_the_terminal
 from .refusal import refuse
@@ -58,14 +59,22 @@ def main() -> None:
 
 
 def _export(run: Path, out: Path | None, best: bool) -> Path:
-    # For start-up time: these import torch, which --help does not need.
+    directory = RunDirectory(run)
+    directory.require_student(best)
+    summary = directory.read_summary() or {}
+    if summary.get("status") != "finished":
+        raise ValueError(
+            f"run={run} is {summary.get('status', 'not finished')}: a student is exported when its run has "
+            "finished"
+        )
+    folder = out or Path(_name(summary))
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ValueError(f"--out={folder} exists already: give another folder")
+    # For start-up time: these import torch, which what is refused above does not need.
     from ..runs.export import export_student
-    from ..runs.run_directory import RunDirectory
     from ..runs.trained_student import TrainedStudent
 
-    student = TrainedStudent(RunDirectory(run), build, best)
-    folder = out or Path(_name(student.directory.read_summary() or {}))
-    export_student(student, folder)
+    export_student(TrainedStudent(directory, build, best), folder)
     return folder
 
 

@@ -19,6 +19,7 @@ from yaml import YAMLError
 from ..runs import stop_signals
 from .console import plain_console
 from .refusal import refuse
+from .search import Search
 from .sweep import Sweep
 
 
@@ -50,10 +51,12 @@ class CheckJobs(Callback):
     def _prepare(self, config: DictConfig, is_search: bool = False) -> Sweep:
         console = plain_console()
         try:
-            sweep = _search(config) if is_search else Sweep(config, sys.argv[1:])
+            sweep = (Search if is_search else Sweep)(config, sys.argv[1:])
             if sweep.launcher == "slurm":
                 _require_slurm()
             sweep.check()
+            if isinstance(sweep, Search):
+                _leave_to_optuna(sweep)
         except (ValueError, HydraException, OmegaConfBaseException, YAMLError) as error:
             refuse(error)
         states = sweep.states()
@@ -84,15 +87,13 @@ class CheckJobs(Callback):
         return sweep
 
 
-def _search(config: DictConfig) -> Sweep:
+def _leave_to_optuna(search: Search) -> None:
     # It tells of each of its parts when it is imported.
     logging.getLogger("alembic").setLevel(logging.WARNING)
     # Imported here: an extra, which other sweeps do without.
-    from .search import Search, search_with
+    from .search_sweeper import search_with
 
-    search = Search(config, sys.argv[1:])
     search_with(search)
-    return search
 
 
 def _require_slurm() -> None:

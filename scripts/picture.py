@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ..runs.checked_files import reason_of
 from ..runs.printable import printable
+from ..runs.run_directory import RunDirectory
 from .arguments import Parser
 from .console import outlive_the_terminal
 from .refusal import BAD_INPUT, LEFT_OUT, refuse
@@ -37,15 +38,14 @@ def main() -> None:
 
 
 def _draw(folder: Path) -> None:
-    # For start-up time: these import matplotlib and pandas, which --help does not need.
-    from ..runs.run_directory import RunDirectory
-    from ..runs.run_pictures import draw_teacher
-
     run = RunDirectory(folder)
     if not run.summary.exists():
         raise FileNotFoundError(
             f"{printable(folder)} is not a run directory (chiron-compare compares the runs in a folder)"
         )
+    # For start-up time: it imports matplotlib and pandas, which nothing above needs.
+    from ..runs.run_pictures import draw_teacher
+
     run.require_unchanged(run.config, run.episodes, run.evaluations, run.snapshots)
     for picture in draw_teacher(run):
         run.record(folder / picture)

@@ -1,18 +1,13 @@
-"""A sweep whose jobs Optuna chooses: Hydra's sweeper for it, with several seeds for each setting."""
+"""A sweep whose jobs Optuna chooses, with several seeds for each setting."""
 
 from __future__ import annotations
 
-import logging
 import math
 import shlex
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
-import optuna
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.plugins import Plugins
-from hydra.core.utils import JobReturn, JobStatus
-from hydra_plugins.hydra_optuna_sweeper import optuna_sweeper
 from omegaconf import DictConfig
 from rich.console import Console
 
@@ -20,8 +15,8 @@ from .hydra_command import overrides_of
 from .job import JobState
 from .sweep import ELSEWHERE, Sweep, jobs_of
 
-_SEED = "seed"
-_NAME = f"{optuna_sweeper.OptunaSweeper.__module__}.{optuna_sweeper.OptunaSweeper.__name__}"
+SEED = "seed"
+"""The key whose values are no settings to choose from."""
 
 
 class Search(Sweep):
@@ -55,8 +50,8 @@ class Search(Sweep):
         first = []
         for override in OverridesParser.create().parse_overrides([f"{k}={v}" for k, v in given.items()]):
             text = str(override.input_line)
-            if override.get_key_element() == _SEED:
-                values = override.sweep_string_iterator() if override.is_sweep_override() else [given[_SEED]]
+            if override.get_key_element() == SEED:
+                values = override.sweep_string_iterator() if override.is_sweep_override() else [given[SEED]]
                 self.seeds = [str(value) for value in values]
             elif override.is_sweep_override():
                 self.space.append(text)
@@ -69,7 +64,7 @@ class Search(Sweep):
                 "sweeper=optuna has nothing to search: give ranges or choices, as "
                 "'student.learning_rate=tag(log,interval(1e-5,1e-2))' or teacher=alp_gmm,random"
             )
-        (self._first,) = jobs_of(config, [[*first, *self.fixed, f"{_SEED}={self.seeds[0]}"]])
+        (self._first,) = jobs_of(config, [[*first, *self.fixed, f"{SEED}={self.seeds[0]}"]])
 
     def add(self, overrides: Sequence[tuple[str, ...]]) -> None:
         """Take up jobs that are about to be launched."""
@@ -91,61 +86,10 @@ class Search(Sweep):
         best, value = max(done, key=lambda trial: trial[1])
         settings = [override for override in best if override not in self.fixed]
         fixed = [override for override in self.fixed if not override.startswith(("sweeper=", "objective="))]
-        command = ["chiron-train", *self._flags, "-m", *fixed, *settings, f"{_SEED}={','.join(self.seeds)}"]
+        command = ["chiron-train", *self._flags, "-m", *fixed, *settings, f"{SEED}={','.join(self.seeds)}"]
         said = f"Best of {len(done)} trials, {self._config.objective} {value:.4g}: {' '.join(settings)}"
         lines = [said, "To train with it and see the test tasks:", f"  {shlex.join(command)}"]
         console.print("\n".join(lines), soft_wrap=True)
-
-
-class SearchSweeper(optuna_sweeper.OptunaSweeper):  # type: ignore[misc]  # untyped
-    """Hydra's sweeper, whose trials are settings and not jobs."""
-
-    search: ClassVar[Search]
-    """What this process has started."""
-
-    def sweep(self, arguments: list[str]) -> None:
-        """Search; the arguments are those that the search has sorted."""
-        self.sweeper.params = None
-        self.sweeper.launcher = _Trials(self.sweeper.launcher, self.search)
-        super().sweep([*self.search.space, *self.search.fixed])
-
-
-def search_with(search: Search) -> None:
-    """Let Hydra's sweeper for Optuna launch the jobs of a search."""
-    # It says in six lines what the table says in one.
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    logging.getLogger("hydra_plugins.hydra_optuna_sweeper._impl").setLevel(logging.WARNING)
-    SearchSweeper.search = search
-    # Hydra takes plugins from its own packages only.
-    Plugins.instance().class_name_to_class[_NAME] = SearchSweeper
-
-
-class _Trials:
-    """A launcher of trials: each is a setting, with a job for each seed."""
-
-    def __init__(self, launcher: Any, search: Search) -> None:
-        self._launcher = launcher
-        self._search = search
-
-    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> list[JobReturn]:
-        seeds = self._search.seeds
-        # A setting may be proposed twice, and two jobs must not share a directory.
-        known = {tuple(job.overrides) for job in self._search.jobs}
-        jobs = list(
-            dict.fromkeys((*setting, f"{_SEED}={seed}") for setting in job_overrides for seed in seeds)
-        )
-        self._search.add([job for job in jobs if job not in known])
-        returns = dict(
-            zip(jobs, self._launcher.launch(jobs, len(self._search.jobs) - len(jobs)), strict=True)
-        )
-        trials = []
-        for setting in map(tuple, job_overrides):
-            values = [returns[(*setting, f"{_SEED}={seed}")].return_value for seed in seeds]
-            mean = math.nan if None in values else sum(values) / len(values)
-            self._search.trials.append((setting, mean))
-            value = None if math.isnan(mean) else mean
-            trials.append(JobReturn(status=JobStatus.COMPLETED, _return_value=value))
-        return trials
 
 
 def _one_of(override: Any) -> str:

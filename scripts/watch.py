@@ -23,6 +23,7 @@ from ..conf.watch_schema import check_watch_ranges
 from ..envs.importing import trusting
 from ..runs.blaming import blaming
 from ..runs.printable import printable_lines
+from ..runs.run_directory import RunDirectory
 from .arguments import with_home
 from .console import outlive_the_terminal
 from .hydra_command import hydra_errors_refused, keeping_errors, overrides_of
@@ -69,6 +70,7 @@ def _watch(config: DictConfig) -> None:
         assert isinstance(resolved, dict)
         wanted = {str(key): value for key, value in resolved.items()}
         check_watch_ranges(wanted)
+        _require_env(wanted)
         # What the command line names may be executed; what the files of a run name has to be trusted.
         with trusting(wanted["trust"]) if wanted["run"] is not None else nullcontext():
             (_draw_sheet if wanted["sheet"] else _play)(wanted)
@@ -134,19 +136,24 @@ def _out(wanted: Mapping[str, Any]) -> Path | None:
     return out
 
 
-def _student(wanted: Mapping[str, Any]) -> TrainedStudent | None:
-    # For start-up time: these import torch.
-    from ..runs.run_directory import RunDirectory
-    from ..runs.trained_student import TrainedStudent
-
+def _require_env(wanted: Mapping[str, Any]) -> None:
     if wanted["run"] is None:
         require_component("env", wanted["env"])
         if wanted["env"]["_target_"] is None:
             raise ValueError("env=simulated has no env to watch")
-        return None
+        return
     others = [text for text in overrides_of(HydraConfig.get()) if text.lstrip("+~").startswith("env")]
     if others:
         raise ValueError(f"{others[0]} and run= exclude each other: a run brings its own env")
+    RunDirectory(Path(wanted["run"])).require_student()
+
+
+def _student(wanted: Mapping[str, Any]) -> TrainedStudent | None:
+    if wanted["run"] is None:
+        return None
+    # For start-up time: it imports torch.
+    from ..runs.trained_student import TrainedStudent
+
     return TrainedStudent(RunDirectory(Path(wanted["run"])), build)
 
 

@@ -119,7 +119,10 @@ def test_walkers_have_six_test_envs(
     assert "BipedalWalkerHardcore-v3" in capsys.readouterr().out
 
 
-def test_bad_input(chiron_evaluate: Command, run: RunDirectory, capsys: pytest.CaptureFixture[str]) -> None:
+def test_bad_input(
+    chiron_evaluate: Command, run: RunDirectory, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "uniform_v1.csv").write_text("seed\n")
     for arguments, sentence in (
         ("--on grid", "grid has tasks of 1, 2 or 3 numbers, and this env's have 4: use uniform"),
         ("--on open_ended", "--on open_ended is for walkers, and this student plays"),

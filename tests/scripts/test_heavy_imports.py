@@ -4,26 +4,66 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-HEAVY = {"matplotlib", "numba", "pandas", "scipy", "stable_baselines3", "tensorboard", "torch"}
+HEAVY = {"matplotlib", "numba", "optuna", "pandas", "scipy", "stable_baselines3", "tensorboard", "torch"}
+REFUSED = (
+    "check env=nope",
+    "compare .",
+    "compare nowhere",
+    "evaluate nowhere",
+    "evaluate . --episodes 0",
+    "evaluate . --on nope",
+    "export nowhere",
+    "picture nowhere",
+    "train env=nope",
+    "train evaluation.n_tasks=0",
+    "train sweeper=optuna",
+    "train -m seed=0,-1",
+    "train -m teacher=random,nope",
+    "watch env=simulated out=a.gif",
+    "watch out=a.xyz",
+    "watch run=nowhere out=a.gif",
+)
+"""Typical mistakes of every command."""
 
 
+def loaded_by(code: str, folder: Path) -> set[str]:
+    """The modules that a process has loaded which runs some code."""
+    code = f"import sys; {code}\nprint('LOADED', *sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=folder)
+    return set(run.stdout.rpartition("LOADED")[2].split())
+
+
+@pytest.mark.medium
+def test_help_and_refusals_do_without_heavy_libraries(tmp_path: Path) -> None:
+    helps = [f"{name} --help" for name in ("compare", "evaluate", "export", "picture", "train")]
+    code = f"""
+from importlib import import_module
+for line in {[*helps, *REFUSED]}:
+    command, *sys.argv[1:] = line.split()
+    try:
+        import_module(f"chiron.scripts.{{command}}").main()
+        code = 0
+    except SystemExit as exit_:
+        code = exit_.code or 0
+    assert code == (0 if "--help" in line else 2), (line, code)
+"""
+    assert loaded_by(code, tmp_path) & HEAVY == set()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.medium
 @pytest.mark.parametrize(
     ("modules", "absent"),
     [
-        (
-            ["scripts.compare", "scripts.evaluate", "scripts.export", "scripts.picture", "scripts.watch"],
-            HEAVY,
-        ),
         (["teachers", "teachers.goal_gan", "teachers.setter_solver"], {"torch"}),
         (["runs.pictures", "runs.tensorboard", "runs.make_run"], {"matplotlib"}),
     ],
 )
-@pytest.mark.medium
-def test_heavy_libraries_are_imported_where_they_are_needed(modules: list[str], absent: set[str]) -> None:
-    imports = "; ".join(f"import chiron.{module}" for module in modules)
-    code = f"import sys; {imports}; print(*sys.modules, sep='\\n')"
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert set(run.stdout.splitlines()) & absent == set()
+def test_heavy_libraries_are_imported_where_they_are_needed(
+    modules: list[str], absent: set[str], tmp_path: Path
+) -> None:
+    assert loaded_by("; ".join(f"import chiron.{name}" for name in modules), tmp_path) & absent == set()
