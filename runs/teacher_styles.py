@@ -43,6 +43,7 @@ _STYLES = {
     "grid_lp": TeacherStyle("Grid-LP", "#999933", DASHDOT),
     "goal_gan": TeacherStyle("GoalGAN", "#44aa99", SOLID),
     "setter_solver": TeacherStyle("Setter-Solver", "#8c510a", DOTTED),
+    "headway": TeacherStyle("Headway", "#b2182b", SOLID),
 }
 _STUDENTS = {"ppo": "PPO", "sac": "SAC", "fast_sac": "FastSAC", "overlapped_sac": "OverlappedSAC"}
 

@@ -11,6 +11,7 @@ from .doraemon import DORAEMON
 from .episode import Episode
 from .goal_gan import GoalGAN
 from .grid_lp import GridLP
+from .headway import Headway
 from .learnability import Learnability
 from .oracle import Oracle
 from .plr import PLR
@@ -36,6 +37,7 @@ __all__ = [
     "Episode",
     "GoalGAN",
     "GridLP",
+    "Headway",
     "Learnability",
     "Oracle",
     "Proposal",
