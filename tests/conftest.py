@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 import signal
 import subprocess
@@ -30,6 +31,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.timeout(0))
         if not any(item.get_closest_marker(name) for name in MARKERS_OF_SLOWER_TESTS):
             item.add_marker("fast")
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector pass over what stays: libraries and tests, a million objects."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -34,7 +34,8 @@ def test_the_recipe_is_one_file_and_one_yaml() -> None:
 def test_the_new_teacher_passes_all_tests_of_teachers(checkout: Path) -> None:
     suites = ["tests/teachers/test_every_teacher.py", "tests/test_configs.py", "tests/test_structure.py"]
     suites += ["tests/test_docs.py"]
-    chosen = "easiest_first or (test_docs and names_choices) or presets or names_documented"
+    structure = "point_one_way or relatively or without_hydra or functions or are_documented or one_place"
+    chosen = f"easiest_first or (test_docs and names_choices) or presets or {structure}"
     output = run(checkout, "-m", "pytest", "-p", "no:cacheprovider", "-k", chosen, *suites)
     assert int(re.findall(r"(\d+) passed", output)[-1]) > 30
 

@@ -8,7 +8,6 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import pytest
-from chiron.conf.compose import composed
 from chiron.envs import StumpTracks
 from chiron.envs.env_info import env_info
 from chiron.envs.gymnasium_env import GymnasiumEnv
@@ -17,6 +16,7 @@ from chiron.teachers import ALPGMM, Curriculum
 from numpy.typing import NDArray
 
 from tests.conftest import CountdownEnv
+from tests.listing import composed
 
 pytestmark = pytest.mark.medium
 
