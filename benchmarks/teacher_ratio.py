@@ -92,7 +92,7 @@ def geometric_mean_ratio(scores: Scores, teacher: str, other: str) -> tuple[floa
 
 
 def below(scores: Scores, teacher: str, other: str) -> dict[str, float]:
-    """Students on which a teacher's mean is lower than the other's, with corrected p values of Welch's test."""
+    """Students on which a teacher's mean is lower than the other's, with Welch's p, corrected."""
     names = list(scores)
     p_values = holm([welch_p_value(scores[name][teacher], scores[name][other]) for name in names])
     return {
