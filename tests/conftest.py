@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from chiron.envs.task_space import TaskParameter, TaskSpace
 from gymnasium import spaces
+from matplotlib.figure import Figure
 
 # Shells start what runs in the background with SIGINT ignored, and then nothing below can be interrupted.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -50,6 +51,12 @@ def _signals_are_given_back() -> Iterator[None]:
         if before[number] is not None:
             signal.signal(number, before[number])
     assert after == before
+
+
+@pytest.fixture
+def blank_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures are made and saved, but not drawn, which takes half of the time of a small run."""
+    monkeypatch.setattr(Figure, "draw", lambda self, renderer: None)
 
 
 Observation = np.ndarray[tuple[int], np.dtype[np.float32]]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import pkgutil
 import re
 import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -58,29 +58,31 @@ SHORTER = {
 
 
 def run(line: str, folder: Path) -> Finished:
-    """Run a line of a shell in a folder, in a process of its own if it sets a variable or is not ours."""
+    """Run a line of a shell in a folder: Python in a process of its own, and our commands in this one."""
     words = shlex.split(line)
-    environment = dict(os.environ)
-    while "=" in words[0]:
-        name, value = words.pop(0).split("=")
-        environment[name] = os.pathsep.join([value, environment.get(name, "")])
-    command, arguments = words[0], words[1:]
+    has_own_modules = words[0] == "PYTHONPATH=."
+    command, *arguments = words[1:] if has_own_modules else words
+    if command == "python":
+        command_line = [sys.executable, *arguments]
+        done = subprocess.run(command_line, cwd=folder, capture_output=True, text=True, check=False)
+        return Finished(done.returncode, done.stdout, done.stderr)
     if command == "chiron-train":
         arguments = [a for a in arguments if a.split("=")[0] not in SMALL]
         arguments += [f"{key}={value}" for key, value in SMALL.items()]
-    if command != "python" and environment == os.environ:
+    with own_modules(folder) if has_own_modules else nullcontext():
         return run_here(folder, command, *arguments)
-    if command != "python":
-        arguments = ["-m", f"chiron.scripts.{command.removeprefix('chiron-')}", *arguments]
-    finished = subprocess.run(
-        [sys.executable, *arguments],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return Finished(finished.returncode, finished.stdout, finished.stderr)
+
+
+@contextmanager
+def own_modules(folder: Path) -> Iterator[None]:
+    """What `PYTHONPATH=.` does in a folder; its modules are forgotten afterwards."""
+    before = set(sys.modules)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(folder))
+        yield
+    for name in set(sys.modules) - before:
+        if Path(getattr(sys.modules[name], "__file__", None) or "").is_relative_to(folder):
+            del sys.modules[name]
 
 
 def files_of(page: str) -> list[tuple[str, str]]:
@@ -125,6 +127,7 @@ def test_the_page_has_the_files_and_commands_it_promises() -> None:
 
 
 @pytest.mark.medium
+@pytest.mark.usefixtures("blank_figures")
 def test_the_commands_work_one_after_another(folder: Path) -> None:
     for line in commands_of(PAGE):
         finished = run(line, folder)
@@ -238,6 +241,7 @@ def test_names_and_files_of_this_project_exist(page: Path) -> None:
 
 
 @pytest.mark.medium
+@pytest.mark.usefixtures("blank_figures")
 @pytest.mark.filterwarnings("ignore:Training and eval env are not of the same type")  # EvalCallback's
 @pytest.mark.parametrize("name", PAGES_WITH_CODE)
 def test_the_python_code_of_a_page_works(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -252,6 +256,7 @@ def test_the_python_code_of_a_page_works(name: str, tmp_path: Path, monkeypatch:
 
 
 @pytest.mark.medium
+@pytest.mark.usefixtures("blank_figures")
 def test_the_commands_of_comparing_work_one_after_another(tmp_path: Path) -> None:
     page = (HOME / "docs" / "comparing.md").read_text()
     for line in commands_of(page):
@@ -261,6 +266,7 @@ def test_the_commands_of_comparing_work_one_after_another(tmp_path: Path) -> Non
 
 
 @pytest.mark.medium
+@pytest.mark.usefixtures("blank_figures")
 def test_the_commands_of_the_quickstart_work_one_after_another(tmp_path: Path) -> None:
     for line in commands_of((HOME / "docs" / "quickstart.md").read_text()):
         finished = run(line, tmp_path)
@@ -277,6 +283,7 @@ def test_the_commands_of_walkers_of_ones_own_work_one_after_another(tmp_path: Pa
 
 
 @pytest.mark.medium
+@pytest.mark.usefixtures("blank_figures")
 @pytest.mark.filterwarnings("ignore:Training and eval env are not of the same type")
 def test_callbacks_of_ones_own_work_on_the_command_line(tmp_path: Path) -> None:
     page = (HOME / "docs" / "callbacks.md").read_text()

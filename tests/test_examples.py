@@ -35,6 +35,7 @@ def example(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.medium
+@pytest.mark.usefixtures("blank_figures")
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
@@ -109,6 +110,7 @@ def test_a_learner_plays_the_tasks_of_its_curriculum(
 
 
 @pytest.mark.medium
+@pytest.mark.usefixtures("blank_figures")
 class TestProject:
     """A project with folders of its own that are named as the packages here."""
 

@@ -10,7 +10,6 @@ import pytest
 from chiron.runs.run_directory import RunDirectory
 from chiron.scripts import compare, evaluate, picture, train, watch
 from filelock import FileLock
-from matplotlib.figure import Figure
 
 from tests.commands import run_here
 
@@ -34,12 +33,6 @@ def shared_run(tmp_path_factory: pytest.TempPathFactory) -> SharedRun:
         return only_run(place)
 
     return train_once
-
-
-@pytest.fixture
-def blank_figures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Figures are made and saved, but not drawn, which takes half of the time of a small run."""
-    monkeypatch.setattr(Figure, "draw", lambda self, renderer: None)
 
 
 @pytest.fixture
