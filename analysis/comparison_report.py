@@ -16,6 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ..runs import plots
 from ..runs.checked_files import PICTURE_BYTES, DamagedFileError, read_picture, reading
+from . import NAMES
 from .comparison import MOST_DRAWN, Comparison
 from .comparison_figures import FIGURES
 from .conditions import Condition
@@ -23,12 +24,14 @@ from .figure_style import NothingToDrawError
 from .reproduction import command_of
 from .score_matrix import matrix_tables
 from .significance import SIGNIFICANCE_LEVEL
-from .statistics import FEWEST_SEEDS_OF_AN_INTERVAL, plus_minus
+from .statistics import FEWEST_SEEDS_OF_AN_INTERVAL, plus_minus, with_interval
 from .study import COMPONENTS, LeftOut
 from .task_bands import band_cells
 
 _TEMPLATE = "comparison_report.html"
 _QUARTERS = 4
+_MOST_COLUMNS = 12
+"""Of a table in letters of the usual size."""
 _SVG_IDS = "comparison"
 """What the identifiers in figures are derived from, so that the same comparison gives the same file."""
 
@@ -77,6 +80,8 @@ def write_report(
         figures=_draw(comparison, folder, rng),
         curricula=curricula,
         most_drawn=MOST_DRAWN,
+        most_columns=_MOST_COLUMNS,
+        names=NAMES,
         commands=[(condition.label, command_of(condition.runs)) for condition in comparison.conditions],
         runs=[
             (condition.label, run, command_of([run]))
@@ -161,11 +166,12 @@ def _with_sd(row: Mapping[str, Any], name: str, digits: int) -> str:
 
 
 def _with_interval(row: Mapping[str, Any], value: str, ends: str, digits: int) -> str:
-    low, high = row.get(f"{ends}_low"), row.get(f"{ends}_high")
-    text = _text(row.get(value), f"{{:.{digits}f}}")
-    # An interval without any width is of seeds too few or too equal to say how sure the value is.
-    says_nothing = low is None or high is None or low == high or row["seeds"] < FEWEST_SEEDS_OF_AN_INTERVAL
-    return text if says_nothing else f"{text} [{low:.{digits}f}, {high:.{digits}f}]"
+    if row.get(value) is None:
+        return "–"
+    # Of fewer seeds an interval does not say how sure the value is.
+    says_something = row["seeds"] >= FEWEST_SEEDS_OF_AN_INTERVAL
+    low, high = (row.get(f"{ends}_{end}") if says_something else None for end in ("low", "high"))
+    return with_interval(row[value], low, high, digits)
 
 
 def _p_text(p: float | None) -> str:

@@ -12,7 +12,7 @@ from ..evaluation.metrics import area_under_curve
 from . import BEST
 from .comparison import Comparison
 from .conditions import Condition, labels_of, rest_of
-from .statistics import Interval, bootstrap_interval, mean_and_sd
+from .statistics import Interval, bootstrap_interval, mean_and_sd, with_interval
 from .study import StudyRun
 
 EARLY = 1 / 8
@@ -106,7 +106,7 @@ def _rows(matrix: ScoreMatrix, score: Score, rng: np.random.Generator) -> list[d
         for row in matrix.rows
     ]
     summary = {
-        teacher: f"{mean:.1f}" if np.isnan(low) else f"{mean:.1f} [{low:.1f}, {high:.1f}]"
+        teacher: with_interval(mean, low, high, 1)
         for teacher, (mean, (low, high)) in matrix.summary(score, rng).items()
     }
     return [*rows, {"": f"mean of {len(matrix.complete_rows)} rows [95%]", **summary}] if summary else rows

@@ -42,6 +42,13 @@ def plus_minus(mean: float, sd: float | None, digits: int) -> str:
     return f"{mean:.{digits}f}{spread}"
 
 
+def with_interval(value: float, low: float | None, high: float | None, digits: int) -> str:
+    """`value [low, high]` as text, or the value alone if the interval has no ends (None, NaN) or no width."""
+    if low is None or high is None or not low < high:
+        return f"{value:.{digits}f}"
+    return f"{value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
+
+
 def mean_margin(sd: ArrayLike, seeds: ArrayLike) -> NDArray[np.float64]:
     """Half the width of Student's 95% confidence interval of a mean.
 

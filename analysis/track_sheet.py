@@ -22,7 +22,7 @@ from ..envs.walkers.walker_body import WalkerBody
 from ..envs.walkers.walker_drawing import FAR_LEG, GROUND, HULL, NEAR_LEG, SKY, far_and_near_parts, placed
 from ..envs.walkers.walker_env import WalkerEnv
 from ..evaluation.task_sets import graded_task
-from ..runs.plots import INK
+from ..runs.plots import INK, times
 
 SHEET_SUFFIXES = (".png", ".pdf", ".svg")
 """Kinds of files a sheet can be."""
@@ -109,11 +109,9 @@ def _label(space: TaskSpace, task: Task) -> str:
         )
         return textwrap.fill("   ".join(parts), _LABEL_COLUMNS)
     named = zip(space.columns, task.tolist(), strict=True)
-    return "      ".join(f"{name} {value:.3g}{_times(space.units.get(name, ''))}" for name, value in named)
-
-
-def _times(unit: str) -> str:
-    return f" × {unit}" if unit[:1].isdigit() else f" {unit}"
+    return "      ".join(
+        f"{name} {value:.3g} {times(space.units.get(name, ''))}".rstrip() for name, value in named
+    )
 
 
 def _measure(track: Track, body: WalkerBody) -> float:

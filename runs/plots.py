@@ -157,7 +157,12 @@ def axis_label(name: str, units: Mapping[str, str]) -> str:
         units: By column.
     """
     words = name.replace("_", " ").strip() or name
-    return f"{words} ({units[name]})" if units.get(name) else words
+    return f"{words} ({times(units[name])})" if units.get(name) else words
+
+
+def times(unit: str) -> str:
+    """A unit as it stands after a number: `m`, but `× 0.467 m`."""
+    return f"× {unit}" if unit[:1].isdigit() else unit
 
 
 def panels(count: int, across: int, width: float, height: float) -> tuple[Figure, list[Axes]]:

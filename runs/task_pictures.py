@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,8 @@ _PLANE = 284
 _STRIP_WIDTH, _STRIP_HEIGHT, _STRIP_PITCH = 190, 30, 46
 _MOST_STRIPS = 16
 _MARGIN, _TOP, _RIGHT = 14, 50, 20
-_LONGEST_NAME = 19
+_UNIT_HEIGHT = 14
+_LONGEST_NAME = 21
 """Characters."""
 _MANY_POINTS = 200
 _MOST_ON_STRIPS = 300
@@ -111,7 +113,7 @@ def _draw(
     if focus:
         kind = "boxes" if isinstance(focus[0], FocusBox) else "Gaussians"
         entries[f"{kind} {len(focus)}"] = plots.FOCUS
-    figure, axes = _picture(space.columns, space.low, space.high, title, entries)
+    figure, axes = _picture(space.columns, space.low, space.high, title, entries, space.units)
     if space.dim == 2:
         outlines = [(part.weight, plots.outline(part)) for part in focus]
     else:
@@ -151,7 +153,12 @@ def _shade(axes: Axes, rows: NDArray[np.float64], extent: tuple[float, float, fl
 
 @plots.names_as_text()
 def _picture(
-    names: Sequence[str], low: NDArray[Any], high: NDArray[Any], title: str, entries: dict[str, str]
+    names: Sequence[str],
+    low: NDArray[Any],
+    high: NDArray[Any],
+    title: str,
+    entries: Mapping[str, str],
+    units: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[Figure, Axes]:
     """A plane, or one strip for each parameter.
 
@@ -182,11 +189,20 @@ def _picture(
         axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
         axes.spines[:].set_color(plots.FRAME)
         write(left, bottom + 6, f"{low[0]:g}", 11, va="top")
-        write(left + width / 2, bottom + 6, names[0], 12, plots.INK, ha="center", va="top")
+        write(
+            left + width / 2,
+            bottom + 6,
+            plots.axis_label(names[0], units),
+            12,
+            plots.INK,
+            ha="center",
+            va="top",
+        )
         write(right, bottom + 6, f"{high[0]:g}", 11, ha="right", va="top")
         write(left - 6, bottom, f"{low[1]:g}", 11, ha="right", va="bottom")
         write(left - 6, _TOP, f"{high[1]:g}", 11, ha="right", va="top")
-        write(left - 24, _TOP + height / 2, names[1], 12, plots.INK, ha="center", va="center", rotation=90)
+        y_label = plots.axis_label(names[1], units)
+        write(left - 24, _TOP + height / 2, y_label, 12, plots.INK, ha="center", va="center", rotation=90)
         return figure, axes
     axes.set(xlim=(0, 1), ylim=(strips, 0))
     axes.spines[:].set_visible(False)
@@ -196,8 +212,12 @@ def _picture(
     )
     for strip, name in enumerate(names[:strips]):
         top = _TOP + strip * _STRIP_PITCH
-        short = name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
-        write(left - 8, top + _STRIP_HEIGHT / 2, short, 11, plots.INK, ha="right", va="center")
+        words = plots.axis_label(name, {})
+        short = words if len(words) <= _LONGEST_NAME else f"{words[: _LONGEST_NAME - 1]}…"
+        unit = plots.times(units.get(name, ""))
+        raised = _UNIT_HEIGHT / 2 if unit else 0
+        write(left - 8, top + _STRIP_HEIGHT / 2 - raised, short, 11, plots.INK, ha="right", va="center")
+        write(left - 8, top + _STRIP_HEIGHT / 2 + raised, unit, 9, ha="right", va="center")
         write(left, top + _STRIP_HEIGHT + 2, f"{low[strip]:g}", 9, va="top")
         write(left + width, top + _STRIP_HEIGHT + 2, f"{high[strip]:g}", 9, ha="right", va="top")
     if dim > strips:

@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 import argparse
-import os
+import re
+import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlencode
 
 from rich.table import Table
 from rich.text import Text
 
-from ..analysis import BEST, DIFFERENCES
+from ..analysis import BEST, DIFFERENCES, NAMES
 from ..analysis.run_folders import require_runs
 from ..runs.printable import printable
 from .arguments import Parser
 from .console import outlive_the_terminal, plain_console
 from .refusal import LEFT_OUT, refuse
 
+if TYPE_CHECKING:
+    from ..analysis.comparison import Comparison
+
 COMMAND = "chiron-compare"
 
-_LINK = "http://localhost:6006/?smoothing=0&runFilter=tensorboard%2F&tagFilter=evaluation%2F#timeseries"
-"""TensorBoard with smoothing off, and the means of the conditions selected."""
+_TENSORBOARD = "http://localhost:6006/"
+
+_MEANS = "comparison/tensorboard"
+"""What TensorBoard calls the means of the conditions, wherever they lie."""
 
 _WIDEST = 1000
 """Columns that a table may take where the output is no terminal."""
@@ -139,17 +147,28 @@ def _compare(options: argparse.Namespace) -> None:
     console.print(f"Report:       {printable(out / 'report.html')}")
     if options.paper:
         console.print(f"Paper:        {printable(out / 'paper')}")
-    console.print(f"TensorBoard:  tensorboard --logdir '{printable(_around([*folders, out]))}'")
-    console.print(f"then open     {_LINK}")
+    console.print(f"TensorBoard:  tensorboard {printable(_shown_by_tensorboard(given, out))}")
+    console.print(f"then open     {_TENSORBOARD}?{_selection(comparison)}#timeseries")
     if any(isinstance(note, LeftOut) for note in comparison.notes):
         sys.exit(LEFT_OUT)
+
+
+def _selection(comparison: Comparison) -> str:
+    """What TensorBoard is to show: means of the conditions, not smoothed, in one colour per teacher."""
+    shown = {"smoothing": "0", "runFilter": "tensorboard/", "tagFilter": "evaluation/"}
+    teachers = [condition.names["teacher"] for condition in comparison.counted]
+    if 1 < len(teachers) == len(set(teachers)):
+        # Single runs then have the colour of their teacher's mean. The longest first: one may begin another.
+        names = "|".join(sorted(map(re.escape, teachers), key=len, reverse=True))
+        shown["runColorGroup"] = f"regex:(?:^|/)({names})(?:/|$)"
+    return urlencode(shown, quote_via=quote)
 
 
 def _table(title: str, rows: Sequence[dict[str, str]]) -> Table:
     table = Table(title=title)
     for heading in rows[0]:
-        names = heading in ("condition", "")
-        table.add_column(printable(heading), justify="left" if names else "right", no_wrap=names)
+        is_name = heading in NAMES
+        table.add_column(printable(heading), justify="left" if is_name else "right", no_wrap=is_name)
     for row in rows:
         table.add_row(
             *(Text(printable(cell), "bold" if cell.endswith(BEST) else "") for cell in row.values())
@@ -157,10 +176,22 @@ def _table(title: str, rows: Sequence[dict[str, str]]) -> Table:
     return table
 
 
-def _around(folders: Sequence[Path]) -> Path:
-    """The smallest folder that holds some others, as short as it can be said."""
-    common = Path(os.path.commonpath([folder.absolute() for folder in folders]))
-    return common.relative_to(Path.cwd()) if common.is_relative_to(Path.cwd()) else common
+def _shown_by_tensorboard(folders: Sequence[Path] | Mapping[str, Path], out: Path) -> str:
+    """Arguments with which TensorBoard shows the runs and the means of the conditions, and nothing else."""
+    named = folders if isinstance(folders, Mapping) else _named(folders)
+    first = next(iter(named.values()))
+    if all(folder.resolve().is_relative_to(first.resolve()) for folder in (*named.values(), out)):
+        return f"--logdir {shlex.quote(str(first))}"
+    shown = [*named.items(), (_MEANS, out / "tensorboard")]
+    spec = ",".join(f"{name.replace(',', '_').replace(':', '_')}:{folder}" for name, folder in shown)
+    return f"--logdir_spec {shlex.quote(spec)}"
+
+
+def _named(folders: Sequence[Path]) -> dict[str, Path]:
+    """Folders by their last parts, or by their whole paths if these are not all different."""
+    by_name = {folder.resolve().name: folder for folder in folders}
+    whole = {str(folder).strip("/"): folder for folder in folders}
+    return by_name if len(by_name) == len(whole) else whole
 
 
 if __name__ == "__main__":

@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
+from chiron.envs.task_space import TaskParameter, TaskSpace
 from chiron.runs.task_pictures import draw_competence, draw_mastery, draw_proposals
 from chiron.runs.video import Frame
 from chiron.teachers.focus import Focus, FocusBox, FocusGaussian
+from matplotlib.figure import Figure
+from matplotlib.text import Text
 from numpy.typing import NDArray
 
 from tests.teachers.spaces import cube
@@ -111,3 +116,21 @@ def test_competence_of_a_plane_and_of_more_dimensions() -> None:
     rows, columns = where(picture, GREEN).T
     assert set((rows // 46).tolist()) == {0}
     assert columns.min() > picture.shape[1] / 2
+
+
+@pytest.mark.parametrize("dim", [1, 2, 3])
+def test_parameters_are_named_with_their_units(monkeypatch: pytest.MonkeyPatch, dim: int) -> None:
+    words = list[str]()
+    write = Figure.text
+
+    def listen(figure: Figure, x: float, y: float, text: str, **style: Any) -> Text:
+        words.append(text)
+        return write(figure, x, y, text, **style)
+
+    monkeypatch.setattr(Figure, "text", listen)
+    units = {"stump_height": "0.467 m", "slope": "", "pole_mass": "kg"}
+    space = TaskSpace([TaskParameter(name, 0, 1, unit=unit) for name, unit in list(units.items())[:dim]])
+    draw_mastery(space, "title", space.sample(np.random.default_rng(0), 2), np.array([True, False]))
+    said = " ".join(words)
+    for wanted in ("stump height", "× 0.467 m", "slope", "pole mass", "kg")[: {1: 2, 2: 3, 3: 5}[dim]]:
+        assert wanted in said

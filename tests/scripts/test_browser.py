@@ -11,8 +11,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from chiron.analysis.compare_folders import compare_folders
+from chiron.analysis.comparison import Choice
 from chiron.scripts import compare, train
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.analysis.studies import write_run
 
 pytestmark = pytest.mark.browser
 
@@ -194,6 +198,26 @@ def test_the_report_needs_nothing_but_itself(study: Path, visitor: Visitor, tmp_
     assert len(widths) == 9  # seven figures, and the curriculum of each teacher
     assert min(widths) > 100
     assert visitor.hosts == set()
+
+
+def test_no_column_of_a_report_is_out_of_sight(visitor: Visitor, tmp_path: Path) -> None:
+    for teacher in ("alp_gmm", "riac", "random"):
+        for rate in (0.0003, 0.001):
+            for body in ("default", "quadruped"):
+                env = {"_target_": "chiron.envs.StumpTracks", "stump_height": [0, 3], "body": body}
+                folder = tmp_path / f"{rate}_{body}"
+                for seed, mastered in enumerate((40, 50, 70)):
+                    write_run(folder, teacher, seed, [0, mastered], student__learning_rate=rate, env=env)
+    choice = Choice(threshold=50)
+    compare_folders([tmp_path], tmp_path / "comparison", allowed=["env"], choice=choice)
+    page = visitor.page
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.goto((tmp_path / "comparison" / "report.html").as_uri())
+    last = page.locator("#results th").last
+    expect(last).to_have_text("P(better) [95%]")
+    tables = page.locator("section.card:has(table)")
+    widths = tables.evaluate_all("cards => cards.map(card => [card.scrollWidth, card.clientWidth])")
+    assert all(needed <= shown for needed, shown in widths), widths
 
 
 def test_a_report_that_asked_for_more_would_be_noticed(study: Path, visitor: Visitor, tmp_path: Path) -> None:

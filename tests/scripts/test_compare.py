@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pandas as pd
 import pytest
@@ -43,16 +45,34 @@ def test_tensorboard_can_show_means_beside_runs(
     chiron_compare: Command, study: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert chiron_compare("study") == 0
-    assert "tensorboard --logdir 'study'" in capsys.readouterr().out
+    output = capsys.readouterr().out
+    assert "tensorboard --logdir study\n" in output
+    selected = parse_qs(urlsplit(next(word for word in output.split() if word.startswith("http"))).query)
+    assert selected["smoothing"] == ["0"]
+    color_of = re.compile(selected["runColorGroup"][0].removeprefix("regex:"))
+    for run in ("alp_gmm/seed0", "comparison/tensorboard/alp_gmm"):
+        found = color_of.search(run)
+        assert found is not None
+        assert found.groups() == ("alp_gmm",), "a run has the colour of its teacher's mean"
     mean = Events(study / "comparison" / "tensorboard" / "alp_gmm").curve("evaluation/mastered_percent")
     assert mean[400] == pytest.approx(170 / 3)
 
 
-def test_tensorboard_is_pointed_to_what_holds_all(
-    chiron_compare: Command, study: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [
+        (["study/alp_gmm", "study/random"], "alp_gmm:study/alp_gmm,random:study/random"),
+        (["study"], "study:study"),
+        (["new=study/alp_gmm", "old=study/random"], "new:study/alp_gmm,old:study/random"),
+    ],
+)
+def test_tensorboard_shows_what_was_compared_and_nothing_else(
+    chiron_compare: Command, study: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], shown: str
 ) -> None:
-    assert chiron_compare("study/alp_gmm", "study/random", "--out", "answer") == 0
-    assert "tensorboard --logdir '.'" in capsys.readouterr().out
+    assert chiron_compare(*arguments, "--out", "my answer") == 0
+    assert (
+        f"--logdir_spec '{shown},comparison/tensorboard:my answer/tensorboard'\n" in capsys.readouterr().out
+    )
 
 
 def test_a_second_comparison_does_not_count_the_first(chiron_compare: Command, study: Path) -> None:
