@@ -26,7 +26,7 @@ PARTS = {
     "performance_profiles", "return_curves", "proposal_maps", "marginals", "curricula", "reproduce",
     "meaning",
 }  # fmt: skip
-VOID = {"meta", "img", "br", "link", "input", "hr"}
+VOID = {"meta", "wbr", "img", "br", "link", "input", "hr"}
 
 
 class Page(HTMLParser):
