@@ -20,6 +20,8 @@ from .statistics import FEWEST_SEEDS_OF_AN_INTERVAL, mean_curve_interval
 from .task_figures import draw_marginals, draw_mastery_maps, draw_proposal_maps
 
 _PROFILE_POINTS = 201
+_MOST_INTERVALS = 5
+"""Between the marks of an axis that is as wide as a column of a paper."""
 _LARGE_CELLS = 10
 """Conditions whose matrix has room for large figures."""
 _LONGEST_NAME = 50
@@ -65,6 +67,8 @@ def _draw_curves(comparison: Comparison, prefix: str, label: str, page: Page) ->
         axes.fill_between(rows["step"], low, high, color=color, alpha=0.18, linewidth=0)
     axes.set(xlabel="training steps", ylabel=label)
     axes.xaxis.set_major_formatter(plots.STEPS)
+    if page.is_paper:
+        axes.locator_params("x", nbins=_MOST_INTERVALS)
     axes.margins(x=0.01)
     finish(figure, axes, page)
     return figure, axes

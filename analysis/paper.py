@@ -23,7 +23,7 @@ _FIGURES = {
     "return_curves": draw_return_curves,
     "performance_profiles": draw_profiles,
 }
-_STYLE: Any = {  # typed key by key in matplotlib
+STYLE: Any = {  # typed key by key in matplotlib
     "font.size": 7.5,
     "axes.labelsize": 7.5,
     "xtick.labelsize": 7,
@@ -32,6 +32,7 @@ _STYLE: Any = {  # typed key by key in matplotlib
     "lines.linewidth": 1.2,
     "pdf.fonttype": 42,  # text that can be searched and edited
 }
+"""Settings of matplotlib under which figures for papers are drawn."""
 
 
 def write_paper(comparison: Comparison, folder: Path, rng: np.random.Generator) -> None:
@@ -46,7 +47,7 @@ def write_paper(comparison: Comparison, folder: Path, rng: np.random.Generator) 
     for name, draw in _FIGURES.items():
         path = folder / f"{name}.pdf"
         path.unlink(missing_ok=True)
-        with plots.names_as_text(), mpl.rc_context(_STYLE):
+        with plots.names_as_text(), mpl.rc_context(STYLE):
             try:
                 figure = draw(comparison, rng, PAPER)
             except NothingToDrawError:

@@ -24,7 +24,7 @@ from .figure_style import REPORT, NothingToDrawError, bare, lines_of, shown_name
 
 _ACROSS = 4
 """Maps in a row, or parameters."""
-_MAP_WIDTH, _MAP_HEIGHT = 2.75, 2.75
+_MAP_WIDTH, _MAP_HEIGHT = 2.75, 2.5
 _PAIR_WIDTH, _PAIR_HEIGHT = 3.55, 2.6
 """Inches; a row is as wide as the report."""
 _TITLE_COLUMNS = 30
@@ -178,8 +178,8 @@ def draw_marginals(comparison: Comparison, rng: np.random.Generator) -> Figure:
         (label, name): rows for (label, name), rows in bands.groupby(["condition", "parameter"], sort=False)
     }
     names = list(dict.fromkeys(name for line in lines for name in task_columns_of(line.condition.counted[0])))
-    across = min(len(names), _ACROSS)
-    down = math.ceil(len(names) / across)
+    down = math.ceil(len(names) / _ACROSS)
+    across = math.ceil(len(names) / down)
     figure, panels = plots.panels(2 * down * across, across, max(2.85, min(4.6, 11.4 / across)), 2.2)
     units = {name: unit for line in lines for name, unit in line.condition.counted[0].units.items()}
     for place in range(down * across):

@@ -166,7 +166,7 @@ def times(unit: str) -> str:
 
 
 def panels(count: int, across: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
-    """A figure with so many panels in rows.
+    """A figure with so many panels in rows that are about equally long.
 
     Args:
         count: How many panels.
@@ -174,8 +174,8 @@ def panels(count: int, across: int, width: float, height: float) -> tuple[Figure
         width: Of a panel, inches.
         height: Of a panel, inches.
     """
-    across = min(across, count)
     down = math.ceil(count / across)
+    across = math.ceil(count / down)
     figure = Figure(figsize=(width * across, height * down), layout="constrained")
     made = list(figure.subplots(down, across, squeeze=False).ravel())
     for axes in made[count:]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..envs.task_space import RESERVED_NAMES
+from ..teachers.focus import FocusBox
 from . import plots
 from .printable import printable
 from .run_directory import RunDirectory, units_in
@@ -125,7 +127,17 @@ class _Moments:
         for axes, moment in zip(panels, shown, strict=True):
             self._draw(axes, moment)
         figure.suptitle(self._title)
+        plots.legend(figure, self._entries(), 6, loc="outside lower center")
         return figure
+
+    def _entries(self) -> dict[str, str]:
+        entries = {"random tasks": plots.RANDOM, "chosen tasks": plots.CHOSEN}
+        parts = [part for snapshot in self._snapshots for part in snapshot.focus]
+        if parts:
+            entries["boxes" if isinstance(parts[0], FocusBox) else "Gaussians"] = plots.FOCUS
+        if self._snapshots[-1].competence is not None:
+            entries["competence"] = plots.MASTERED
+        return entries
 
     def frames(self) -> Iterator[Frame]:
         figure, (axes,) = plots.panels(1, 1, 5, 5.4)
@@ -139,9 +151,8 @@ class _Moments:
     def _draw(self, axes: Axes, moment: int) -> None:
         before, now = self._snapshots[moment - 1], self._snapshots[moment]
         if now.competence is not None:
-            axes.imshow(
-                now.competence.T, origin="lower", extent=(0, 1, 0, 1), cmap=plots.COMPETENCE, vmin=0, vmax=1.4
-            )
+            style: dict[str, Any] = {"cmap": plots.COMPETENCE, "vmin": 0, "vmax": 1.4, "aspect": "auto"}
+            axes.imshow(now.competence.T, origin="lower", extent=(0, 1, 0, 1), **style)
         steps = self._episodes["step"]
         recent = self._episodes[(steps > before.step) & (steps <= now.step)]
         tasks, is_random = recent[self._columns].to_numpy(), (recent["source"] == "random").to_numpy()

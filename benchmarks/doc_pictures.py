@@ -1,0 +1,177 @@
+"""Writes the pictures of the docs that show results: the first study, the report, TensorBoard.
+
+    python -m benchmarks.doc_pictures results
+
+reads the studies of these commands from the folder `results`; pictures of a study that is not there stay:
+
+    chiron-train                                 # main: the main job, for the README
+    chiron-train experiment=main_job             # main_job and toy_grid_study: the first study
+    chiron-train experiment=toy_grid_study
+    chiron-train -m study=tracks teacher=alp_gmm,riac,random seed=0,1 total_steps=700_000
+    chiron-train -m study=poles env=cart_pole teacher=alp_gmm,random student.learning_rate=0.0003,0.001 \
+        seed=0,1,2 total_steps=50_000
+
+Screenshots need Chromium.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+import matplotlib as mpl
+import numpy as np
+from chiron.analysis.compare_folders import compare_folders
+from chiron.analysis.comparison_figures import draw_learning_curves
+from chiron.analysis.figure_style import PAPER
+from chiron.analysis.paper import STYLE
+from chiron.runs.run_directory import RunDirectory
+from chiron.runs.run_pictures import draw_curriculum
+from chiron.runs.teacher_styles import teacher_style
+from PIL import Image
+from playwright.sync_api import Browser, Page, sync_playwright
+
+DOCS = Path(__file__).parent.parent / "docs"
+_DRAWN = ("learning_curves", "mastery_maps", "performance_profiles", "significance")
+_FIGURES = (*(f"{name}.png" for name in _DRAWN), "table.csv")
+_COLORS = 256
+"""Of the palette that keeps files small."""
+_PATIENCE = 120_000
+"""Milliseconds until something that is waited for counts as missing."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line."""
+    assert __doc__
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.doc_pictures", description=__doc__)
+    parser.add_argument("results", type=Path)
+    results: Path = parser.parse_args(arguments).results
+    pictures: dict[str, Callable[[Path], None]] = {
+        "main": _main_job,
+        "main_job": _stump_tracks,
+        "toy_grid_study": _toy_grid,
+        "tracks": _tensorboard,
+        "poles": _hparams,
+    }
+    for study, draw in pictures.items():
+        if (results / study).is_dir():
+            draw(results / study)
+        print(study if (results / study).is_dir() else f"{study} is not there")
+
+
+def _main_job(study: Path) -> None:
+    run = RunDirectory(study / "stump_tracks" / "alp_gmm" / "ppo" / "seed0")
+    draw_curriculum(run)
+    _keep(run.figure, DOCS / "images" / "main_job.png")
+
+
+def _stump_tracks(study: Path) -> None:
+    out = study / "comparison"
+    comparison = compare_folders([study], out, paper=True)
+    for name in _FIGURES:
+        _keep(out / name, DOCS / "studies" / "stump_tracks_ppo" / name)
+    paper = DOCS / "studies" / "stump_tracks_ppo" / "paper"
+    paper.mkdir(exist_ok=True)
+    for name in ("learning_curves.pdf", "table.tex"):
+        _keep(out / "paper" / name, paper / name)
+    with mpl.rc_context(STYLE):
+        figure = draw_learning_curves(comparison, np.random.default_rng(0), PAPER)
+        figure.savefig(paper / "learning_curves.png", dpi=200)
+
+
+def _toy_grid(study: Path) -> None:
+    out = study / "comparison"
+    compare_folders([study], out)
+    for name in _FIGURES:
+        _keep(out / name, DOCS / "studies" / "toy_grid" / name)
+    with _browser() as browser:
+        page = browser.new_page(viewport={"width": 1280, "height": 1180})
+        page.goto((out / "report.html").resolve().as_uri())
+        _photograph(page, "comparison_report.png")
+
+
+def _tensorboard(study: Path) -> None:
+    compare_folders([study], study / "comparison")
+    teachers = "alp_gmm|riac|random"
+    with _browser() as browser, _served(study) as address:
+        page = browser.new_page(viewport={"width": 1500, "height": 820})
+        group = quote(f"regex:({teachers})")
+        page.goto(f"{address}?smoothing=0&tagFilter=mastered%7Creturn_mean&runColorGroup={group}#timeseries")
+        _wait_for(page, "card-view", 4)
+        _color(page, teachers)
+        _photograph(page, "tensorboard_scalars.png")
+        page.goto(f"{address}#custom_scalars")
+        _wait_for(page, "tf-custom-scalar-multi-line-chart-card svg", 4)
+        _photograph(page, "tensorboard_custom_scalars.png")
+        page.goto(f"{address}#images&regexInput=seed0")
+        _wait_for(page, "tf-image-loader img", 6)
+        _photograph(page, "tensorboard_images.png")
+
+
+def _hparams(study: Path) -> None:
+    with _browser() as browser, _served(study) as address:
+        page = browser.new_page(viewport={"width": 1500, "height": 700})
+        page.goto(f"{address}#hparams")
+        _wait_for(page, "tf-hparams-table-view", 1)
+        _photograph(page, "tensorboard_hparams.png")
+
+
+def _color(page: Page, teachers: str) -> None:
+    """Give every run the colour of its teacher, as a user does by clicking at the dots of the runs."""
+    for row in page.locator("tb-data-table-content-row").all():
+        found = re.search(teachers, row.inner_text())
+        if found:
+            row.locator(".group-container button").click()
+            page.locator("color-picker .hex-text input").first.fill(teacher_style(found[0]).color)
+            page.keyboard.press("Escape")
+
+
+@contextmanager
+def _browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def _served(study: Path) -> Iterator[str]:
+    """The address of a TensorBoard that shows a study."""
+    command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(study), "--port", "0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stderr is not None
+            lines = iter(server.stderr.readline, "")
+            yield next(found[0] for line in lines if (found := re.search(r"http://localhost:\d+/", line)))
+        finally:
+            server.terminate()
+
+
+def _wait_for(page: Page, selector: str, count: int) -> None:
+    page.locator(selector).nth(count - 1).wait_for(timeout=_PATIENCE)
+    page.wait_for_timeout(5_000)  # until they are drawn
+
+
+def _photograph(page: Page, name: str) -> None:
+    page.screenshot(path=DOCS / "images" / name)
+    _keep(DOCS / "images" / name, DOCS / "images" / name)
+
+
+def _keep(source: Path, target: Path) -> None:
+    """Copy a file; pictures with fewer colours."""
+    if source.suffix != ".png":
+        shutil.copyfile(source, target)
+        return
+    picture = Image.open(source).convert("RGB")
+    picture.quantize(_COLORS, dither=Image.Dither.NONE).save(target, optimize=True)
+
+
+if __name__ == "__main__":
+    main()
