@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 from chiron.conf.compose import composed
+from chiron.conf.configured_run import run_from
 from chiron.runs.checkpoints import Checkpoint, Checkpoints
 from chiron.runs.run import Run
 from chiron.runs.run_directory import RunDirectory
-from chiron.scripts.job import run_from
 from chiron.students.training_state import TrainingState
 from rich.console import Console
 from rich.table import Table

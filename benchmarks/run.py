@@ -13,9 +13,9 @@ from unittest.mock import patch
 import torch
 from chiron.conf.build import build
 from chiron.conf.compose import composed
+from chiron.conf.configured_run import run_from
 from chiron.runs.run import Run
 from chiron.runs.run_directory import RunDirectory
-from chiron.scripts.job import run_from
 from chiron.students.fast.ppo_choices import PPOChoices
 from chiron.students.sb3_student import SB3Student
 from rich.console import Console

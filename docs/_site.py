@@ -12,7 +12,7 @@ from typing import Any
 
 import chiron
 from chiron.conf import schema
-from chiron.scripts.train_help import GROUPS, setting_rows
+from chiron.conf.choices import GROUPS, setting_rows
 from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File, Files
 

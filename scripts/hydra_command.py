@@ -14,7 +14,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, QuotedString, ValueType
 from omegaconf import DictConfig, OmegaConf
 
-from .refusal import choices_of, refuse
+from ..conf.choices import choices_of
+from .refusal import refuse
 
 Result = TypeVar("Result")
 

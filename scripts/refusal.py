@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sys
-from pathlib import Path
 from typing import NoReturn
 
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
@@ -16,7 +15,7 @@ from omegaconf.errors import (
 )
 from yaml import YAMLError
 
-from .. import conf
+from ..conf.choices import choices_of
 from ..runs.printable import printable
 
 BAD_INPUT = 2
@@ -88,12 +87,6 @@ def as_sentence(error: Exception) -> str:
     key = getattr(error, "full_key", None)
     said = [_first_line(error)] if cause is None else [_first_line(error), _first_line(cause)]
     return ": ".join(said if not key or key in said[0] else [key, *said])
-
-
-def choices_of(group: str) -> list[str]:
-    """The names that a group of the configuration may be given; none, if it is no group."""
-    folder = Path(conf.__path__[0], group)
-    return sorted(str(path.relative_to(folder).with_suffix("")) for path in folder.rglob("*.yaml"))
 
 
 def _all_lines(error: BaseException) -> str:

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import textwrap
 from collections.abc import Iterator, Sequence
-from dataclasses import fields, is_dataclass
-from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
-from ..runs.settings import RunSettings
+from ..conf.choices import GROUPS, choices_of, setting_rows
 
-GROUPS = ("env", "teacher", "student", "callbacks", "launcher", "sweeper", "experiment", "debug")
-"""The groups of the configuration, in the order of the help."""
 _USAGE = "Usage: chiron-train [-m] [group=choice ...] [key=value ...]"
 _COMPONENTS = {
     "study=main": "Folder that collects runs to be compared.",
@@ -66,10 +60,9 @@ def print_help(arguments: Sequence[str]) -> None:
     print("chiron-train: train a student on tasks that a teacher chooses, and test what it has mastered.\n")
     print(_USAGE)
     print("\nGroups and their choices")
-    folders = [Path(str(files("chiron") / "conf")), *_config_folders(arguments)]
+    more = list(_config_folders(arguments))
     for group in GROUPS:
-        choices = ", ".join(dict.fromkeys(name for folder in folders for name in _choices(folder / group)))
-        _print_entry(f"{group}=", choices, width)
+        _print_entry(f"{group}=", ", ".join(choices_of(group, *more)), width)
     print("\nSettings and their defaults")
     for key, value, text in setting_rows():
         _print_entry(f"{key}={value}", text, width)
@@ -87,46 +80,12 @@ def print_help(arguments: Sequence[str]) -> None:
     )
 
 
-def setting_rows() -> list[tuple[str, str, str]]:
-    """Key, default and description of every setting of a run; descriptions are those of the docstrings."""
-    return [(key, _shown(value), text) for key, value, text in _settings(RunSettings)]
-
-
 def _config_folders(arguments: Sequence[str]) -> Iterator[Path]:
     for before, argument in zip(["", *arguments], arguments, strict=False):
         if before in ("--config-dir", "-cd"):
             yield Path(argument)
         elif argument.startswith("--config-dir="):
             yield Path(argument.partition("=")[2])
-
-
-def _choices(folder: Path) -> list[str]:
-    return sorted(str(path.relative_to(folder).with_suffix("")) for path in folder.rglob("*.yaml"))
-
-
-def _settings(kind: type[Any], prefix: str = "") -> Iterator[tuple[str, Any, str]]:
-    """Key, default and description of every setting; descriptions are those of the docstrings."""
-    defaults, described = kind(), _attributes_of(kind)
-    for field in fields(kind):
-        value = getattr(defaults, field.name)
-        if is_dataclass(value):
-            yield from _settings(type(value), f"{prefix}{field.name}.")
-        else:
-            yield f"{prefix}{field.name}", value, described[field.name]
-
-
-def _attributes_of(kind: type[Any]) -> dict[str, str]:
-    text = textwrap.dedent((kind.__doc__ or "").partition("Attributes:")[2])
-    found = re.findall(r"^ {4}(\w+): (.*(?:\n {8}.*)*)", textwrap.indent(text, "    "), re.M)
-    return {name: re.sub(r"\bNone\b", "null", re.sub(r"\s+", " ", words)) for name, words in found}
-
-
-def _shown(value: Any) -> str:
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    return (
-        f"{value:_}" if isinstance(value, int) else f"{value:g}" if isinstance(value, float) else str(value)
-    )
 
 
 def _print_entry(name: str, text: str, width: int) -> None:

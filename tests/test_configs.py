@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 from chiron.conf.build import build
+from chiron.conf.configured_run import run_from, settings_of
 from chiron.envs import StumpTracks
 from chiron.runs.make_run import default_callbacks
 from chiron.runs.run_directory import RunDirectory
-from chiron.scripts.job import run_from, settings_of
 from chiron.teachers import Random
 from hydra.utils import get_class
 from omegaconf import OmegaConf

@@ -29,7 +29,7 @@ ALLOWED = {
     "students": {"students", "teachers", "evaluation", "envs"},
     "runs": {"runs", "students", "teachers", "evaluation", "envs"},
     "analysis": {"analysis", "runs", "students", "teachers", "evaluation", "envs", "conf"},
-    "conf": {"conf", "runs", "envs"},
+    "conf": {"conf", "runs", "students", "envs"},
     "scripts": set(PACKAGES),
 }
 """What each package may import, itself included."""

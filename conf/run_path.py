@@ -18,7 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ..runs.settings import is_how, leaves
 
-GROUPS = ("env", "teacher", "student")
+COMPONENTS = ("env", "teacher", "student")
 """The groups whose choices are levels of the path."""
 _PRESETS = ("debug", "experiment", "sweeper")
 """Groups whose choices may name a study of their own, which then stands for everything that they set."""
@@ -38,7 +38,7 @@ def defaults_of(config: DictConfig, hydra: Any) -> DictConfig:
         hydra: Its `hydra` node.
     """
     choices = hydra.runtime.choices
-    groups = tuple(f"{group}={choices[group]}" for group in GROUPS)
+    groups = tuple(f"{group}={choices[group]}" for group in COMPONENTS)
     search_path = str(GlobalHydra.instance().config_loader().get_search_path())
     name = hydra.job.config_name
     for preset in _PRESETS:

@@ -3,8 +3,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from chiron.conf.run_path import run_path
 from chiron.scripts.job import Job
-from chiron.scripts.run_path import run_path
 from hydra import compose, initialize_config_module
 
 NAMES = {"env": "stump_tracks", "teacher": "alp_gmm", "student": "ppo"}
