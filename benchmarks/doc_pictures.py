@@ -7,7 +7,7 @@ reads the studies of these commands from the folder `results`; pictures of a stu
     chiron-train                                 # main: the main job, for the README
     chiron-train experiment=main_job             # main_job and toy_grid_study: the first study
     chiron-train experiment=toy_grid_study
-    chiron-train -m study=tracks teacher=alp_gmm,riac,random seed=0,1 total_steps=700_000
+    chiron-train -m study=tracks teacher=alp_gmm,riac,random total_steps=700_000
     chiron-train -m study=poles env=cart_pole teacher=alp_gmm,random student.learning_rate=0.0003,0.001 \
         seed=0,1,2 total_steps=50_000
 
@@ -57,7 +57,7 @@ def main(arguments: list[str] | None = None) -> None:
         "main": _main_job,
         "main_job": _stump_tracks,
         "toy_grid_study": _toy_grid,
-        "tracks": _tensorboard,
+        "tracks": _images,
         "poles": _hparams,
     }
     for study, draw in pictures.items():
@@ -73,6 +73,7 @@ def _main_job(study: Path) -> None:
 
 
 def _stump_tracks(study: Path) -> None:
+    """Of the first study: figures, what a paper gets of it, and its curves in TensorBoard."""
     out = study / "comparison"
     comparison = compare_folders([study], out, paper=True)
     for name in _FIGURES:
@@ -83,7 +84,8 @@ def _stump_tracks(study: Path) -> None:
         _keep(out / "paper" / name, paper / name)
     with mpl.rc_context(STYLE):
         figure = draw_learning_curves(comparison, np.random.default_rng(0), PAPER)
-        figure.savefig(paper / "learning_curves.png", dpi=200)
+        figure.savefig(paper / "learning_curves.png", dpi=150)
+    _curves(study)
 
 
 def _toy_grid(study: Path) -> None:
@@ -97,19 +99,26 @@ def _toy_grid(study: Path) -> None:
         _photograph(page, "comparison_report.png")
 
 
-def _tensorboard(study: Path) -> None:
-    compare_folders([study], study / "comparison")
-    teachers = "alp_gmm|riac|random"
+def _curves(study: Path) -> None:
+    teachers = "alp_gmm|random"
     with _browser() as browser, _served(study) as address:
-        page = browser.new_page(viewport={"width": 1500, "height": 820})
-        group = quote(f"regex:({teachers})")
-        page.goto(f"{address}?smoothing=0&tagFilter=mastered%7Creturn_mean&runColorGroup={group}#timeseries")
-        _wait_for(page, "card-view", 4)
+        page = browser.new_page(viewport={"width": 1500, "height": 680})
+        tags, group = quote("mastered_percent$|evaluation/return"), quote(f"regex:({teachers})")
+        page.goto(f"{address}?smoothing=0&tagFilter={tags}&runColorGroup={group}#timeseries")
+        _wait_for(page, "card-view", 2)
         _color(page, teachers)
         _photograph(page, "tensorboard_scalars.png")
-        page.goto(f"{address}#custom_scalars")
-        _wait_for(page, "tf-custom-scalar-multi-line-chart-card svg", 4)
+        page.set_viewport_size({"width": 1500, "height": 1000})
+        page.goto("about:blank")
+        page.goto(f"{address}#custom_scalars&_smoothingWeight=0")
+        _wait_for(page, "tf-custom-scalar-multi-line-chart-card svg", 3)
+        page.get_by_text("Ignore outliers in chart scaling").click()
         _photograph(page, "tensorboard_custom_scalars.png")
+
+
+def _images(study: Path) -> None:
+    with _browser() as browser, _served(study) as address:
+        page = browser.new_page(viewport={"width": 1500, "height": 1200})
         page.goto(f"{address}#images&regexInput=seed0")
         _wait_for(page, "tf-image-loader img", 6)
         _photograph(page, "tensorboard_images.png")
@@ -125,12 +134,16 @@ def _hparams(study: Path) -> None:
 
 def _color(page: Page, teachers: str) -> None:
     """Give every run the colour of its teacher, as a user does by clicking at the dots of the runs."""
-    for row in page.locator("tb-data-table-content-row").all():
+    for row in page.locator("runs-data-table tb-data-table-content-row").all():
         found = re.search(teachers, row.inner_text())
         if found:
-            row.locator(".group-container button").click()
-            page.locator("color-picker .hex-text input").first.fill(teacher_style(found[0]).color)
+            row.locator(".run-color-swatch").click()
+            code = page.locator("color-picker input:visible").last
+            code.fill(teacher_style(found[0]).color)
+            code.press("Enter")
             page.keyboard.press("Escape")
+    page.evaluate("document.querySelectorAll('*').forEach(element => { element.scrollLeft = 0 })")
+    page.get_by_role("button", name="Settings").first.click()
 
 
 @contextmanager
@@ -160,6 +173,8 @@ def _wait_for(page: Page, selector: str, count: int) -> None:
 
 
 def _photograph(page: Page, name: str) -> None:
+    # Where the results lie on this machine is nobody's business.
+    page.locator("#data-location").evaluate_all("elements => elements.forEach(element => element.remove())")
     page.screenshot(path=DOCS / "images" / name)
     _keep(DOCS / "images" / name, DOCS / "images" / name)
 
