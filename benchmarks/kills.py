@@ -47,6 +47,11 @@ RUNS = {
     ],
 }
 """Command lines of small runs."""
+_PRELOADED = [
+    *("chiron.scripts.train", "chiron.students", "chiron.runs.make_run", "chiron.runs.progress"),
+    *("chiron.runs.run_pictures", "chiron.runs.tensorboard_log"),
+]
+"""What a run imports, before the processes are forked that are killed."""
 
 
 @dataclass
@@ -107,7 +112,7 @@ def kill_often(arguments: Sequence[str], kills: int, rng: np.random.Generator, f
         folder: An empty folder.
     """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["chiron.scripts.train", "chiron.runs.training_run"])
+    context.set_forkserver_preload(_PRELOADED)
     process = context.Process(target=_train, args=(arguments, folder / "warm-up"))
     process.start()
     process.join()
