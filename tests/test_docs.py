@@ -260,7 +260,8 @@ def test_the_python_code_of_a_page_works(name: str, tmp_path: Path, monkeypatch:
 def test_the_commands_of_comparing_work_one_after_another(tmp_path: Path) -> None:
     page = (HOME / "docs" / "comparing.md").read_text()
     for line in commands_of(page):
-        finished = run(line.replace("--episodes 10", "--episodes 2"), tmp_path)
+        line = line.replace("--episodes 10", "--episodes 2").replace("seed=0,1,2,3,4", "seed=0,1")
+        finished = run(line, tmp_path)
         assert (finished.returncode, finished.stderr) == (0, ""), line
     assert "uniform_v1" in (tmp_path / "answer" / "report.html").read_text()
 

@@ -50,12 +50,11 @@ class TestProposals:
         "space",
         [
             cube(1),
-            cube(2),
             cube(2, -1e-3, 1e-3),
             cube(3, -5000, 70000),
             TaskSpace([TaskParameter("height", 0, 3), TaskParameter("gap", -2, 6, size=2, easy="high")]),
         ],
-        ids=["1-D", "2-D", "tiny", "huge", "grouped"],
+        ids=["1-D", "tiny", "huge", "grouped"],
     )
     def test_lie_in_the_space_and_are_float32(self, name: str, space: TaskSpace) -> None:
         teacher = build_teacher(name, space=space, seed=0)
@@ -144,12 +143,6 @@ class TestAskingAndTelling:
 
 class TestRandomness:
     @every_teacher
-    @pytest.mark.parametrize("seed", [0, 7])
-    def test_one_seed_makes_one_sequence(self, name: str, seed: int) -> None:
-        first, second = (run(build_teacher(name, space=cube(2), seed=seed), 600) for _ in range(2))
-        assert np.array_equal(first, second)
-
-    @every_teacher
     def test_seeds_differ_and_zero_is_one_of_them(self, name: str) -> None:
         teachers = [build_teacher(name, space=cube(2), seed=seed) for seed in (0, 1, None, None)]
         # With their sources: some teachers begin with one and the same task.
@@ -163,7 +156,9 @@ class TestRandomness:
         assert len(sequences) == 4
 
     @every_teacher
-    def test_global_state_is_neither_used_nor_touched(self, name: str) -> None:
+    def test_one_seed_makes_one_sequence_and_global_state_is_neither_used_nor_touched(
+        self, name: str
+    ) -> None:
         np.random.seed(1)  # noqa: NPY002 (the global generator is what this is about)
         random.seed(1)
         before = np.random.get_state()[1].tobytes(), random.getstate()  # type: ignore[index]  # noqa: NPY002
@@ -199,8 +194,7 @@ class TestTolerance:
 
     @every_teacher
     @pytest.mark.usefixtures("no_variation")
-    @pytest.mark.parametrize("tasks", [1, 2, 5])
-    @pytest.mark.parametrize("dim", [1, 2, 20])
+    @pytest.mark.parametrize(("dim", "tasks"), [(1, 1), (1, 5), (2, 2), (20, 1), (20, 5)])
     def test_duplicate_tasks(self, name: str, dim: int, tasks: int) -> None:
         space = cube(dim)
         teacher = build_teacher(name, space=space, seed=0)
