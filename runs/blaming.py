@@ -38,6 +38,8 @@ def make_blaming(key: str, component: Any, make: Callable[[Any], Made]) -> Made:
         try:
             return make(component)
         except Exception as error:
+            if _took_too_long(error):
+                raise  # Every further attempt would, too.
             arguments = component.keywords if isinstance(component, partial) else {}
             for path in _paths(arguments):
                 if _is_named(path[-1], error) and (len(path) == 1 or path[-2] in str(error)):
@@ -51,6 +53,10 @@ def make_blaming(key: str, component: Any, make: Callable[[Any], Made]) -> Made:
                 if value == "" or (isinstance(value, str) and len(value) > 1 and value in str(error)):
                     raise ValueError(f"{'.'.join(path)}: {_said(error)}") from error
             raise
+
+
+def _took_too_long(error: BaseException | None) -> bool:
+    return error is not None and (isinstance(error, TimeoutError) or _took_too_long(error.__cause__))
 
 
 def _is_named(argument: str, error: Exception) -> bool:

@@ -15,7 +15,7 @@ from gymnasium.wrappers import TimeLimit
 from ..importing import import_module, import_named, require_trusted
 
 EnvMaker = Callable[..., gym.Env[Any, Any]]
-_SENTENCES = (AssertionError, AttributeError, ImportError, TypeError, ValueError)
+_SENTENCES = (AssertionError, AttributeError, ImportError, TimeoutError, TypeError, ValueError)
 EnvWrapper = Callable[[gym.Env[Any, Any]], gym.Env[Any, Any]]
 
 

@@ -18,9 +18,12 @@ from ..task_space import Quantity, Task, TaskSettings
 from .attribute_path import is_number
 from .env_maker import EnvMaker, EnvWrapper, find_maker, one_line
 from .parameter import GymnasiumParameter
+from .time_limit import time_limit
 
 _PLAYABLE: list[tuple[Any, ...]] = []
 """The configurations whose bounds this process has tried. What cannot be played is not among them."""
+_LONGEST_STEP = 30.0
+"""Seconds. Long enough for a simulator that compiles in its first step."""
 
 
 class GymnasiumEnv(gym.Wrapper[Any, Any, Any, Any]):
@@ -28,7 +31,8 @@ class GymnasiumEnv(gym.Wrapper[Any, Any, Any, Any]):
 
     Every parameter is set anew before every episode, so nothing of one task is left in the next. Episodes
     are played in an env made for them alone, unless `reuse` says that the env can be trusted to forget.
-    The first env of a configuration in a process plays a step at each bound of each parameter.
+    The first env of a configuration in a process plays a step at each bound of each parameter, in 30 s
+    or less each.
 
     Args:
         env_id: The id of a registered env (`module:id` imports a module that registers it), a spec, or a
@@ -221,7 +225,8 @@ class GymnasiumEnv(gym.Wrapper[Any, Any, Any, Any]):
 
     def _try_bounds(self) -> None:
         """Play a step at the lowest and highest value of each parameter, and at each of its levels."""
-        self._try({}, "the default task")
+        fixed = ", ".join(f"{p.name} {p.setting:g}" for p in self._parameters if is_number(p.setting))
+        self._try({}, f"the default task{f' with {fixed}' if fixed else ''}")
         has_levels = {p.name for p in self._parameters if p.levels is not None}
         for parameter in self.task_space.parameters:
             low, high = parameter.low.item(), parameter.high.item()
@@ -233,7 +238,8 @@ class GymnasiumEnv(gym.Wrapper[Any, Any, Any, Any]):
             first, _ = self.reset(seed=0, options={"task": task})
             actions = copy.deepcopy(self.action_space)
             actions.seed(0)
-            second, reward, *_ = self.step(actions.sample())
+            with time_limit(_LONGEST_STEP, "a step"):
+                second, reward, *_ = self.step(actions.sample())
         except Exception as error:
             raise ValueError(f"{what} cannot be played: {one_line(error)}") from error
         if (self.env.observation_space, self.env.action_space) != (self.observation_space, self.action_space):

@@ -11,8 +11,9 @@ from typing import Any, ClassVar, cast
 import gymnasium as gym
 import numpy as np
 import pytest
-from chiron.envs.gymnasium_env import GymnasiumEnv
+from chiron.envs.gymnasium_env import GymnasiumEnv, gymnasium_env
 from chiron.envs.gymnasium_env.attribute_path import AttributePath
+from chiron.runs.blaming import make_blaming
 from gymnasium import spaces
 
 from tests.listing import build_env, composed
@@ -567,6 +568,24 @@ class TestEnvsFromTheWild:
         with pytest.raises(ValueError, match=f"Strange: {objection}") as refused:
             GymnasiumEnv(strange, {"lanes": LANES | {"default": 3}}, [0, 100], 50)
         assert "\n" not in str(refused.value)
+
+    def test_a_step_that_does_not_end_is_refused_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Acrobot subtracts full turns from its angles, one by one; this one needs 3e8 of them."""
+        monkeypatch.setattr(gymnasium_env, "_LONGEST_STEP", 0.2)
+        torque = {"factor": "unwrapped.AVAIL_TORQUE", "value": 2e9}
+        mass = {"attribute": "unwrapped.LINK_MASS_1", "value": [0.5, 1.5]}
+        acrobot = partial(GymnasiumEnv, "Acrobot-v1", {"mass": mass, "torque": torque}, [-500, 0], -100)
+        made = []
+
+        def make(component: Any) -> Any:
+            made.append(component)
+            return component()
+
+        with pytest.raises(
+            ValueError, match=r"env=acrobot: .*torque 2e\+09 .*: a step took longer than 0.2 s"
+        ):
+            make_blaming("env=acrobot", acrobot, make)
+        assert len(made) == 1
 
     def test_what_makes_no_env_is_refused(self) -> None:
         with pytest.raises(ValueError, match=r"object: .*[eE]xpected env to be a `gymnasium.Env`"):
