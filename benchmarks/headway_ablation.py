@@ -1,13 +1,12 @@
-"""Headway without one of its parts, for `teacher._target_` (results: docs/studies/headway)."""
+"""Headway without one of its parts: `teacher._target_=benchmarks.headway_ablation.GainOnly` (docs/studies/headway)."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
+from chiron.teachers.headway import Headway
 from numpy.typing import NDArray
-
-from ..teachers.headway import Headway
 
 
 class FixedBandwidths(Headway):

@@ -68,9 +68,13 @@ def test_change_and_level_are_those_of_the_last_visits() -> None:
 def test_the_bandwidth_of_a_useless_parameter_grows() -> None:
     ratios = []
     for seed in range(3):
-        noise = iter(0.1 * np.random.default_rng(seed).normal(size=1200))
+        rng = np.random.default_rng(seed)
+
+        def noisy(task: Any, rng: np.random.Generator = rng) -> float:
+            return float(0.5 + 0.4 * np.sin(9 * task[1]) + 0.1 * rng.standard_normal())
+
         teacher = Headway(cube(2), seed=seed)
-        run(teacher, 1200, lambda task, noise=noise: float(0.5 + 0.4 * np.sin(9 * task[1]) + next(noise)))
+        run(teacher, 1200, noisy)
         ratios.append(teacher.bandwidths[0] / teacher.bandwidths[1])
     assert np.median(ratios) >= 8
 
