@@ -1,4 +1,4 @@
-"""Headway without one of its parts: `teacher._target_=benchmarks.headway_ablation.GainOnly` (docs/studies/headway)."""
+"""Headway without one of its parts (docs/studies/headway): classes for `teacher._target_`."""
 
 from __future__ import annotations
 
