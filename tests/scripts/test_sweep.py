@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -344,9 +345,7 @@ def test_every_job_of_an_experiment_can_be_built(
     """One seed of each condition stands for all of them."""
     assert chiron_train("-m", f"experiment={name}", "seed=0", "--dry-run") == 0
     *_, digest = capsys.readouterr().out.splitlines()
-    count = int(digest.split()[0])
-    assert count >= 4
-    assert digest == f"{count} jobs: {count} to start"
+    assert re.fullmatch(r"([1-9]\d*) jobs?: \1 to start", digest)
     assert list(tmp_path.iterdir()) == []
 
 
