@@ -14,6 +14,7 @@ import argparse
 import inspect
 import json
 import re
+import statistics
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
@@ -221,14 +222,10 @@ def _results_table(suite: Any) -> str:
 
 
 def _seeds(suite: Any) -> str:
-    """How many seeds the results of a table have, as "3 seeds (alp_gmm, random: 10)"."""
-    usual = min(suite["seeds"].values())
-    more: dict[int, list[str]] = {}
-    for name, count in suite["seeds"].items():
-        if count > usual:
-            more.setdefault(count, []).append(f"`{name}`")
-    others = "; ".join(f"{', '.join(names)}: {count}" for count, names in sorted(more.items()))
-    return f"{usual} seeds" + (f" ({others})" if others else "")
+    """How many seeds the results of a table have, as "10 seeds (`spdl`: 3)"."""
+    usual = statistics.mode(suite["seeds"].values())
+    others = [f"`{name}`: {count}" for name, count in suite["seeds"].items() if count != usual]
+    return f"{usual} seeds" + (f" ({', '.join(others)})" if others else "")
 
 
 def _teachers_table() -> str:

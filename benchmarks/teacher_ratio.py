@@ -12,10 +12,13 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from chiron import load_study
 from chiron.analysis.significance import holm, welch_p_value
+from chiron.runs.teacher_styles import teacher_style
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 _RESAMPLES = 10_000
@@ -37,10 +40,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--against", required=True, help="the teacher they are divided by")
     parser.add_argument("--baseline", default="random", help="the teacher of the tests: who is below it?")
     parser.add_argument("--also", nargs="*", default=[], metavar="TEACHER", help="further columns")
+    parser.add_argument("--figure", type=Path, metavar="PNG", help="draw the table")
     options = parser.parse_args(arguments)
     teachers = list(dict.fromkeys([options.teacher, options.against, options.baseline, *options.also]))
     scores = scores_of(options.studies, teachers)
     print("\n".join(table(scores, teachers)))
+    if options.figure is not None:
+        draw(scores, teachers).savefig(options.figure)
     ratio, low, high = geometric_mean_ratio(scores, options.teacher, options.against)
     print(f"\nGeometric mean of {len(scores)} ratios: {ratio:.2f} [{low:.2f}, {high:.2f}]")
     for student, p in below(scores, options.teacher, options.baseline).items():
@@ -118,6 +124,26 @@ def table(scores: Scores, teachers: list[str]) -> list[str]:
         ratio = (of[teachers[0]].mean() + 1) / (of[teachers[1]].mean() + 1)
         lines.append(f"| `{student.split('/')[-1]}` | {' | '.join(cells)} | {ratio:.2f} |")
     return lines
+
+
+def draw(scores: Scores, teachers: list[str]) -> Figure:
+    """Students by the mean of the first teacher, with the means and standard deviations of all."""
+    figure = Figure(figsize=(6.6, 0.9 + 0.2 * len(scores)), dpi=100, layout="constrained")
+    axes = figure.subplots()
+    rows = sorted(scores, key=lambda student: float(scores[student][teachers[0]].mean()))
+    for name in reversed(teachers):
+        style = teacher_style(name)
+        means = [float(scores[student][name].mean()) for student in rows]
+        spreads = [float(scores[student][name].std(ddof=1)) for student in rows]
+        look: dict[str, Any] = {"color": style.color, "markersize": 7 if name == teachers[0] else 5}
+        axes.errorbar(means, range(len(rows)), xerr=spreads, fmt="o", label=style.name, elinewidth=1, **look)
+    axes.set_yticks(range(len(rows)), [student.split("/")[-1].replace("_", " ") for student in rows])
+    axes.set(xlabel="mastered (%)", xlim=(-1, 101))
+    axes.grid(axis="x", alpha=0.25)
+    axes.spines[["top", "right"]].set_visible(False)
+    handles, labels = axes.get_legend_handles_labels()
+    axes.legend(handles[::-1], labels[::-1], loc="lower right", frameon=False)
+    return figure
 
 
 if __name__ == "__main__":

@@ -61,6 +61,9 @@ class Headway(Teacher):
     Needs returns on a known scale: scores are clipped to [0, 1]. With an env that declares no return range,
     returns have to lie in [0, 1] already.
 
+    Known failures: a student whose practice on one task changes its level on others makes b uncertain, and
+    coin flips look as if they might move for some thousand visits. Results: docs/studies/headway.
+
     Args:
         space: The tasks to choose from.
         seed: Seeds the teacher's own generator.
