@@ -50,7 +50,7 @@ def test_results_are_shown_on_pages_and_in_the_gallery() -> None:
     assert "benchmark](README" not in teacher_pages.page("riac", SUITE)
     assert "10 seeds each" in teacher_pages.page("alp_gmm", SUITE)
     table = teacher_pages._results_table(SUITE)
-    assert "over 2 seeds (`alp_gmm`: 10)" in table
+    assert "over 10 seeds (`random`: 2)" in table
     assert "| `grid` | **13 ± 2** | 1 ± 0 |" in table
     assert "| 13.0 [11.0, 15.0] | – |" in table
 
