@@ -14,6 +14,7 @@ from PIL import Image
 
 from ..envs.task_space import TaskSpace
 from ..students.saved_student import NORMALIZATION, model_in, policy_tensors, save_tensors
+from .export_arguments import require_export
 from .printable import printable
 from .run_directory import RunDirectory
 from .task_pictures import draw_mastery
@@ -87,8 +88,9 @@ def export_student(student: TrainedStudent, folder: Path) -> None:
         folder: Must not exist, or be empty.
 
     Raises:
-        ValueError: If the run's files are damaged.
+        ValueError: If the run has not finished, its files are damaged, or the folder holds something.
     """
+    require_export(student.directory, folder)
     summary = student.directory.read_summary() or {}
     env = student.make_env()
     space: TaskSpace = env.get_wrapper_attr("task_space")

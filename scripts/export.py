@@ -9,6 +9,7 @@ from hydra.errors import HydraException
 
 from ..conf.build import build
 from ..envs.importing import trusting
+from ..runs.export_arguments import require_export
 from ..runs.printable import printable
 from ..runs.run_directory import RunDirectory
 from .arguments import Parser
@@ -61,15 +62,8 @@ def main() -> None:
 def _export(run: Path, out: Path | None, best: bool) -> Path:
     directory = RunDirectory(run)
     directory.require_student(best)
-    summary = directory.read_summary() or {}
-    if summary.get("status") != "finished":
-        raise ValueError(
-            f"run={run} is {summary.get('status', 'not finished')}: a student is exported when its run has "
-            "finished"
-        )
-    folder = out or Path(_name(summary))
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ValueError(f"--out={folder} exists already: give another folder")
+    folder = out or Path(_name(directory.read_summary() or {}))
+    require_export(directory, folder)
     # For start-up time: these import torch, which what is refused above does not need.
     from ..runs.export import export_student
     from ..runs.trained_student import TrainedStudent

@@ -1,0 +1,20 @@
+"""Whether a run can be exported; checked before torch is imported, and after."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .run_directory import RunDirectory
+
+
+def require_export(directory: RunDirectory, folder: Path) -> None:
+    """Refuse a run that has not finished, and a folder that holds something.
+
+    Raises:
+        ValueError: Naming what is wrong with which.
+    """
+    status = (directory.read_summary() or {}).get("status", "not finished")
+    if status != "finished":
+        raise ValueError(f"run={directory.path} is {status}: a student is exported when its run has finished")
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ValueError(f"--out={folder} exists already: give another folder")
