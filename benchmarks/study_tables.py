@@ -1,0 +1,151 @@
+"""The tables of a registered study of trained students, in Markdown: results and tests.
+
+    python -m benchmarks.study_tables results/studies/unlearnable --by env.stump_height
+
+Four measures: percentage of the test tasks mastered and mean return on them, each as the area under its curve
+and in the last evaluation; `--at` adds the percentage mastered after some steps. Only seeds that all teachers
+have completed count; the others are listed. Intervals of differences are Welch's, p values are corrected by
+Holm over the teachers that are tested against one of them, intervals of interquartile means are bootstrapped.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from chiron import load_study
+from chiron.analysis.significance import holm, welch_p_value
+from chiron.analysis.statistics import (
+    interquartile_mean,
+    interquartile_mean_interval,
+    mean_and_sd,
+    plus_minus,
+    with_interval,
+)
+from chiron.evaluation.metrics import area_under_curve
+from chiron.runs.teacher_styles import teacher_style
+from numpy.typing import NDArray
+from scipy import stats
+
+Scores = Mapping[str, NDArray[np.float64]]
+"""Of each teacher: the measures of its seeds, of shape (seeds, measures)."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line."""
+    assert __doc__
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.study_tables",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("studies", nargs="+", type=Path, help="folders of results")
+    parser.add_argument("--teachers", nargs="+", metavar="TEACHER", help="default: all that are there")
+    parser.add_argument(
+        "--against", nargs="+", default=["alp_gmm", "random"], metavar="TEACHER", help="of the tests"
+    )
+    parser.add_argument("--by", metavar="SETTING", help="a setting with a table for each of its values")
+    parser.add_argument("--at", type=int, metavar="STEP", help="also the percentage mastered after this step")
+    options = parser.parse_args(arguments)
+    studies = [load_study(folder) for folder in options.studies]
+    runs = pd.concat([study.runs for study in studies], ignore_index=True)
+    evaluations = pd.concat([study.evaluations for study in studies], ignore_index=True)
+    teachers = options.teachers or sorted(runs["teacher"].unique(), key=lambda name: name == "random")
+    if missing := sorted({*teachers, *options.against} - set(runs["teacher"])):
+        raise SystemExit(f"no run of {', '.join(missing)} in {', '.join(map(str, options.studies))}")
+    if options.by is not None and options.by not in runs:
+        raise SystemExit(f"--by {options.by}: all runs have the same value, or there is no such setting")
+    runs = runs[runs["teacher"].isin(teachers)]
+    for value, group in [("", runs)] if options.by is None else runs.groupby(options.by):
+        print(*([f"{options.by} = {value}", ""] if options.by else []), sep="\n", end="")
+        print("\n".join(report(group, evaluations, teachers, options.against, options.at)))
+
+
+def report(
+    runs: pd.DataFrame,
+    evaluations: pd.DataFrame,
+    teachers: Sequence[str],
+    against: Sequence[str],
+    at: int | None = None,
+) -> list[str]:
+    """Lines of Markdown on one env: seeds, results, tests."""
+    done = runs[runs["problem"].isna()]
+    complete = sorted(set.intersection(*(set(done["seed"][done["teacher"] == name]) for name in teachers)))
+    planned = sorted(set(runs["seed"]) - set(complete))
+    lines = [f"Seeds that all teachers have completed: {_ranges(complete) or 'none'}."]
+    if planned:
+        lines.append(f"Begun, and not counted: {_ranges(planned)}.")
+    if not complete:
+        return [*lines, ""]
+    directory = done.set_index(["teacher", "seed"])["run"]
+    by_run = dict(tuple(evaluations.groupby("run", observed=True)))
+    scores = {
+        name: np.array([_measures(by_run[directory[name, seed]], at) for seed in complete])
+        for name in teachers
+    }
+    names = ["mastered %, area", "mean return, area", "mastered %, end", "mean return, end"]
+    names += [] if at is None else [f"mastered %, {at:,} steps"]
+    return [*lines, "", *results(scores, names), "", *differences(scores, names, against), ""]
+
+
+def results(scores: Scores, names: Sequence[str]) -> list[str]:
+    """Mean ± standard deviation of every measure, and the interquartile mean of each with its interval."""
+    lines = [f"| teacher | {' | '.join(names)} |", "|---" * (1 + len(names)) + "|"]
+    for teacher, of in scores.items():
+        cells = []
+        for values in of.T:
+            interval = interquartile_mean_interval([values], np.random.default_rng(0))
+            middle = with_interval(float(interquartile_mean(values)), *interval, 1)
+            cells.append(f"{plus_minus(*mean_and_sd(values), 1)}<br>{middle}")
+        lines.append(f"| {teacher_style(teacher).name} | {' | '.join(cells)} |")
+    return lines
+
+
+def differences(scores: Scores, names: Sequence[str], against: Sequence[str]) -> list[str]:
+    """Differences of means to some teachers, with Welch's 95% interval and its p value, corrected by Holm."""
+    lines = [f"| difference | {' | '.join(names)} |", "|---" * (1 + len(names)) + "|"]
+    for other in against:
+        tested = [name for name in scores if name != other]
+        cells: dict[str, list[str]] = {name: [] for name in tested}
+        for measure in range(len(names)):
+            base = scores[other][:, measure]
+            p_values = holm([welch_p_value(scores[name][:, measure], base) for name in tested])
+            for name, p in zip(tested, p_values, strict=True):
+                cells[name].append(_difference(scores[name][:, measure], base, float(p)))
+        for name in tested:
+            label = f"{teacher_style(name).name} − {teacher_style(other).name}"
+            lines.append(f"| {label} | {' | '.join(cells[name])} |")
+    return lines
+
+
+def _difference(values: NDArray[np.float64], base: NDArray[np.float64], p: float) -> str:
+    difference = f"{values.mean() - base.mean():+.1f}"
+    if np.isnan(p):
+        return difference
+    low, high = stats.ttest_ind(values, base, equal_var=False).confidence_interval(0.95)
+    bold = "**" if p < 0.05 else ""
+    return f"{bold}{difference}{bold} [{low:.1f}, {high:.1f}]<br>p {'< 0.001' if p < 0.001 else f'= {p:.2g}'}"
+
+
+def _measures(evaluations: pd.DataFrame, at: int | None) -> list[float]:
+    curves = evaluations.groupby("step")[["mastered", "return"]].mean()
+    mastered, returns = 100 * curves["mastered"].astype(np.float64), curves["return"]
+    steps = curves.index.to_numpy()
+    areas = [area_under_curve(steps, curve) for curve in (mastered, returns)]
+    then = [] if at is None else [float(mastered.iloc[np.abs(steps - at).argmin()])]
+    return [*areas, float(mastered.iloc[-1]), float(returns.iloc[-1]), *then]
+
+
+def _ranges(seeds: Sequence[int]) -> str:
+    """`100-104, 107`, of seeds in order."""
+    groups = groupby(enumerate(seeds), key=lambda pair: pair[1] - pair[0])
+    found = [[seed for _, seed in group] for _, group in groups]
+    return ", ".join(f"{of[0]}-{of[-1]}" if len(of) > 1 else str(of[0]) for of in found)
+
+
+if __name__ == "__main__":
+    main()
