@@ -48,7 +48,10 @@ _LINK = re.compile(r"(\]\()([^)\s#]+)((?:#[^)\s]*)?\))")
 
 @event_priority(100)  # before mkdocstrings reads its own part
 def on_config(config: Any) -> Any:
-    """Show mkdocstrings this repository as the package that it is, without what else lies in its folder."""
+    """Show mkdocstrings this repository as the package that it is, without what else lies in its folder.
+
+    And put the page of every teacher into the navigation.
+    """
     place = Path(tempfile.mkdtemp(prefix="chiron-site-"))
     package = place / "chiron"
     package.mkdir()
@@ -57,6 +60,9 @@ def on_config(config: Any) -> Any:
     for init in HOME.glob("*/__init__.py"):
         (package / init.parent.name).symlink_to(init.parent, target_is_directory=True)
     config.plugins["mkdocstrings"].config["handlers"]["python"]["paths"] = [str(place)]
+    galleries = next(section["Galleries"] for section in config.nav if "Galleries" in section)
+    pages = sorted(path.name for path in (HOME / "docs" / "teachers").glob("*.md"))
+    galleries += [f"teachers/{name}" for name in pages if name != "README.md"]
     return config
 
 
