@@ -34,7 +34,7 @@ bench-gpu: $(INSTALLED)  ## what needs an NVIDIA GPU, in two minutes; the engine
 	$(BIN)/python -m benchmarks gpu gpu_engine --out results/bench
 
 docs: $(INSTALLED)  ## the documentation site, in build/site; it needs nothing from elsewhere
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
 lint: $(INSTALLED)  ## style
 	$(BIN)/ruff format --check .

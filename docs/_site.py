@@ -15,14 +15,20 @@ from chiron.conf import schema
 from chiron.conf.choices import GROUPS, setting_rows
 from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File, Files
+from pymdownx.slugs import slugify
 
 HOME = Path(__file__).parent.parent
+EXAMPLES = [
+    path.relative_to(HOME).as_posix()
+    for path in (HOME / "examples").rglob("*.*")
+    if path.suffix in (".py", ".yaml", ".md", ".ipynb")
+]
 FROM_ELSEWHERE = {
     "README.md": "index.md",
     "CONTRIBUTING.md": "contributing.md",
     "CHANGELOG.md": "changelog.md",
     "evaluation/test_sets/README.md": "reference/test_sets.md",
-    **{f"examples/{path.name}": f"examples/{path.name}" for path in (HOME / "examples").glob("*.*")},
+    **{path: path for path in EXAMPLES},
     "LICENSE": "license.md",
     "CITATION.cff": "examples/CITATION.cff",
 }
@@ -50,7 +56,7 @@ _LINK = re.compile(r"(\]\()([^)\s#]+)((?:#[^)\s]*)?\))")
 def on_config(config: Any) -> Any:
     """Show mkdocstrings this repository as the package that it is, without what else lies in its folder.
 
-    And put the page of every teacher into the navigation.
+    Put the page of every teacher into the navigation, and let headings have GitHub's anchors.
     """
     place = Path(tempfile.mkdtemp(prefix="chiron-site-"))
     package = place / "chiron"
@@ -60,6 +66,7 @@ def on_config(config: Any) -> Any:
     for init in HOME.glob("*/__init__.py"):
         (package / init.parent.name).symlink_to(init.parent, target_is_directory=True)
     config.plugins["mkdocstrings"].config["handlers"]["python"]["paths"] = [str(place)]
+    config.mdx_configs["toc"]["slugify"] = slugify(case="lower")
     galleries = next(section["Galleries"] for section in config.nav if "Galleries" in section)
     pages = sorted(path.name for path in (HOME / "docs" / "teachers").glob("*.md"))
     galleries += [f"teachers/{name}" for name in pages if name != "README.md"]
