@@ -108,7 +108,7 @@ def page(name: str, suite: Any) -> str:
         f"`teacher={name}` · {summary}",
         f"![What {title} proposed on the toy grid](images/{name}.png)",
         _caption(name),
-        body,
+        re.sub(r"docs/(\S+\.md)", r"[docs/\1](../\1)", body),
         _settings(name, teacher, arguments),
         _presets(name),
         _row_of_suite(name, suite),

@@ -43,8 +43,10 @@ class Headway(Teacher):
     known as N(b, e²) from a prior N(0, 0.5²). Every `episodes_per_update` episodes, `candidates` tasks are
     drawn, and each is proposed until the next update with probability
 
-        π = q m + (1 - Σ q m) g,    q ∝ (4 p (1 - p))^sharpness,    m = P(|b| > least_change),
-        g ∝ 4 p (1 - p) E[max(b, 0)]^sharpness,    E[max(b, 0)] = b Φ(b/e) + e φ(b/e)
+        π = q m + (1 - Σ q m) g
+        q ∝ (4 p (1 - p))^sharpness
+        m = P(|b| > least_change)
+        g ∝ 4 p (1 - p) E[max(b, 0)]^sharpness,  E[max(b, 0)] = b Φ(b/e) + e φ(b/e)
 
     q is learnability: tasks that are neither solved nor hopeless. It finds the frontier fast, and never
     leaves a task that stays half solved. So a task keeps its share only as far as its level is likely to
@@ -62,7 +64,8 @@ class Headway(Teacher):
     returns have to lie in [0, 1] already.
 
     Known failures: a student whose practice on one task changes its level on others makes b uncertain, and
-    coin flips look as if they might move for some thousand visits. Results: docs/studies/headway.
+    coin flips look as if they might move for some thousand visits. Results:
+    docs/studies/headway/README.md.
 
     Args:
         space: The tasks to choose from.
