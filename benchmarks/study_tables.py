@@ -51,14 +51,17 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--by", metavar="SETTING", help="a setting with a table for each of its values")
     parser.add_argument("--at", type=int, metavar="STEP", help="also the percentage mastered after this step")
     options = parser.parse_args(arguments)
-    studies = [load_study(folder) for folder in options.studies]
+    try:
+        studies = [load_study(folder) for folder in options.studies]
+    except ValueError as error:
+        parser.error(str(error))
     runs = pd.concat([study.runs for study in studies], ignore_index=True)
     evaluations = pd.concat([study.evaluations for study in studies], ignore_index=True)
     teachers = options.teachers or sorted(runs["teacher"].unique(), key=lambda name: name == "random")
     if missing := sorted({*teachers, *options.against} - set(runs["teacher"])):
-        raise SystemExit(f"no run of {', '.join(missing)} in {', '.join(map(str, options.studies))}")
+        parser.error(f"no run of {', '.join(missing)} in {', '.join(map(str, options.studies))}")
     if options.by is not None and options.by not in runs:
-        raise SystemExit(f"--by {options.by}: all runs have the same value, or there is no such setting")
+        parser.error(f"--by {options.by}: all runs have the same value, or there is no such setting")
     runs = runs[runs["teacher"].isin(teachers)]
     for value, group in [("", runs)] if options.by is None else runs.groupby(options.by):
         print(*([f"{options.by} = {value}", ""] if options.by else []), sep="\n", end="")

@@ -43,7 +43,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--figure", type=Path, metavar="PNG", help="draw the table")
     options = parser.parse_args(arguments)
     teachers = list(dict.fromkeys([options.teacher, options.against, options.baseline, *options.also]))
-    scores = scores_of(options.studies, teachers)
+    try:
+        scores = scores_of(options.studies, teachers)
+    except ValueError as error:
+        parser.error(str(error))
     print("\n".join(table(scores, teachers)))
     if options.figure is not None:
         draw(scores, teachers).savefig(options.figure)
@@ -57,7 +60,7 @@ def scores_of(studies: list[Path], teachers: list[str]) -> Scores:
     """Percentages mastered in the end, of the seeds that all teachers have finished.
 
     Raises:
-        SystemExit: If no student was taught by all of them.
+        ValueError: If there is no run, or no student was taught by all of them.
     """
     frames = [load_study(study).runs for study in studies]
     found: dict[str, dict[str, NDArray[np.float64]]] = {}
@@ -72,7 +75,7 @@ def scores_of(studies: list[Path], teachers: list[str]) -> Scores:
                 if len(complete):
                     found[str(student)] = {name: complete[name].to_numpy(np.float64) for name in teachers}
     if not found:
-        raise SystemExit(
+        raise ValueError(
             f"no student in {', '.join(map(str, studies))} was taught by all of {', '.join(teachers)}"
         )
     return found
