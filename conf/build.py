@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from ..envs.importing import import_named
+from ..envs.importing import import_named, require_defined
 from ..runs.blaming import blaming
 from ..runs.fitting import fitted, hints_of
 
@@ -24,15 +24,28 @@ def target_of(node: Mapping[str, Any], where: str = "") -> Callable[..., Any]:
     Raises:
         ValueError: If the target cannot be imported.
     """
-    if not isinstance(node, Mapping) or not isinstance(node.get(_TARGET), str):
-        raise ValueError(f"{node!r} must name a class as {where}_target_")
-    try:
-        target: Callable[..., Any] = import_named(node[_TARGET])
-    except ValueError as error:
-        raise ValueError(f"{where}_target_={error}") from error
+    target: Callable[..., Any] = _looked_up(node, where, import_named)
     if not callable(target):
         raise ValueError(f"{where}_target_={node[_TARGET]} must be the import path of a class or function")
     return target
+
+
+def require_target(node: Mapping[str, Any]) -> None:
+    """Refuse a node whose target evidently cannot be imported, without waiting for an import.
+
+    Raises:
+        ValueError: As `target_of` would.
+    """
+    _looked_up(node, "", require_defined)
+
+
+def _looked_up(node: Mapping[str, Any], where: str, look_up: Callable[[str], Any]) -> Any:
+    if not isinstance(node, Mapping) or not isinstance(node.get(_TARGET), str):
+        raise ValueError(f"{node!r} must name a class as {where}_target_")
+    try:
+        return look_up(node[_TARGET])
+    except ValueError as error:
+        raise ValueError(f"{where}_target_={error}") from error
 
 
 def build(node: Mapping[str, Any]) -> partial[Any]:

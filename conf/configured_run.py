@@ -8,10 +8,11 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from ..runs.blaming import blaming
+from ..runs.device import require_device
 from ..runs.run_directory import RunDirectory
 from ..runs.settings import RunSettings, settings_from
 from ..runs.student_ranges import require_ranges
-from .build import build
+from .build import build, require_target
 from .schema import OF_THE_COMMAND_LINE, require_whole
 
 if TYPE_CHECKING:
@@ -88,9 +89,11 @@ def _check_without_torch(
     from ..runs.made_teacher import made_teacher
 
     with blaming(f"student={names['student']}"):
+        require_target(config["student"])
         require_ranges(config["student"])
     env = made_env(f"env={names['env']}", built["env"])
     with blaming(f"env={names['env']}"):
         space = env_info(env).task_space
     env.close()
     made_teacher(f"teacher={names['teacher']}", built["teacher"], space, config["seed"])
+    require_device(config["device"])

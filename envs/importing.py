@@ -8,9 +8,14 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import re
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from importlib.machinery import ModuleSpec, PathFinder
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 _OF_SB3 = (
@@ -37,6 +42,11 @@ _LOOKED_INTO = (
     *("stable_baselines3", "sb3_contrib"),
 )
 """Packages in which a trusted name may begin; importing their modules executes nothing but themselves."""
+
+_MAKES_NAMES = re.compile(
+    r"import \*|__getattr__|__dict__|__path__|sys\.modules|\b(?:globals|vars|locals|setattr|exec|eval)\("
+)
+"""What may give a module a name that its text does not have."""
 
 _trusted: ContextVar[tuple[str, ...] | None] = ContextVar("trusted", default=None)
 
@@ -84,6 +94,42 @@ def import_named(path: str) -> Any:
         raise ValueError(f"{path} cannot be imported: {_one_line(error)}") from error
     require_trusted(found, path)
     return found
+
+
+def require_defined(path: str) -> None:
+    """Refuse a name that its module evidently lacks, without importing the module, which may take seconds.
+
+    Args:
+        path: As of `import_named`, which says the same once it has imported the module.
+
+    Raises:
+        ValueError: If there is no such library, or neither the name is in the module's text nor anything
+            that could make names.
+    """
+    names = path.replace(":", ".").split(".")
+    if names[0] and names[0] not in sys.modules and find_spec(names[0]) is None:
+        raise ValueError(f"{path} cannot be imported: No module named {names[0]!r}")
+    outer, places = None, None
+    for depth, name in enumerate(names, 1):
+        inner = ".".join(names[:depth])
+        if inner in sys.modules:
+            outer, places = None, getattr(sys.modules[inner], "__path__", ())
+            continue
+        spec = PathFinder.find_spec(inner, places)
+        if spec is None:
+            if outer is not None and _evidently_lacks(outer, name):
+                raise ValueError(
+                    f"{path} cannot be imported: module {outer.name!r} has no attribute {name!r}"
+                )
+            return
+        outer, places = spec, spec.submodule_search_locations or ()
+
+
+def _evidently_lacks(module: ModuleSpec, name: str) -> bool:
+    if module.origin is None or not module.origin.endswith(".py"):
+        return False
+    text = Path(module.origin).read_text(errors="replace")
+    return not re.search(rf"\b{re.escape(name)}\b", text) and not _MAKES_NAMES.search(text)
 
 
 def import_module(name: str) -> None:

@@ -31,6 +31,7 @@ from ..teachers.teacher import Teacher
 from .best_student import BestStudent
 from .blaming import Made, blaming, make_blaming
 from .checkpointer import Checkpointer
+from .device import require_device
 from .drawn_env import draw_without_display, require_drawing
 from .episode_log import EpisodeLog
 from .evaluation_log import EvaluationLog
@@ -182,7 +183,7 @@ def assemble(
         learner = SimulatedLearner(simulated, curriculum, settings.n_envs)
         return _run(parts, learner, curriculum, settings, directory, of_run)
     torch.set_num_threads(settings.threads)
-    device = _checked_device(settings.device)
+    require_device(settings.device)
     assert parts.env is not None
     env = made_env(f"env={parts.names['env']}", parts.env)
     with parts.blaming("env"):
@@ -218,7 +219,7 @@ def assemble(
             test_set,
             student_seed,
             parts.adapter,
-            device,
+            settings.device,
             list(of_sb3.values()),
         )
 
@@ -283,15 +284,6 @@ def _videos(parts: Parts, settings: RunSettings) -> StudentVideos | None:
     with parts.blaming("env"):
         drawn = require_drawing(parts.env(render_mode="rgb_array"), "rgb_array")
         return StudentVideos(drawn, parts.adapter.action_repeat)
-
-
-def _checked_device(device: str) -> str:
-    kind = device.split(":")[0]
-    if kind not in ("auto", "cpu", "cuda"):
-        raise ValueError(f"device={device} must be auto, cpu, cuda or cuda:N")
-    if kind == "cuda" and not torch.cuda.is_available():
-        raise ValueError(f"device={device} needs a GPU and torch sees none: use device=cpu or auto")
-    return device
 
 
 def _described(component: Any) -> dict[str, Any]:
