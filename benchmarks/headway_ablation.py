@@ -61,7 +61,7 @@ def main() -> None:
 def _summary(means: pd.DataFrame) -> list[str]:
     """Of the mean percentages of each student: their mean, the ratio, and the students that changed most."""
     own, whole = means["mastered_percent"], means["mastered_percent_whole"]
-    changes = np.log((own + 1) / (whole + 1)).sort_values()
+    changes = pd.Series(np.log((own + 1) / (whole + 1)), own.index).sort_values()
     extremes = [f"{name}: {own[name]:.0f} of {whole[name]:.0f}" for name in changes.index[[0, 1, 2, -2, -1]]]
     ratio = np.exp(changes.mean())
     return [f"mean {own.mean():.1f} of {whole.mean():.1f}, ratio {ratio:.2f};", ", ".join(extremes)]
