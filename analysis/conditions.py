@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +24,8 @@ _NO_DIFFERENCE = {"seed", "device", "env.engine"}
 
 _LONGEST_VALUE = 60
 """Characters of a value that is shown whole."""
+_BETWEEN_SETTINGS = re.compile(r"(?<!,) ")
+"""In a label; lists have spaces of their own."""
 _SHOWN_KEYS = 4
 """Differing keys that a sentence names."""
 
@@ -100,22 +103,35 @@ def find_conditions(
 def _chosen(conditions: Sequence[Condition], only: Sequence[str], without: Sequence[str]) -> list[StudyRun]:
     """The runs of the conditions that are wanted."""
     called = {
-        condition.label: {condition.label, *condition.names.values(), *condition.label.split()}
+        condition.label: {
+            _as_typed(name)
+            for name in (
+                condition.label,
+                *condition.names.values(),
+                *_BETWEEN_SETTINGS.split(condition.label),
+            )
+        }
         for condition in conditions
     }
     for option, names in (("--only", only), ("--without", without)):
         for name in names:
-            if not any(name in own for own in called.values()):
+            if not any(_as_typed(name) in own for own in called.values()):
                 labels = ", ".join(called)
                 raise ValueError(f"{option} {printable(name)} is none of the conditions: {labels}")
+    wanted, unwanted = ({_as_typed(name) for name in names} for names in (only, without))
     kept = [
         condition
         for condition in conditions
-        if (not only or called[condition.label] & set(only)) and not called[condition.label] & set(without)
+        if (not only or called[condition.label] & wanted) and not called[condition.label] & unwanted
     ]
     if not kept:
         raise ValueError(f"--only and --without leave none of the conditions: {', '.join(called)}")
     return [run for condition in kept for run in condition.all_runs]
+
+
+def _as_typed(name: str) -> str:
+    """One spelling for what is typed in several: `[0.0, 6.0]` or `[0,6]`, `1_000` or `1000`."""
+    return re.sub(r"(?<=,) |(?<=\d)_(?=\d{3})|(?<=\d)\.0\b", "", name)
 
 
 def _grouped(runs: Sequence[StudyRun]) -> tuple[list[Condition], list[str]]:

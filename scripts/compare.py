@@ -59,7 +59,7 @@ def main() -> None:
         default=[],
         metavar="CONDITION",
         help="compare these conditions only: a label, or a teacher, env, student, study or setting in it "
-        "(learning_rate=0.01); may be given several times",
+        "(student.learning_rate=0.01); may be given several times",
     )
     parser.add_argument(
         "--without", action="append", default=[], metavar="CONDITION", help="leave these conditions out"

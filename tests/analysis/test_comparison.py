@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from chiron.analysis.comparison import Comparison, compare
+from chiron.analysis.conditions import find_conditions
 from chiron.analysis.study import read_study
 from chiron.analysis.worst_tasks import worst_return_of
 from chiron.runs.run_directory import RunDirectory
@@ -260,3 +261,17 @@ class TestSecondEvaluation:
         assert comparison.notes == [
             "Not all runs were evaluated on the same episodes of uniform_v1: it is not used"
         ]
+
+
+@pytest.mark.parametrize("typed", ["env.stump_height=[0,6]", "env.stump_height=[0.0, 6.0]"])
+def test_a_setting_that_is_a_list_chooses_conditions(tmp_path: Path, typed: str) -> None:
+    for height in (6, 9):
+        for teacher in ("alp_gmm", "random"):
+            write_run(tmp_path / str(height), teacher, 0, env={"stump_height": [0.0, height]})
+    runs = read_study(tmp_path)[0]
+    kept = find_conditions(runs, only=[typed])[0]
+    assert [condition.label for condition in kept] == ["alp_gmm", "random"]
+    left = find_conditions(runs, without=[typed])[0]
+    assert {run.config["env.stump_height"] for condition in left for run in condition.all_runs} == {
+        "[0.0, 9]"
+    }
