@@ -27,9 +27,10 @@ def box2d_state(env: StumpTracks) -> NDArray[np.float64]:
     )
 
 
-def engine_state(batch: WalkerVectorEnv, slot: int) -> NDArray[np.float64]:
-    parts = batch.state_dict()["worlds"]["parts"][slot][: len(batch.env.body.parts)]
-    return np.stack([parts[name] for name in ("p_x", "p_y", "a", "v_x", "v_y", "w")], axis=1)
+def engine_states(batch: WalkerVectorEnv) -> NDArray[np.float64]:
+    """Of all slots, shape (n, parts, 6)."""
+    parts = batch.state_dict()["worlds"]["parts"][:, : len(batch.env.body.parts)]
+    return np.stack([parts[name] for name in ("p_x", "p_y", "a", "v_x", "v_y", "w")], axis=2)
 
 
 def compare(
@@ -64,10 +65,11 @@ def compare(
                 np.testing.assert_array_equal(observed[slot], observations[slot])
         actions = np.stack([policies[slot](rngs[slot], observations[slot]) for slot in slots_of])
         observed, rewards, terminated, truncated, _ = batch.step(actions)
+        states = engine_states(batch)
         for slot, reference in enumerate(references):
             expected = reference.step(actions[slot])
             where = f"{cases[slot]} with {body_name}"
-            np.testing.assert_array_equal(engine_state(batch, slot), box2d_state(reference), where)
+            np.testing.assert_array_equal(states[slot], box2d_state(reference), where)
             np.testing.assert_array_equal(observed[slot], expected[0], where)
             assert (rewards[slot], terminated[slot], truncated[slot]) == expected[1:4], where
             observations[slot] = expected[0]
@@ -107,6 +109,6 @@ def test_a_fallen_walker_falls_asleep_and_wakes_as_in_box2d() -> None:
         observed, *_ = batch.step(actions)
         expected, *_ = reference.step(actions[0])
         np.testing.assert_array_equal(observed[0], expected, f"step {step}")
-        np.testing.assert_array_equal(engine_state(batch, 0), box2d_state(reference), f"step {step}")
+        np.testing.assert_array_equal(engine_states(batch)[0], box2d_state(reference), f"step {step}")
         slept += not batch.state_dict()["worlds"]["parts"]["awake"][0, 0]
     assert slept > 0
