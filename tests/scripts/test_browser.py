@@ -14,6 +14,7 @@ import pytest
 from chiron.analysis.compare_folders import compare_folders
 from chiron.analysis.comparison import Choice
 from chiron.scripts import compare, train
+from matplotlib.figure import Figure
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.analysis.studies import write_run
@@ -45,9 +46,8 @@ study: smoke
 total_steps: 2_048
 n_envs: 4
 n_workers: 0
-env: {engine: box2d}
 student: {n_steps: 512}
-evaluation: {every_steps: 2_048, n_tasks: 3}
+evaluation: {every_steps: 2_048, n_tasks: 2}
 """
 """A preset, since other overrides would become part of the runs' names."""
 
@@ -76,6 +76,7 @@ def study(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Path:
     compared = ["results/smoke/stump_tracks", "--out", "results/smoke/comparison"]
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
+        patch.setattr(Figure, "draw", lambda self, renderer: None)
         for main, arguments in (
             (train.main, [*command, "debug=tiny"]),
             (train.main, [*command, "experiment=toy_grid", "debug=smoke"]),

@@ -13,7 +13,7 @@ from scipy import stats
 from tests.analysis.studies import write_run
 from tests.runs.events import Events
 
-pytestmark = pytest.mark.medium
+pytestmark = [pytest.mark.medium, pytest.mark.usefixtures("blank_figures")]
 
 Command = Callable[..., int]
 
