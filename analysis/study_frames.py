@@ -128,6 +128,6 @@ def _keys(runs: Sequence[StudyRun], lengths: Sequence[int]) -> pd.DataFrame:
         "seed": [run.seed for run in runs],
         "run": [str(run.directory.path) for run in runs],
     }
-    columns = {name: np.repeat(np.array(values, dtype=object), lengths) for name, values in known.items()}
     kinds = {name: "int64" if name == "seed" else "category" for name in KEYS}
-    return pd.DataFrame(columns, columns=list(KEYS)).astype(kinds)
+    keys = pd.DataFrame(known, columns=list(KEYS), dtype=object).astype(kinds)
+    return keys.iloc[np.repeat(np.arange(len(runs)), lengths)].reset_index(drop=True)

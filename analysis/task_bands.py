@@ -32,10 +32,12 @@ def task_bands(counted: Sequence[Condition], notes: list[str]) -> pd.DataFrame:
         percentages `QUARTERS`, NaN without an episode log.
     """
     trained = [condition for condition in counted if task_columns_of(condition.counted[0])]
+    names = dict.fromkeys(name for condition in trained for name in task_columns_of(condition.counted[0]))
+    all_edges = {name: _edges(name, trained) for name in names}
     rows: list[dict[str, Any]] = []
     for condition in trained:
         columns = task_columns_of(condition.counted[0])
-        edges = {name: _edges(name, trained) for name in columns}
+        edges = {name: all_edges[name] for name in columns}
         shares = _training_shares(condition, edges, notes)
         for name in columns:
             rows += [
