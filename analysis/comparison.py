@@ -193,13 +193,13 @@ def _missing(conditions: Sequence[Condition]) -> list[str]:
         if condition.missing:
             lacking.setdefault(tuple(condition.missing), []).append(condition.label)
     return [
-        f"{_listed(labels)} {'has' if len(labels) == 1 else 'have'} no run with seed "
+        f"{listed(labels)} {'has' if len(labels) == 1 else 'have'} no run with seed "
         f"{', '.join(map(str, seeds))}, which other conditions have"
         for seeds, labels in lacking.items()
     ]
 
 
-def _listed(labels: Sequence[str]) -> str:
+def listed(labels: Sequence[str]) -> str:
     """Some conditions in a sentence: "a, b, c and 7 others" where there are many."""
     if len(labels) <= _MOST_LISTED:
         return ", ".join(labels)
@@ -214,7 +214,7 @@ def _doubts(counted: Sequence[Condition]) -> list[str]:
     few = [condition.label for condition in counted if 1 < len(condition.counted) < _FEWEST_SEEDS]
     if few:
         sentences.append(
-            f"Fewer than {_FEWEST_SEEDS} seeds: {'all' if len(few) == len(counted) else _listed(few)}; "
+            f"Fewer than {_FEWEST_SEEDS} seeds: {'all' if len(few) == len(counted) else listed(few)}; "
             "bootstrap intervals of so few are too narrow"
         )
     sizes = {len(condition.counted) for condition in counted}

@@ -138,16 +138,20 @@ def draw_profiles(comparison: Comparison, rng: np.random.Generator, page: Page =
     if len({condition.counted[0].is_simulated for condition in comparison.drawn}) > 1:
         raise NothingToDrawError("Returns and simulated students' percentages have no common axis.")
     results = {condition.label: _results(condition) for condition in comparison.drawn}
-    everything = np.concatenate([values.ravel() for values in results.values()])
-    low, high = float(everything.min()), float(everything.max())
-    margin = 0.02 * (high - low) or 1.0
-    levels = np.linspace(low - margin, high + margin, _PROFILE_POINTS)
+    if comparison.drawn[0].counted[0].is_simulated:
+        levels = np.linspace(0, 100, _PROFILE_POINTS)
+    else:
+        everything = np.concatenate([values.ravel() for values in results.values()])
+        low, high = float(everything.min()), float(everything.max())
+        margin = 0.02 * (high - low) or 1.0
+        levels = np.linspace(low - margin, high + margin, _PROFILE_POINTS)
     figure, (axes,) = plots.panels(1, 1, page.width, page.height)
     for condition, name, color, dashes in lines_of(comparison, page):
         reached = (results[condition.label][:, :, None] > levels).mean(axis=1)
         axes.plot(levels, 100 * reached.mean(axis=0), linestyle=dashes, color=color, label=name)
-        bottom, top = mean_curve_interval(reached, rng)
-        axes.fill_between(levels, 100 * bottom, 100 * top, color=color, alpha=0.18, linewidth=0)
+        if len(reached) >= FEWEST_SEEDS_OF_AN_INTERVAL:
+            bottom, top = mean_curve_interval(reached, rng)
+            axes.fill_between(levels, 100 * bottom, 100 * top, color=color, alpha=0.18, linewidth=0)
     if all(condition.counted[0].last is None for condition in comparison.drawn):
         axes.set(xlabel="mastered (%)", ylabel="runs that master more (%)")
     else:

@@ -17,7 +17,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from ..runs import plots
 from ..runs.checked_files import PICTURE_BYTES, DamagedFileError, read_picture, reading
 from . import NAMES
-from .comparison import MOST_DRAWN, Comparison
+from .comparison import MOST_DRAWN, Comparison, listed
 from .comparison_figures import FIGURES
 from .conditions import Condition
 from .figure_style import NothingToDrawError
@@ -70,7 +70,7 @@ def write_report(
     page = _template().render(
         title=title,
         comparison=comparison,
-        headline=_headline(comparison),
+        headline=headline(comparison),
         facts=_facts(comparison),
         table=result_cells(comparison),
         judged_on=_judged_on(comparison),
@@ -178,15 +178,20 @@ def _p_text(p: float | None) -> str:
     return "–" if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def _headline(comparison: Comparison) -> str:
-    best = comparison.counted[0]
+def headline(comparison: Comparison) -> str:
+    """What came out, in two sentences at most."""
+    best, *others = comparison.counted
+    equals = [other.label for other in others if other.scores.mean() == best.scores.mean()]
+    if equals:
+        labels = listed([best.label, *equals])
+        return f"{labels} mastered equally many of the test tasks: {best.scores.mean():.1f}% on average."
     row = next(row for row in _records(comparison.table) if row["condition"] == best.label)
-    sentence = f"{best.label} mastered most: {_with_sd(row, 'mastered', 1)} % of the test tasks"
+    sentence = f"{best.label} mastered most: {_with_sd(row, 'mastered', 1)}% of the test tasks"
     if row.get("baseline") is None:
         return f"{sentence}."
     p = row["p_holm"]
     if p is None:
-        verdict = "of which no test can be made"
+        verdict = "which cannot be tested with these seeds"
     else:
         verdict = f"which is {'' if p < SIGNIFICANCE_LEVEL else 'not '}significant (p {_compared(p)}, Holm)"
     points = f"{abs(row['difference']):.1f} percentage points"

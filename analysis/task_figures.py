@@ -15,12 +15,14 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colorizer import ColorizingArtist
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from numpy.typing import NDArray
 
 from ..runs import plots
 from ..runs.checked_files import DamagedFileError
 from .comparison import Comparison
 from .conditions import Condition, task_columns_of
 from .figure_style import REPORT, NothingToDrawError, bare, lines_of, shown_names
+from .study import StudyRun
 
 _ACROSS = 4
 """Maps in a row, or parameters."""
@@ -75,7 +77,9 @@ def _draw_maps(
     columns = {condition.label: _axes_of(condition) for condition in comparison.drawn}
     drawn = [condition for condition in comparison.drawn if len(columns[condition.label]) > 1]
     if not drawn:
-        raise NothingToDrawError("Maps need tasks with two or more parameters.")
+        raise NothingToDrawError(
+            "Maps need tasks with two or more parameters, and of simulated students their competence."
+        )
     has_pairs = any(len(columns[condition.label]) > 2 for condition in drawn)
     if has_pairs:
         drawn = [condition for condition in drawn if len(columns[condition.label]) > 2]
@@ -110,21 +114,38 @@ def _axes_of(condition: Condition) -> list[str]:
     """The parameters of the tasks of a condition, as far as they are known."""
     run = condition.counted[0]
     if run.is_simulated:
-        planes = [run.competence for run in condition.counted if run.competence is not None]
-        return ["x0", "x1"] if any(plane.ndim == 2 for plane in planes) else []
+        found = _competences(condition)
+        return [f"x{axis}" for axis in range(found[0].ndim)] if found else []
     return task_columns_of(run)
+
+
+def _competences(condition: Condition) -> list[NDArray[np.float64]]:
+    """What the simulated students of a condition could do in the end, as far as their cells are the same."""
+    found = [run.competence for run in condition.counted if run.competence is not None]
+    return [competence for competence in found if competence.shape == found[0].shape]
 
 
 def _telling(conditions: Sequence[Condition], columns: Sequence[str]) -> list[str]:
     """The three parameters along which the share of mastered tasks changes most, in their own order."""
-    rows = pd.concat(
-        [run.last for condition in conditions for run in condition.counted if run.last is not None]
-    )
-    mastered = rows["mastered"].astype(float)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        strength = {name: abs(np.nan_to_num(np.corrcoef(rows[name], mastered)[0, 1])) for name in columns}
+    tables = [run.last for condition in conditions for run in condition.counted if run.last is not None]
+    if tables:
+        rows = pd.concat(tables)
+        mastered = rows["mastered"].astype(float)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            strength = {name: abs(np.nan_to_num(np.corrcoef(rows[name], mastered)[0, 1])) for name in columns}
+    else:
+        means = [np.mean(_competences(condition), axis=0) for condition in conditions]
+        strength = {
+            name: sum(np.ptp(_along(mean, (axis,))) for mean in means) for axis, name in enumerate(columns)
+        }
     best = sorted(columns, key=lambda name: -strength[name])[:3]
     return [name for name in columns if name in best]
+
+
+def _along(competence: NDArray[np.float64], axes: Sequence[int]) -> NDArray[np.float64]:
+    """The mean competence along some axes, in their order."""
+    others = tuple(axis for axis in range(competence.ndim) if axis not in axes)
+    return np.asarray(competence.mean(axis=others))
 
 
 def _label(condition: Condition, column: str) -> str:
@@ -134,10 +155,9 @@ def _label(condition: Condition, column: str) -> str:
 def _draw_mastery(axes: Axes, condition: Condition, pair: tuple[str, str]) -> Shown:
     runs = condition.counted
     if runs[0].is_simulated:
-        planes = [run.competence for run in runs if run.competence is not None and run.competence.ndim == 2]
-        competence = np.mean([plane for plane in planes if plane.shape == planes[0].shape], axis=0)
+        plane = _along(np.mean(_competences(condition), axis=0), [int(name[1:]) for name in pair])
         axes.set_aspect("equal")
-        return axes.imshow(competence.T, origin="lower", extent=(0, 1, 0, 1), cmap="viridis", vmin=0, vmax=1)
+        return axes.imshow(plane.T, origin="lower", extent=(0, 1, 0, 1), cmap="viridis", vmin=0, vmax=1)
     x, y = pair
     rows = pd.concat([run.last for run in runs if run.last is not None])
     tasks = rows.groupby("task_index")[[x, y, "mastered"]].mean()
@@ -155,13 +175,17 @@ def _draw_proposals(axes: Axes, condition: Condition, pair: tuple[str, str]) -> 
     last = episodes[(episodes["step"] > 0.75 * end) & (episodes["step"] <= end + 1)]
     x, y = (last[name].to_numpy(np.float64) for name in pair)
     cells = int(np.clip(np.sqrt(len(last)), _FEWEST_CELLS, _MOST_CELLS))
-    bounds = [(episodes[name].min(), episodes[name].max()) for name in pair]
-    counts, *edges = np.histogram2d(
-        x, y, cells, [(low, high if high > low else low + 1) for low, high in bounds]
-    )
+    counts, *edges = np.histogram2d(x, y, cells, [_bounds(run, episodes[name]) for name in pair])
     extent = (edges[0][0], edges[0][-1], edges[1][0], edges[1][-1])
     share = counts.T / max(1.0, counts.max())
     return axes.imshow(share, origin="lower", extent=extent, aspect="auto", cmap="Blues", vmin=0, vmax=1)
+
+
+def _bounds(run: StudyRun, proposed: pd.Series[float]) -> tuple[float, float]:
+    """From where to where a parameter is drawn: over test tasks, which span its range, and proposals."""
+    tested = np.array([0.0, 1.0]) if run.last is None else run.last[proposed.name].to_numpy(np.float64)
+    low, high = min(tested.min(), proposed.min()), max(tested.max(), proposed.max())
+    return float(low), float(high if high > low else low + 1)
 
 
 def draw_marginals(comparison: Comparison, rng: np.random.Generator) -> Figure:

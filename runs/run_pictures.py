@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import combinations
+from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from ..envs.task_space import RESERVED_NAMES
 from ..teachers.focus import FocusBox
 from . import plots
 from .printable import printable
 from .run_directory import RunDirectory, units_in
-from .snapshots import read_snapshots
+from .snapshots import Snapshot, read_snapshots
 from .video import Frame, write_video
 from .whole_files import replacing
 
 _STILL_MOMENTS = 4
 _MOST_COLUMNS = 4
 """Task parameters of which all pairs are drawn; more would make panels too small to read."""
+_BESIDE = 0.03
+"""Distance of columns of test tasks from the end of training, as a share of its steps."""
 _LONGEST_NAME = 60
 """Characters of a name in a title."""
 _ANIMATION_DPI = 80
@@ -80,7 +84,8 @@ def draw_teacher(directory: RunDirectory) -> list[str]:
 
     In two dimensions each moment shows the tasks proposed since the last one, the boxes or Gaussians the
     teacher drew from (the darker, the more probable) and, for a simulated student, its competence
-    underneath. In more dimensions the still shows pairs of parameters, coloured by time.
+    underneath. In one dimension the still shows tasks and boxes or Gaussians over time, in more dimensions
+    the pairs of the first four parameters, coloured by time.
 
     Args:
         directory: A run with an episode log.
@@ -94,17 +99,72 @@ def draw_teacher(directory: RunDirectory) -> list[str]:
     episodes = directory.read_episodes()
     columns = task_columns(episodes)
     if len(columns) != 2:
-        pairs = list(combinations(columns[:_MOST_COLUMNS], 2)) or [("step", columns[0])]
-        figure, panels = plots.panels(len(pairs), 3, 4.6, 4.2)
-        _draw_by_step(figure, panels, episodes, pairs, _labels(directory, columns))
-        figure.suptitle(_title(directory))
-        _save(figure, directory.still, 100)
+        draw = _over_time if len(columns) == 1 else _pairs
+        _save(draw(directory, episodes, columns), directory.still, 100)
         return [directory.still.name]
     moments = _Moments(directory, episodes, columns)
     _save(moments.still(), directory.still, 100)
     with replacing(directory.animation) as file:
         write_video(moments.frames(), file, _FRAMES_PER_SECOND)
     return [directory.still.name, directory.animation.name]
+
+
+def _over_time(directory: RunDirectory, episodes: pd.DataFrame, columns: list[str]) -> Figure:
+    """Tasks of a single parameter, and where the teacher looked, over training steps."""
+    snapshots = read_snapshots(directory.snapshots) if directory.snapshots.exists() else []
+    figure, (axes,) = plots.panels(1, 1, 9, 4.4)
+    is_random = (episodes["source"] == "random").to_numpy()
+    plots.scatter(axes, plots.proposal_layers(episodes[["step", *columns]].to_numpy(), is_random), 2)
+    low, high = _ends(directory, episodes, columns)
+    axes.set_ylim(low[0], high[0])
+    outlines = [
+        (part.weight, plots.rectangle((before.step, low), (now.step, high)))
+        for before, now in pairwise(snapshots)
+        for part in before.focus
+        for low, high in [plots.extent(part)[:, 0]]
+    ]
+    plots.trace(axes, outlines, 1.6)
+    axes.set(xlabel="training steps", ylabel=_labels(directory, columns)[columns[0]])
+    axes.xaxis.set_major_formatter(plots.STEPS)
+    figure.suptitle(_title(directory))
+    plots.legend(figure, _entries(snapshots), 6, loc="outside lower center")
+    return figure
+
+
+def _pairs(directory: RunDirectory, episodes: pd.DataFrame, columns: list[str]) -> Figure:
+    """Tasks of many parameters in planes of two."""
+    pairs = list(combinations(columns[:_MOST_COLUMNS], 2))
+    figure, panels = plots.panels(len(pairs), 3, 4.6, 4.2)
+    _draw_by_step(figure, panels, episodes, pairs, _labels(directory, columns))
+    ends = dict(zip(columns, zip(*_ends(directory, episodes, columns), strict=True), strict=True))
+    for axes, (x, y) in zip(panels, pairs, strict=True):
+        axes.update_datalim(list(zip(ends[x], ends[y], strict=True)))
+        axes.autoscale_view()
+    which = f"  ·  first {_MOST_COLUMNS} of {len(columns)} parameters" if len(columns) > _MOST_COLUMNS else ""
+    figure.suptitle(_title(directory) + which)
+    return figure
+
+
+def _ends(
+    directory: RunDirectory, episodes: pd.DataFrame, columns: list[str]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """From where to where tasks are drawn: over training tasks, and test tasks, which span the task space."""
+    tested = directory.read_evaluations()
+    is_tested = set(columns) <= set(tested)  # tasks of simulated students lie in the unit cube
+    spanning = tested[columns].to_numpy() if is_tested else [np.zeros(len(columns)), np.ones(len(columns))]
+    tasks = np.concatenate([episodes[columns].to_numpy(), spanning])
+    return tasks.min(axis=0), tasks.max(axis=0)
+
+
+def _entries(snapshots: Sequence[Snapshot]) -> dict[str, str]:
+    """Words and colours of the legend of a teacher's picture."""
+    entries = {"random tasks": plots.RANDOM, "chosen tasks": plots.CHOSEN}
+    parts = [part for snapshot in snapshots for part in snapshot.focus]
+    if parts:
+        entries["boxes" if isinstance(parts[0], FocusBox) else "Gaussians"] = plots.FOCUS
+    if any(snapshot.competence is not None for snapshot in snapshots):
+        entries["competence"] = plots.MASTERED
+    return entries
 
 
 class _Moments:
@@ -117,8 +177,7 @@ class _Moments:
         self._labels = _labels(directory, columns)
         self._snapshots = read_snapshots(directory.snapshots)
         self._mastery = directory.read_mastery()
-        tasks = episodes[columns].to_numpy()
-        self._low, self._high = tasks.min(axis=0), tasks.max(axis=0)
+        self._low, self._high = _ends(directory, episodes, columns)
 
     def still(self) -> Figure:
         last = len(self._snapshots) - 1
@@ -127,17 +186,8 @@ class _Moments:
         for axes, moment in zip(panels, shown, strict=True):
             self._draw(axes, moment)
         figure.suptitle(self._title)
-        plots.legend(figure, self._entries(), 6, loc="outside lower center")
+        plots.legend(figure, _entries(self._snapshots), 6, loc="outside lower center")
         return figure
-
-    def _entries(self) -> dict[str, str]:
-        entries = {"random tasks": plots.RANDOM, "chosen tasks": plots.CHOSEN}
-        parts = [part for snapshot in self._snapshots for part in snapshot.focus]
-        if parts:
-            entries["boxes" if isinstance(parts[0], FocusBox) else "Gaussians"] = plots.FOCUS
-        if self._snapshots[-1].competence is not None:
-            entries["competence"] = plots.MASTERED
-        return entries
 
     def frames(self) -> Iterator[Frame]:
         figure, (axes,) = plots.panels(1, 1, 5, 5.4)
@@ -219,10 +269,11 @@ def _draw_marginal(
 ) -> None:
     axes.scatter(episodes["step"], episodes[column], s=4, color=plots.RANDOM, linewidths=0)
     if tested is not None:
-        for layer in plots.mastery_layers(
-            tested[["step", column]].to_numpy(), tested["mastered"].to_numpy(bool)
-        ):
+        # Side by side: of several parameters, tasks that are mastered and tasks that are not overlap on one.
+        beside = _BESIDE * tested["step"].iloc[0]
+        layers = plots.mastery_layers(tested[["step", column]].to_numpy(), tested["mastered"].to_numpy(bool))
+        for place, layer in enumerate(reversed(layers), start=1):
             x, y = layer.tasks.T
-            axes.scatter(x, y, s=22, color=layer.color, linewidths=0, zorder=3)
+            axes.scatter(x + place * beside, y, s=22, color=layer.color, linewidths=0, zorder=3)
     axes.set(xlabel="training steps", ylabel=label)
     axes.xaxis.set_major_formatter(plots.STEPS)

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from chiron.analysis.comparison import MOST_DRAWN, compare
-from chiron.analysis.comparison_report import over_time_cells, result_cells, write_report
+from chiron.analysis.comparison_figures import draw_profiles
+from chiron.analysis.comparison_report import headline, over_time_cells, result_cells, write_report
 from chiron.analysis.figure_style import REPORT, NothingToDrawError, lines_of
 from chiron.analysis.study import read_study
 from chiron.analysis.task_figures import draw_marginals, draw_mastery_maps, draw_proposal_maps
@@ -113,7 +114,7 @@ def test_says_what_was_run_and_how_to_run_it_again(folder: Path, tmp_path: Path)
     assert "6 counted of 6" in text
     assert "400 training steps" in text
     assert "Python 3.12.0 on a machine; numpy 2" in text
-    assert "alp_gmm mastered most: 70.0 ± 10.0 % of the test tasks." in text
+    assert "alp_gmm mastered most: 70.0 ± 10.0% of the test tasks." in text
     assert re.search(
         r"That is 40\.0 percentage points more than random, which is significant \(p = 0\.\d+, Holm\)", text
     )
@@ -205,6 +206,46 @@ def test_tasks_of_any_number_of_parameters(numbers: int, tmp_path: Path) -> None
         panels = [axes for axes in draw(comparison, np.random.default_rng(0)).axes if axes.get_xlabel()]
         assert len(panels) == 2 * (1 if numbers == 2 else 3), "a plane, or three pairs, for each condition"
         assert len({(axes.get_xlabel(), axes.get_ylabel()) for axes in panels}) == len(panels) / 2
+
+
+def test_simulated_students_of_four_parameters(tmp_path: Path) -> None:
+    x0, x1, _, x3 = np.meshgrid(*[np.linspace(0, 0.3, 3)] * 4, indexing="ij")
+    for teacher in ("alp_gmm", "random"):
+        np.save(write_run(tmp_path, teacher, 0, simulated=True).competence, x0 + x1 + x3)
+    maps = draw_mastery_maps(compare(read_study(tmp_path)[0]), np.random.default_rng(0))
+    panels = [axes for axes in maps.axes if axes.get_xlabel()]
+    pairs = [(axes.get_xlabel(), axes.get_ylabel()) for axes in panels]
+    assert pairs == 2 * [("x0", "x1"), ("x0", "x3"), ("x1", "x3")], "not x2, which changes nothing"
+    (shown,) = panels[1].images
+    assert np.asarray(shown.get_array())[0] == pytest.approx([0.15, 0.3, 0.45])
+
+
+def test_proposals_are_drawn_over_the_whole_range(tmp_path: Path) -> None:
+    run = write_run(tmp_path, "alp_gmm", 0)
+    run.episodes.mkdir()
+    one_task = {"step": [390, 400], "stump_height": [0.5, 0.5], "obstacle_spacing": [5.0, 5.0]}
+    pd.DataFrame(one_task).to_parquet(run.episodes / "part-00000.parquet")
+    maps = draw_proposal_maps(compare(read_study(tmp_path)[0]), np.random.default_rng(0))
+    assert maps.axes[0].get_xlim() == pytest.approx((0, 2.7))
+    assert maps.axes[0].get_ylim() == pytest.approx((0.6, 6))
+
+
+@pytest.mark.parametrize("seeds", [2, 3])
+def test_bands_of_profiles_need_three_seeds(tmp_path: Path, seeds: int) -> None:
+    for seed in range(seeds):
+        write_run(tmp_path, "random", seed, [0, 10 * seed])
+    profile = draw_profiles(compare(read_study(tmp_path)[0]), np.random.default_rng(0))
+    assert len(profile.axes[0].collections) == (seeds > 2)
+
+
+def test_equals_are_not_called_better(tmp_path: Path) -> None:
+    for teacher in ("alp_gmm", "random"):
+        for seed in range(3):
+            write_run(tmp_path, teacher, seed, [0, 50])
+    comparison = compare(read_study(tmp_path)[0])
+    assert (
+        headline(comparison) == "alp_gmm, random mastered equally many of the test tasks: 50.0% on average."
+    )
 
 
 def test_cells_say_what_is_unknown(tmp_path: Path) -> None:
