@@ -198,6 +198,8 @@ def test_the_report_needs_nothing_but_itself(study: Path, visitor: Visitor, tmp_
     widths = figures.evaluate_all("images => images.map(image => image.naturalWidth)")
     assert len(widths) == 9  # seven figures, and the curriculum of each teacher
     assert min(widths) > 100
+    scales = figures.evaluate_all("images => images.map(image => image.width / image.naturalWidth)")
+    assert 0.6 < min(scales) <= max(scales) <= 1, "their words can be read, and are not blown up"
     assert visitor.hosts == set()
 
 
