@@ -23,3 +23,19 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Print how the command is used and what is wrong, and leave with 2."""
         super().error(printable(message))
+
+    def add_student_options(self) -> None:
+        """`--best` and `--trust`, of commands that use a trained student."""
+        self.add_argument(
+            "--best",
+            action="store_true",
+            help="take the student of the best evaluation in training instead of the last",
+        )
+        self.add_argument(
+            "--trust",
+            action="append",
+            default=[],
+            metavar="PACKAGE",
+            help="a package or module of yours that the config.yaml of a run may name, and whose code is "
+            "executed then; may be given several times (docs/trust.md)",
+        )

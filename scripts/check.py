@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 import warnings
 
@@ -14,7 +13,6 @@ from omegaconf.errors import OmegaConfBaseException
 from ..conf.build import build
 from ..conf.schema import require_component
 from ..envs.env_checks import CHECKS, BrokenContractError, check_that
-from ..envs.trainable_spaces import require_trainable
 from ..envs.vector.sync_vector_env import EnvFn
 from ..runs.blaming import blaming
 from ..runs.made_env import made_env
@@ -48,6 +46,9 @@ def _check(config: DictConfig) -> None:
         made_env(chosen, make_env)
     except (ValueError, OmegaConfBaseException) as error:
         refuse(error, COMMAND)
+    # For start-up time: it imports torch, which what is refused above does not need.
+    from ..students.sb3_env_check import is_a_stable_baselines_env, plain
+
     checks = (*CHECKS, is_a_stable_baselines_env)
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
@@ -58,29 +59,9 @@ def _check(config: DictConfig) -> None:
             say_error(error, COMMAND)
             sys.exit(BROKEN)
         finally:
-            for note in dict.fromkeys(_plain(warning.message) for warning in warned):
+            for note in dict.fromkeys(plain(warning.message) for warning in warned):
                 print(f"note: {note}", file=sys.stderr)
     print(f"{chosen} keeps the contract of an env: {len(checks)} checks passed")
-
-
-def is_a_stable_baselines_env(make_env: EnvFn) -> None:
-    """Stable-Baselines3's own checker must have nothing against it."""
-    # Imported here for start-up time.
-    from stable_baselines3.common.env_checker import check_env as sb3_check_env
-
-    env = make_env()
-    try:
-        require_trainable(env.observation_space, env.action_space)
-        sb3_check_env(env)
-    except ValueError as error:
-        raise BrokenContractError(str(error)) from error
-    except AssertionError as error:
-        raise BrokenContractError(f"Stable-Baselines3's checker objects: {_plain(error)}") from error
-
-
-def _plain(message: Warning | Exception | str) -> str:
-    """In one line and without the colours in which Gymnasium warns."""
-    return " ".join(re.sub(r"\x1b\[\d*m", "", str(message)).removeprefix("WARN: ").split())
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ def main() -> None:
     parser = Parser(
         prog=COMMAND,
         description="Let the student of a run play a test set with its deterministic policy. The episodes go "
-        "to evaluations/<test set>.csv in the run's directory.",
+        "to evaluations/<test set>.csv in the run's directory (--best: best_<test set>.csv).",
     )
     parser.add_argument("run", nargs="+", type=Path, help="a run's directory, or a folder that holds runs")
     parser.add_argument(
@@ -51,20 +51,7 @@ def main() -> None:
     parser.add_argument(
         "--workers", type=int, default=2, help="processes that step the envs; 0: none (default: 2)"
     )
-    parser.add_argument(
-        "--trust",
-        action="append",
-        default=[],
-        metavar="PACKAGE",
-        help="a package or module of yours that the runs' config.yaml may name, and whose code is executed "
-        "then; may be given several times (docs/trust.md)",
-    )
-    parser.add_argument(
-        "--best",
-        action="store_true",
-        help="take the student of the best evaluation in training instead of the last; the file is "
-        "evaluations/best_<test set>.csv",
-    )
+    parser.add_student_options()
     options = parser.parse_args()
     with trusting(options.trust):
         _evaluate(options.run, options.on, options.episodes, options.workers, options.best)

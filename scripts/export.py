@@ -36,19 +36,7 @@ def main() -> None:
         metavar="FOLDER",
         help="a folder that does not exist yet (default: <env>-<teacher>-<student>-seed<k>, here)",
     )
-    parser.add_argument(
-        "--best",
-        action="store_true",
-        help="take the student of the best evaluation in training instead of the last",
-    )
-    parser.add_argument(
-        "--trust",
-        action="append",
-        default=[],
-        metavar="PACKAGE",
-        help="a package or module of yours that the run's config.yaml may name, and whose code is executed "
-        "then; may be given several times (docs/trust.md)",
-    )
+    parser.add_student_options()
     options = parser.parse_args()
     try:
         with trusting(options.trust):

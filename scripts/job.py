@@ -4,41 +4,23 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
 from ..conf.configured_run import run_from, settings_of
 from ..conf.run_path import COMPONENTS, defaults_of, override_level, run_path
 from ..conf.schema import expanded
-from ..runs.holding import NotOwnDirectoryError, holding
+from ..runs.holding import holding
 from ..runs.missing_pictures import draw_missing_pictures
 from ..runs.run_directory import RunDirectory
-from ..runs.run_lock import holder, is_held
+from ..runs.run_state import RunState, run_state
 from .hydra_command import overrides_of
 
 if TYPE_CHECKING:
     from ..runs.run import Run, RunCallback
-
-
-@dataclass(frozen=True)
-class JobState:
-    """How far a job has come.
-
-    Attributes:
-        kind: refused (its directory holds another run), running (in another process), finished, failed (the
-            last time), or open.
-        step: Steps of the checkpoint it would go on from; None if it would begin anew.
-        note: Why it is refused or failed; who runs it.
-        summary: What it left, if finished.
-    """
-
-    kind: Literal["refused", "running", "finished", "failed", "open"]
-    step: int | None = None
-    note: str = ""
-    summary: dict[str, Any] | None = None
 
 
 class Job:
@@ -107,23 +89,9 @@ class Job:
         value: float | None = summary[key]
         return value
 
-    def state(self) -> JobState:
+    def state(self) -> RunState:
         """How far the job has come, without doing anything about it."""
-        # Asked first: a run that ends meanwhile has written its last summary by then.
-        is_running = is_held(self.directory.lock)
-        try:
-            held = holding(self.directory, self.config)
-        except NotOwnDirectoryError as error:
-            return JobState("refused", note=str(error))
-        if held.kind == "finished":
-            return JobState("finished", summary=held.summary)
-        step = self.directory.checkpointed_step()
-        if is_running:
-            return JobState("running", step, holder(self.directory.lock) or "")
-        left = held.summary or {}
-        if left.get("status") == "failed":
-            return JobState("failed", step, str(left.get("error")))
-        return JobState("open", step)
+        return run_state(self.directory, self.config)
 
     def build(self, callbacks: Callable[[], Mapping[str, RunCallback]] = dict) -> Run:
         """Make the run, which checks everything about it and writes nothing.

@@ -11,8 +11,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig
 from rich.console import Console
 
+from ..runs.run_state import RunState
 from .hydra_command import overrides_of
-from .job import JobState
 from .sweep import ELSEWHERE, Sweep, jobs_of
 
 SEED = "seed"
@@ -78,7 +78,7 @@ class Search(Sweep):
         """
         self._first.check(self.launcher in ELSEWHERE)
 
-    def print_end(self, console: Console, states: Sequence[JobState]) -> None:
+    def print_end(self, console: Console, states: Sequence[RunState]) -> None:
         super().print_end(console, states)
         done = [trial for trial in self.trials if math.isfinite(trial[1])]
         if not done:

@@ -15,8 +15,9 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
 
+from ..runs.run_state import RunState
 from .hydra_command import overrides_of
-from .job import Job, JobState
+from .job import Job
 
 _DIGEST = (
     ("finished", "finished"),
@@ -77,18 +78,18 @@ class Sweep:
             job.check(self.launcher in ELSEWHERE, build=but_for_the_seed not in built)
             built.add(but_for_the_seed)
 
-    def states(self) -> list[JobState]:
+    def states(self) -> list[RunState]:
         """How far each job has come."""
         return [job.state() for job in self.jobs]
 
-    def digest(self, states: Sequence[JobState]) -> str:
+    def digest(self, states: Sequence[RunState]) -> str:
         """The states in one line, as "6 jobs: 2 finished, 1 to resume, 3 to start"."""
-        kinds = Counter(_kind(state) for state in states)
+        kinds = Counter[str](state.kind for state in states)
         parts = [f"{kinds[kind]} {words}" for kind, words in _DIGEST if kinds[kind]]
         count = len(self.jobs)
         return f"{count} job{'' if count == 1 else 's'}: {', '.join(parts)}"
 
-    def print_table(self, console: Console, states: Sequence[JobState]) -> None:
+    def print_table(self, console: Console, states: Sequence[RunState]) -> None:
         """Print one row per job and the digest, and why jobs have failed."""
         console.print(self._table(states))
         console.print(self.digest(states))
@@ -97,7 +98,7 @@ class Sweep:
                 lines = [f"Failed: {job.label}: {state.note}", f"        traceback: {job.directory.log}"]
                 console.print("\n".join(lines), soft_wrap=True)
 
-    def _table(self, states: Sequence[JobState]) -> Table:
+    def _table(self, states: Sequence[RunState]) -> Table:
         table = Table(title=str(self.jobs[0].study) if self.jobs else None)
         table.add_column("job", justify="right")
         varying = _varying(self.jobs)
@@ -114,7 +115,7 @@ class Sweep:
             )
         return table
 
-    def print_end(self, console: Console, states: Sequence[JobState]) -> None:
+    def print_end(self, console: Console, states: Sequence[RunState]) -> None:
         """Print what came of the jobs, and the commands that do those again that failed."""
         self.print_table(console, states)
         failed = [job for job, state in zip(self.jobs, states, strict=True) if state.kind == "failed"]
@@ -205,13 +206,7 @@ def _union(
     return {**one, key: one[key] + other[key]}
 
 
-def _kind(state: JobState) -> str:
-    if state.kind == "open":
-        return "start" if state.step is None else "resume"
-    return state.kind
-
-
-def _words(state: JobState) -> str:
+def _words(state: RunState) -> str:
     at = "" if state.step is None else f" at step {state.step:,}"
     match state.kind:
         case "finished":
@@ -222,11 +217,11 @@ def _words(state: JobState) -> str:
             return f"failed{at and f', to resume{at}'}"
         case "refused":
             return "refused: holds another configuration"
-        case _:
-            return f"to resume{at}" if at else "to start"
+        case "resume" | "start":
+            return f"to {state.kind}{at}"
 
 
-def _results(state: JobState) -> tuple[str, str, str]:
+def _results(state: RunState) -> tuple[str, str, str]:
     summary: Mapping[str, Any] = state.summary or {}
     mastered, mean = summary.get("mastered_percent"), summary.get("return_mean")
     return (

@@ -11,8 +11,8 @@ import pytest
 from chiron.envs.env_checks import CHECKS, check_that
 from chiron.envs.env_info import env_info
 from chiron.envs.vector.batchable_env import BatchableEnv
-from chiron.scripts.check import is_a_stable_baselines_env
 from chiron.students import CurriculumVecEnv
+from chiron.students.sb3_env_check import is_a_stable_baselines_env
 from chiron.teachers import Curriculum, Random
 from chiron.teachers.episode import Episode
 from stable_baselines3 import PPO
