@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from chiron.envs.task_space import TaskParameter, TaskSpace
 from gymnasium import spaces
+from hydra._internal.hydra import Hydra
 from matplotlib.figure import Figure
 
 # Shells start what runs in the background with SIGINT ignored, and then nothing below can be interrupted.
@@ -51,6 +52,23 @@ def _signals_are_given_back() -> Iterator[None]:
         if before[number] is not None:
             signal.signal(number, before[number])
     assert after == before
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _single_runs_are_composed_once() -> Iterator[None]:
+    """Hydra composes a command line twice, first to see whether a preset makes it a sweep.
+
+    Where none is chosen, it does not; tests run some thousand command lines.
+    """
+    asked, presets = Hydra.get_mode, ("experiment", "debug", "sweeper", "launcher", "hydra")
+
+    def get_mode(hydra: Hydra, config_name: str | None, overrides: list[str]) -> Any:
+        may_be_set = any(override.lstrip("+~").startswith(presets) for override in overrides)
+        return asked(hydra, config_name, overrides) if may_be_set else None
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Hydra, "get_mode", get_mode)
+        yield
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ import pytest
 from chiron.runs.failures import sentence_of
 from chiron.runs.run_directory import RunDirectory
 from chiron.runs.run_lock import RunLock, is_held
-from chiron.scripts import train
+from chiron.scripts import sweep, train
 from chiron.scripts.refusal import BAD_INPUT
 from chiron.students.simulated.toy_grid import ToyGrid
 
@@ -34,6 +34,8 @@ CART_POLE = [
     "student.n_steps=64",
     "student.batch_size=64",
     "evaluation.n_tasks=1",
+    "~callbacks.tensorboard",
+    "~callbacks.figure",
 ]
 
 
@@ -337,12 +339,29 @@ def test_a_job_that_slurm_will_run_may_ask_for_a_gpu_that_is_not_here(
     assert chiron_train(*jobs, "launcher=joblib") == BAD_INPUT
 
 
-@pytest.mark.medium
+def with_every_value(combinations: list[list[str]]) -> list[list[str]]:
+    """As few of the jobs of a sweep as have all values that it sweeps over."""
+    kept, left = [], {override for overrides in combinations for override in overrides}
+    while left:
+        kept.append(max(combinations, key=lambda overrides: len(left & set(overrides))))
+        left -= set(kept[-1])
+    return kept
+
+
+@pytest.mark.parametrize("all_pairs", [False, pytest.param(True, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", [name for name in names_in("experiment") if "/" in name or "study" in name])
 def test_every_job_of_an_experiment_can_be_built(
-    chiron_train: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+    chiron_train: Any,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    all_pairs: bool,
 ) -> None:
-    """One seed of each condition stands for all of them."""
+    """One seed stands for all of them, and a few conditions for all pairs of teachers, envs and so on."""
+    combinations = sweep._combinations
+    if not all_pairs:
+        monkeypatch.setattr(sweep, "_combinations", lambda config: with_every_value(combinations(config)))
     assert chiron_train("-m", f"experiment={name}", "seed=0", "--dry-run") == 0
     *_, digest = capsys.readouterr().out.splitlines()
     assert re.fullmatch(r"([1-9]\d*) jobs?: \1 to start", digest)
