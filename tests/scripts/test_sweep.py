@@ -26,7 +26,7 @@ from tests.scripts.conftest import only_run
 
 pytestmark = pytest.mark.medium
 
-GRID = ["experiment=toy_grid", "total_steps=200", "evaluation.every_steps=100"]
+GRID = ["experiment=toy_grid", "total_steps=200", "evaluation.every_steps=100", "callbacks=logs"]
 """A run of milliseconds."""
 CART_POLE = [
     "env=cart_pole",
@@ -134,7 +134,7 @@ def test_the_command_for_what_failed_names_no_other_job(
     chiron_train("-m", *GRID, "teacher=random,riac", "student.cells=5,6", "hydra.verbose=false")
     output = capsys.readouterr().out
     commands = output[output.index("only what failed:") :].splitlines()[1:]
-    shared = "chiron-train -m experiment=toy_grid total_steps=200 evaluation.every_steps=100"
+    shared = "chiron-train -m experiment=toy_grid total_steps=200 evaluation.every_steps=100 callbacks=logs"
     assert [line.strip() for line in commands] == [
         f"{shared} teacher=random student.cells=5,6 hydra.verbose=false",
         f"{shared} teacher=riac student.cells=5 hydra.verbose=false",

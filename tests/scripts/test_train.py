@@ -184,13 +184,14 @@ class TestVideos:
     def test_videos_of_three_tasks_and_the_same_run(self, chiron_train: Any, tmp_path: Path) -> None:
         runs = {}
         for videos in (True, False):
-            arguments = [*SMALL, f"results={videos}", f"videos={videos}", "student.n_steps=256"]
+            arguments = ["env=pendulum", *SMALL, f"results={videos}", f"videos={videos}"]
+            arguments += ["total_steps=1_024", "evaluation.every_steps=512", "student.n_steps=128"]
             assert chiron_train(*arguments) == 0
             runs[videos] = only_run(tmp_path / str(videos))
         events = Events(runs[True].path)
         for word in ("easy", "middle", "hard"):
             videos_of = events.pictures(f"evaluation/video_{word}")
-            assert list(videos_of) == [0, 1024, 2048]
+            assert list(videos_of) == [0, 512, 1024]
             assert getattr(videos_of[0], "n_frames", 1) > 3
         assert not any("video" in tag for tag in Events(runs[False].path).picture_tags)
         pd.testing.assert_frame_equal(runs[True].read_episodes(), runs[False].read_episodes())
