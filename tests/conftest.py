@@ -1,4 +1,4 @@
-"""Probe envs with known answers, and lists of everything that is found by listing."""
+"""What all tests share: markers, signals, and fixtures."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import gymnasium as gym
-import numpy as np
 import pytest
-from chiron.envs.task_space import TaskParameter, TaskSpace
-from gymnasium import spaces
+from chiron.envs.task_space import TaskSpace
 from hydra._internal.hydra import Hydra
 from matplotlib.figure import Figure
+
+from tests.countdown_env import CountdownEnv
 
 # Shells start what runs in the background with SIGINT ignored, and then nothing below can be interrupted.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -77,9 +76,6 @@ def blank_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Figure, "draw", lambda self, renderer: None)
 
 
-Observation = np.ndarray[tuple[int], np.dtype[np.float32]]
-
-
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of 12 MiB."""
@@ -90,43 +86,6 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         pytest.skip("a small disk needs the right to mount one")
     yield disk
     subprocess.run(["umount", "-l", str(disk)], check=True)
-
-
-class CountdownEnv(gym.Env[Observation, Observation]):
-    """An episode lasts `duration` steps, each worth `worth`; seen are duration, worth and the seed's draw.
-
-    Everything about an episode can be read off its task, so a result credited to another task shows.
-    """
-
-    metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012 (as Gymnasium declares it)
-    return_range = (0.0, 100.0)
-
-    def __init__(self) -> None:
-        self.task_space = TaskSpace(
-            [TaskParameter("duration", 1, 30, default=5), TaskParameter("worth", -1, 1, default=0.5)]
-        )
-        self.observation_space = spaces.Box(-np.inf, np.inf, (3,), np.float32)
-        self.action_space = spaces.Box(-1, 1, (1,), np.float32)
-        self.resets: list[tuple[list[float], int | None]] = []
-        self.poison: float | None = None
-        """Once set, the reward of every further step."""
-
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Observation, dict[str, Any]]:
-        super().reset(seed=seed)
-        task = self.task_space.to_vector((options or {}).get("task"))
-        self.resets.append((task.tolist(), seed))
-        self._left, self._worth = int(np.ceil(task[0])), float(task[1])
-        self._observation = np.array([task[0], task[1], self.np_random.random()], dtype=np.float32)
-        return self._observation, {"task": task}
-
-    def step(self, action: Observation) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
-        self._left -= 1
-        over = self._left == 0
-        reward = self._worth if self.poison is None else self.poison
-        info = {"is_success": self._worth > 0} if over else {}
-        return self._observation.copy(), reward, over, False, info
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import signal
 import subprocess
 import sys
@@ -11,61 +10,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
 import pytest
 from chiron.envs import AsyncTaskVectorEnv, EnvError, StumpTracks, SyncTaskVectorEnv
 from chiron.envs.vector.infos import infos_by_slot
 from chiron.envs.vector.make_vec import make_vec
-from gymnasium import spaces
 
-from tests.conftest import CountdownEnv
+from tests.countdown_env import CountdownEnv
+from tests.envs.worker_envs import DictEnv, TalkativeEnv, TroubledEnv
 
 HOME = Path(__file__).parents[2]
 
 pytestmark = pytest.mark.medium
-
-
-class TroubledEnv(CountdownEnv):
-    """Gets into the trouble that the first number of its task names, at its third step."""
-
-    RAISE, DIE, HANG = 1.0, 2.0, 3.0
-
-    def step(self, action: Any) -> Any:
-        trouble, self._steps = self._observation[0], getattr(self, "_steps", 0) + 1
-        if self._steps == 3:
-            if trouble == self.RAISE:
-                raise ArithmeticError("the env does not add up")
-            if trouble == self.DIE:
-                os._exit(7)
-            if trouble == self.HANG:
-                time.sleep(3600)
-        return np.copy(self._observation), 0.0, False, False, {}
-
-
-class DictEnv(gym.Env[Any, Any]):
-    """With a dict of observations, discrete actions and no task space."""
-
-    metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012 (as Gymnasium declares it)
-
-    def __init__(self) -> None:
-        self.observation_space = spaces.Dict(
-            {"count": spaces.Box(0, 100, (2,), np.float32), "parity": spaces.Discrete(2)}
-        )
-        self.action_space = spaces.Discrete(5)
-        self._count = 0
-
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
-        super().reset(seed=seed)
-        self._count = int(self.np_random.integers(10))
-        return self._observe(), {}
-
-    def step(self, action: Any) -> Any:
-        self._count += int(action)
-        return self._observe(), float(action), self._count > 50, False, {}
-
-    def _observe(self) -> dict[str, Any]:
-        return {"count": np.full(2, self._count, np.float32), "parity": self._count % 2}
 
 
 @pytest.fixture(autouse=True)
@@ -83,7 +39,7 @@ def same(first: Any, second: Any) -> bool:
     return np.array_equal(first, second)
 
 
-@pytest.mark.parametrize("n_workers", [1, 2, 5, 9])
+@pytest.mark.parametrize("n_workers", [1, 2, 9])
 def test_workers_do_what_the_loop_does_bit_for_bit(n_workers: int) -> None:
     rng = np.random.default_rng(0)
     loop, workers = SyncTaskVectorEnv([StumpTracks] * 5), AsyncTaskVectorEnv([StumpTracks] * 5, n_workers)
@@ -103,15 +59,6 @@ def test_workers_do_what_the_loop_does_bit_for_bit(n_workers: int) -> None:
             assert same(left, right)
         over = first_step[2] | first_step[3] | (rng.random(5) < 0.02)
     workers.close()
-
-
-class TalkativeEnv(CountdownEnv):
-    """Its infos have other keys, shapes and types from step to step and from slot to slot."""
-
-    def step(self, action: Any) -> Any:
-        *rest, info = super().step(action)
-        contacts = np.arange(self._left)
-        return *rest, info | {"contacts": contacts, f"left {self._left}": {"as": ["it", "is"]}}
 
 
 @pytest.mark.parametrize("make", [SyncTaskVectorEnv, partial(AsyncTaskVectorEnv, n_workers=2)])
@@ -205,7 +152,7 @@ def test_workers_outlive_a_request_to_stop_and_end_with_a_process_that_leaves_th
     script = (
         "import os, signal\n"
         "from chiron.envs import AsyncTaskVectorEnv\n"
-        "from tests.conftest import CountdownEnv\n"
+        "from tests.countdown_env import CountdownEnv\n"
         "if __name__ == '__main__':\n"
         "    workers = AsyncTaskVectorEnv([CountdownEnv] * 2, 2)\n"
         "    for process in workers._processes:\n"
@@ -223,7 +170,7 @@ def test_workers_end_with_a_process_that_is_killed() -> None:
     script = (
         "import os\n"
         "from chiron.envs import AsyncTaskVectorEnv\n"
-        "from tests.conftest import CountdownEnv\n"
+        "from tests.countdown_env import CountdownEnv\n"
         "if __name__ == '__main__':\n"
         "    workers = AsyncTaskVectorEnv([CountdownEnv] * 2, 2)\n"
         "    print(*(process.pid for process in workers._processes), flush=True)\n"

@@ -11,7 +11,7 @@ from chiron.envs.env_checks import BrokenContractError, check_env
 from chiron.envs.task_space import TaskParameter, TaskSpace
 from gymnasium import spaces
 
-from tests.conftest import CountdownEnv, Observation
+from tests.countdown_env import CountdownEnv, Observation
 
 
 class _Remembers(CountdownEnv):

@@ -11,7 +11,7 @@ from chiron.envs.task_space import TaskParameter
 from chiron.envs.user_code import user_code
 from chiron.envs.vector.env_error import ErrorsNamed
 
-from tests.conftest import CountdownEnv
+from tests.countdown_env import CountdownEnv
 
 
 class Raising(CountdownEnv):

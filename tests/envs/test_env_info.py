@@ -7,7 +7,7 @@ import pytest
 from chiron.envs import EnvInfo, StumpTracks, env_info
 from chiron.envs.vector.make_vec import make_vec
 
-from tests.conftest import CountdownEnv
+from tests.countdown_env import CountdownEnv
 
 
 def test_is_read_through_wrappers() -> None:

@@ -9,7 +9,7 @@ from chiron.envs import StumpTracks, SyncTaskVectorEnv, long_episodes
 from chiron.evaluation.evaluate import TaskResult, evaluate, evaluation_slots
 from chiron.evaluation.task_sets import uniform_tasks
 
-from tests.conftest import CountdownEnv
+from tests.countdown_env import CountdownEnv
 
 
 def idle(observations: Any, episode_starts: Any) -> Any:

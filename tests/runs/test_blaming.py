@@ -12,7 +12,7 @@ import pytest
 from chiron.runs.blaming import blaming, make_blaming
 from chiron.runs.made_env import made_env
 
-from tests.conftest import CountdownEnv
+from tests.countdown_env import CountdownEnv
 
 
 class Careless(CountdownEnv):

@@ -20,7 +20,7 @@ from chiron.runs.memory import (
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from tests.conftest import CountdownEnv
+from tests.countdown_env import CountdownEnv
 
 OBSERVATIONS, ACTIONS = spaces.Box(-1, 1, (5,), np.float32), spaces.Box(-1, 1, (3,), np.float32)
 BYTES_PER_ROW = 2 * 20 + 12 + 12

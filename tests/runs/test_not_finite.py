@@ -18,7 +18,7 @@ from chiron.students.simulated.toy_grid import ToyGrid
 from chiron.teachers import Proposals, Random
 from stable_baselines3 import PPO
 
-from tests.conftest import CountdownEnv
+from tests.countdown_env import CountdownEnv
 
 TEST_SEEDS = set(uniform_tasks(CountdownEnv().task_space, 3, 0).seeds)
 

@@ -17,7 +17,7 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import CheckpointCallback, EvalCallback
 from stable_baselines3.common.monitor import Monitor
 
-from tests.conftest import CountdownEnv
+from tests.countdown_env import CountdownEnv
 
 SMALL_PPO = partial(PPO, "MlpPolicy", n_steps=8, batch_size=16, n_epochs=1)
 SMALL: dict[str, Any] = {

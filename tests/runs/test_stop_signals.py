@@ -18,7 +18,7 @@ from chiron.teachers import ALPGMM
 from numba.core.event import Listener, install_listener
 from stable_baselines3 import PPO
 
-from tests.conftest import CountdownEnv
+from tests.countdown_env import CountdownEnv
 
 SMALL: dict[str, Any] = {
     "total_steps": 64,

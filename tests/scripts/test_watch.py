@@ -21,7 +21,7 @@ from PIL.ImageSequence import all_frames
 from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
-from tests.conftest import CountdownEnv
+from tests.countdown_env import CountdownEnv
 from tests.scripts.conftest import SharedRun, only_run
 
 pytestmark = pytest.mark.medium

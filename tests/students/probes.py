@@ -8,7 +8,7 @@ import numpy as np
 from chiron.envs.task_space import TaskSpace
 from chiron.teachers import Episode, Proposals, Random, Teacher
 
-from tests.conftest import CountdownEnv
+from tests.countdown_env import CountdownEnv
 
 
 class Diary(Random):

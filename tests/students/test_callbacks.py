@@ -16,7 +16,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import KVWriter, Logger
 
-from tests.conftest import CountdownEnv
+from tests.countdown_env import CountdownEnv
 
 
 class Memory(KVWriter):

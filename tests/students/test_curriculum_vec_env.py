@@ -15,7 +15,7 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
-from tests.conftest import CountdownEnv
+from tests.countdown_env import CountdownEnv
 from tests.students.probes import Always, Diary, Quiet
 
 SLOTS = 8

@@ -17,7 +17,7 @@ from gymnasium.error import ResetNeeded
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from gymnasium.wrappers.vector import RecordEpisodeStatistics
 
-from tests.conftest import CountdownEnv
+from tests.countdown_env import CountdownEnv
 from tests.students.probes import Always, Diary, Quiet
 
 SLOTS = 6

@@ -32,7 +32,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 from stable_baselines3.her import HerReplayBuffer
 from torch import Tensor
 
-from tests.conftest import CountdownEnv
+from tests.countdown_env import CountdownEnv
 
 OBSERVATIONS, ACTIONS, N_ENVS, STORED = 5, 3, 2, 60
 UPDATES = 10

@@ -14,7 +14,7 @@ from stable_baselines3 import PPO, SAC
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 
-from tests.conftest import CountdownEnv
+from tests.countdown_env import CountdownEnv
 
 
 class Weights(BaseCallback):

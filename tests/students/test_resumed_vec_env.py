@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
 import pytest
 from chiron.envs import StumpTracks
@@ -15,22 +14,18 @@ from chiron.students import CurriculumVecEnv
 from chiron.teachers import ALPGMM, Curriculum
 from numpy.typing import NDArray
 
-from tests.conftest import CountdownEnv
-from tests.listing import composed
+from tests.countdown_env import CountdownEnv
 
 pytestmark = pytest.mark.medium
 
 SLOTS = 5
 
 
-def cart_pole() -> gym.Env[Any, Any]:
-    config = composed("env=cart_pole")
-    return GymnasiumEnv(**{key: value for key, value in config["env"].items() if key != "_target_"})
-
-
+PUSH = {"push": {"attribute": "unwrapped.force_mag", "value": [5, 15]}}
+# Nothing of these is defined here: worker processes would import this file, and so torch.
 ENVS: dict[str, Any] = {
     "countdown": CountdownEnv,
-    "CartPole": cart_pole,
+    "CartPole": partial(GymnasiumEnv, "CartPole-v1", PUSH, (0.0, 500.0), 475.0),
     "walkers stepped together": StumpTracks,
     "walkers one by one": partial(StumpTracks, engine="box2d"),
 }
