@@ -29,7 +29,9 @@ DOCS = Path(__file__).parent.parent / "docs" / "gallery"
 CONF = Path(conf.__path__[0]) / "env"
 WITHOUT_ENV = "simulated"
 _WIDEST = 480
-"""Pixels of a picture of an env."""
+"""Pixels of a frame of an env."""
+_COLORS = 256
+"""Of a frame."""
 _INTRO = """# Gallery of environments
 
 <!-- Made by python -m benchmarks.env_pages. -->
@@ -76,7 +78,6 @@ def main(arguments: list[str] | None = None) -> None:
         if draw_again or not picture.exists():
             if is_walker:
                 draw_track_sheet(env.unwrapped, picture)
-                _shrink(picture, 1600)
             elif is_drawn:
                 _draw_frame(env, picture)
         (walkers if is_walker else others).append(section(name, env))
@@ -134,16 +135,10 @@ def _draw_frame(env: Any, picture: Path) -> None:
     env.action_space.seed(0)
     for _ in range(5):
         env.step(env.action_space.sample())
-    Image.fromarray(np.asarray(env.render())).save(picture)
-    _shrink(picture, _WIDEST)
+    frame = Image.fromarray(np.asarray(env.render()))
     env.close()
-
-
-def _shrink(picture: Path, width: int) -> None:
-    with Image.open(picture) as image:
-        height = round(image.height * width / image.width)
-        small = image.convert("RGB").resize((width, height), Image.Resampling.LANCZOS)
-    small.quantize(128).save(picture, optimize=True)
+    small = frame.resize((_WIDEST, round(frame.height * _WIDEST / frame.width)), Image.Resampling.LANCZOS)
+    small.quantize(_COLORS).save(picture, optimize=True)
 
 
 if __name__ == "__main__":
