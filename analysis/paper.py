@@ -62,7 +62,7 @@ def _table(comparison: Comparison) -> str:
     rows = [_cells(comparison, index) for index in range(len(comparison.counted))]
     headings = list(rows[0])
     lines = [
-        "% needs \\usepackage{booktabs}",
+        "% needs \\usepackage{booktabs}; in a paper of two columns, it stands in a table* over both",
         f"\\begin{{tabular}}{{l{'r' * (len(headings) - 1)}}}",
         "\\toprule",
         " & ".join(headings) + r" \\",

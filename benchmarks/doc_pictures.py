@@ -1,10 +1,10 @@
-"""Writes the pictures of the docs that show results: the first study, the report, TensorBoard.
+"""Writes the pictures of the docs that show results: a walker, the first study, the report, TensorBoard.
 
     python -m benchmarks.doc_pictures results
 
 reads the studies of these commands from the folder `results`; pictures of a study that is not there stay:
 
-    chiron-train                                 # main: the main job, for the README
+    chiron-train                                 # main: the main job, for the README and docs/usage.md
     chiron-train experiment=main_job             # main_job and toy_grid_study: the first study
     chiron-train experiment=toy_grid_study
     chiron-train -m study=tracks teacher=alp_gmm,riac,random total_steps=700_000
@@ -32,6 +32,8 @@ from chiron.analysis.compare_folders import compare_folders
 from chiron.analysis.comparison_figures import draw_learning_curves
 from chiron.analysis.figure_style import PAPER
 from chiron.analysis.paper import STYLE
+from chiron.analysis.track_sheet import draw_track_sheet
+from chiron.envs.walkers.stump_tracks import StumpTracks
 from chiron.runs.run_directory import RunDirectory
 from chiron.runs.run_pictures import draw_curriculum
 from chiron.runs.teacher_styles import teacher_style
@@ -39,12 +41,32 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
 DOCS = Path(__file__).parent.parent / "docs"
-_DRAWN = ("learning_curves", "mastery_maps", "performance_profiles", "significance")
-_FIGURES = (*(f"{name}.png" for name in _DRAWN), "table.csv")
+_FIGURES = (
+    *("learning_curves.png", "mastery_maps.png", "performance_profiles.png", "significance.png"),
+    "table.csv",
+)
+_PAPER = ("learning_curves.pdf", "table.tex")
+PICTURES: dict[str, tuple[str, ...]] = {
+    "main": ("images/main_job.png", "images/gait.gif", "images/stump_tracks.png"),
+    "main_job": (
+        *(f"studies/stump_tracks_ppo/{name}" for name in _FIGURES),
+        *(f"studies/stump_tracks_ppo/paper/{name}" for name in (*_PAPER, "learning_curves.png")),
+        *("images/tensorboard_scalars.png", "images/tensorboard_custom_scalars.png"),
+    ),
+    "toy_grid_study": (
+        *(f"studies/toy_grid/{name}" for name in _FIGURES),
+        "images/comparison_report.png",
+    ),
+    "tracks": ("images/tensorboard_images.png",),
+    "poles": ("images/tensorboard_hparams.png",),
+}
+"""What is written of each study, below `docs`."""
 _COLORS = 256
 """Of the palette that keeps files small."""
 _PATIENCE = 120_000
 """Milliseconds until something that is waited for counts as missing."""
+_DRAWING = 5_000
+"""Milliseconds that charts take after they have got their data, or other colours."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -53,23 +75,28 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.doc_pictures", description=__doc__)
     parser.add_argument("results", type=Path)
     results: Path = parser.parse_args(arguments).results
-    pictures: dict[str, Callable[[Path], None]] = {
+    kinds: dict[str, Callable[[Path], None]] = {
         "main": _main_job,
         "main_job": _stump_tracks,
         "toy_grid_study": _toy_grid,
         "tracks": _images,
         "poles": _hparams,
     }
-    for study, draw in pictures.items():
+    for study, draw in kinds.items():
         if (results / study).is_dir():
             draw(results / study)
-        print(study if (results / study).is_dir() else f"{study} is not there")
+        print(", ".join(PICTURES[study]) if (results / study).is_dir() else f"{study} is not there")
 
 
 def _main_job(study: Path) -> None:
     run = RunDirectory(study / "stump_tracks" / "alp_gmm" / "ppo" / "seed0")
     draw_curriculum(run)
+    run.record(run.figure)
     _keep(run.figure, DOCS / "images" / "main_job.png")
+    gait = DOCS / "images" / "gait.gif"
+    shown = [f"run={run.path}", "task=[1.2,4]", "lidar=true", "seconds=6", f"out={gait}"]
+    subprocess.run([sys.executable, "-m", "chiron.scripts.watch", *shown], check=True)
+    draw_track_sheet(StumpTracks(), DOCS / "images" / "stump_tracks.png")
 
 
 def _stump_tracks(study: Path) -> None:
@@ -80,7 +107,7 @@ def _stump_tracks(study: Path) -> None:
         _keep(out / name, DOCS / "studies" / "stump_tracks_ppo" / name)
     paper = DOCS / "studies" / "stump_tracks_ppo" / "paper"
     paper.mkdir(exist_ok=True)
-    for name in ("learning_curves.pdf", "table.tex"):
+    for name in _PAPER:
         _keep(out / "paper" / name, paper / name)
     with mpl.rc_context(STYLE):
         figure = draw_learning_curves(comparison, np.random.default_rng(0), PAPER)
@@ -103,7 +130,7 @@ def _curves(study: Path) -> None:
     teachers = "alp_gmm|random"
     with _browser() as browser, _served(study) as address:
         page = browser.new_page(viewport={"width": 1500, "height": 680})
-        tags, group = quote("mastered_percent$|evaluation/return"), quote(f"regex:({teachers})")
+        tags, group = quote("evaluation/(mastered|return)"), quote(f"regex:({teachers})")
         page.goto(f"{address}?smoothing=0&tagFilter={tags}&runColorGroup={group}#timeseries")
         _wait_for(page, "card-view", 2)
         _color(page, teachers)
@@ -111,13 +138,14 @@ def _curves(study: Path) -> None:
         page.set_viewport_size({"width": 1500, "height": 1000})
         page.goto("about:blank")
         page.goto(f"{address}#custom_scalars&_smoothingWeight=0")
+        page.get_by_text("Ignore outliers in chart scaling").click()
         _wait_for(page, "tf-custom-scalar-multi-line-chart-card svg", 3)
         _photograph(page, "tensorboard_custom_scalars.png")
 
 
 def _images(study: Path) -> None:
     with _browser() as browser, _served(study) as address:
-        page = browser.new_page(viewport={"width": 1500, "height": 1200})
+        page = browser.new_page(viewport={"width": 1500, "height": 1260})
         page.goto(f"{address}#images&regexInput=seed0")
         _wait_for(page, "tf-image-loader img", 6)
         _photograph(page, "tensorboard_images.png")
@@ -168,12 +196,13 @@ def _served(study: Path) -> Iterator[str]:
 
 def _wait_for(page: Page, selector: str, count: int) -> None:
     page.locator(selector).nth(count - 1).wait_for(timeout=_PATIENCE)
-    page.wait_for_timeout(5_000)  # until they are drawn
+    page.wait_for_timeout(_DRAWING)
 
 
 def _photograph(page: Page, name: str) -> None:
     # Where the results lie on this machine is nobody's business.
     page.locator("#data-location").evaluate_all("elements => elements.forEach(element => element.remove())")
+    page.wait_for_timeout(_DRAWING)
     page.screenshot(path=DOCS / "images" / name)
     _keep(DOCS / "images" / name, DOCS / "images" / name)
 
