@@ -50,6 +50,7 @@ RUNS = {
 _PRELOADED = [
     *("chiron.scripts.train", "chiron.students", "chiron.runs.make_run", "chiron.runs.progress"),
     *("chiron.runs.run_pictures", "chiron.runs.tensorboard_log"),
+    *("chiron.envs.walkers.engine.vector_env", "torch._dynamo"),  # which optimizers import
 ]
 """What a run imports, before the processes are forked that are killed."""
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from chiron.scripts.refusal import BAD_INPUT
 
-from benchmarks import fuzz_lines
 from benchmarks.fuzz import names, sentences_in
 from benchmarks.fuzz_lines import COMMANDS, every_line, names_in
 from tests.commands import run_here
+from tests.listing import composed
 
 LINES = (Path(__file__).parent / "wrong_command_lines.txt").read_text().splitlines()
 BLOCKS = 10
@@ -61,8 +61,8 @@ def test_when_a_key_is_named(sentence: str, key: str, is_named: bool) -> None:
 
 def test_every_choice_of_every_group_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     # Which keys a choice has is composed for each, and of no matter here.
-    anything = fuzz_lines.composed("env=cart_pole")
-    monkeypatch.setattr(fuzz_lines, "composed", lambda *overrides: anything)
+    anything = composed("env=cart_pole")
+    monkeypatch.setattr("benchmarks.fuzz_lines.composed", lambda *overrides: anything)
     arguments = {argument for line in every_line() for argument in line.arguments}
     for group in ("env", "teacher", "student"):
         assert {f"{group}={name}" for name in names_in(group)} <= arguments

@@ -159,7 +159,8 @@ def scalars(run: RunDirectory) -> dict[str, list[tuple[int, float]]]:
 
 @pytest.mark.parametrize("student", RUNS)
 def test_killed_runs_come_to_the_same_end(student: str, tmp_path: Path) -> None:
-    short = [*RUNS[student], "total_steps=1_000"]
+    short = [*RUNS[student], "total_steps=1_000", "evaluation.every_steps=500", "evaluation.n_tasks=1"]
+    short.append("checkpoint.every_steps=100")
     count = kill_often(short, kills=3, rng=np.random.default_rng(), folder=tmp_path)
     assert count.kills == 3
     assert count.finished > 0
