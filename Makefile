@@ -6,7 +6,8 @@ INSTALLED := $(VENV)/installed
 CONSTRAINTS ?= --constraint constraints.txt
 # Tests run on all cores: threads of torch's own would wait for each other by spinning. Where a test kills its process,
 # pytest-xdist may wait for ever for another one: it ends instead, and says which test that was.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --max-worker-restart 0
+DISTRIBUTED := -n auto --dist loadfile --no-loadscope-reorder --max-worker-restart 0
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(DISTRIBUTED)
 
 .PHONY: install train test test-fast coverage bench bench-gpu docs lint types format check clean
 
@@ -23,7 +24,7 @@ test-fast: $(INSTALLED)  ## tests without training, browser or Slurm: about two 
 
 coverage: $(INSTALLED)  ## all tests, and a table of the lines that none of them runs
 	rm -f .coverage .coverage.*
-	OMP_NUM_THREADS=1 $(BIN)/coverage run -m pytest -n auto --dist loadfile --max-worker-restart 0
+	OMP_NUM_THREADS=1 $(BIN)/coverage run -m pytest $(DISTRIBUTED)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
