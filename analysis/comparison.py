@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -44,6 +45,9 @@ class Choice:
         without: Conditions that are left out.
         at: The training step whose evaluation is compared; None for the last.
         threshold: A return beside the env's own; the share of test tasks above it is reported too.
+
+    Raises:
+        ValueError: If the threshold is not finite.
     """
 
     by_study: bool = False
@@ -51,6 +55,10 @@ class Choice:
     without: Sequence[str] = ()
     at: int | None = None
     threshold: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.threshold is not None and not math.isfinite(self.threshold):
+            raise ValueError(f"--threshold {self.threshold} must be a return, a finite number")
 
 
 @dataclass

@@ -30,6 +30,8 @@ from .task_bands import band_cells
 
 _TEMPLATE = "comparison_report.html"
 _QUARTERS = 4
+_SHOWN = 0.05
+"""A difference that rounding to a decimal may hide, percentage points."""
 _MOST_COLUMNS = 12
 """Of a table in letters of the usual size."""
 _SVG_IDS = "comparison"
@@ -181,7 +183,7 @@ def _p_text(p: float | None) -> str:
 def headline(comparison: Comparison) -> str:
     """What came out, in two sentences at most."""
     best, *others = comparison.counted
-    equals = [other.label for other in others if other.scores.mean() == best.scores.mean()]
+    equals = [other.label for other in others if best.scores.mean() - other.scores.mean() < _SHOWN]
     if equals:
         labels = listed([best.label, *equals])
         return f"{labels} mastered equally many of the test tasks: {best.scores.mean():.1f}% on average."

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from chiron.analysis.comparison import Comparison, compare
+from chiron.analysis.comparison import Choice, Comparison, compare
 from chiron.analysis.conditions import find_conditions
 from chiron.analysis.study import read_study
 from chiron.analysis.worst_tasks import worst_return_of
@@ -275,3 +275,9 @@ def test_a_setting_that_is_a_list_chooses_conditions(tmp_path: Path, typed: str)
     assert {run.config["env.stump_height"] for condition in left for run in condition.all_runs} == {
         "[0.0, 9]"
     }
+
+
+@pytest.mark.parametrize("threshold", [float("nan"), float("inf")])
+def test_a_threshold_is_a_number(threshold: float) -> None:
+    with pytest.raises(ValueError, match=f"--threshold {threshold} must be a return"):
+        Choice(threshold=threshold)
