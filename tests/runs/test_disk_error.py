@@ -50,6 +50,7 @@ NUISANCES: dict[str, tuple[Callable[[RunDirectory], object], str]] = {
 }
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("name", NUISANCES)
 def test_a_run_ends_with_a_sentence_and_continues(name: str, tmp_path: Path) -> None:
     what, sentence = NUISANCES[name]

@@ -104,6 +104,7 @@ class Stop(RunCallback):
             raise KeyboardInterrupt
 
 
+@pytest.mark.medium
 def test_a_run_that_was_stopped_is_resumed_as_if_it_had_not_been(tmp_path: Path) -> None:
     settings = {**SMALL, "checkpoint": {"every_steps": 16, "every_minutes": None}}
 

@@ -93,6 +93,7 @@ PHASES: dict[str, tuple[str, int, Callable[[], None], int]] = {
 }
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("phase", PHASES)
 def test_after_the_first_a_run_saves_its_state_and_ends_and_loses_nothing(
     phase: str, whole: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]

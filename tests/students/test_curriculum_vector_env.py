@@ -198,6 +198,7 @@ class TestInEveryMode:
         assert again.curriculum.episodes == envs.curriculum.episodes
 
 
+@pytest.mark.medium
 def test_workers_play_the_same_episodes() -> None:
     logs = []
     for n_workers in (0, 2):

@@ -73,6 +73,7 @@ def test_double_precision_gives_the_run_of_stock_ppo() -> None:
     ],
     ids=["defaults", "a shorter last minibatch", "bare", "one layer, clipped", "three layers"],
 )
+@pytest.mark.medium
 @pytest.mark.filterwarnings("ignore:You have specified a mini-batch size:UserWarning")
 def test_the_same_seed_gives_the_run_of_stock_ppo(env: str, settings: dict[str, Any]) -> None:
     stock = trained(PPO, env, **settings)

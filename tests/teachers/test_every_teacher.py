@@ -58,7 +58,7 @@ class TestProposals:
     )
     def test_lie_in_the_space_and_are_float32(self, name: str, space: TaskSpace) -> None:
         teacher = build_teacher(name, space=space, seed=0)
-        for _ in range(800):
+        for _ in range(600):
             proposal = teacher.sample()
             assert proposal.task.dtype == np.float32
             assert space.contains(proposal.task)
@@ -69,7 +69,7 @@ class TestProposals:
     @every_teacher
     def test_work_in_twenty_dimensions(self, name: str) -> None:
         teacher = build_teacher(name, space=cube(20), seed=0)
-        assert_sound(teacher, run(teacher, 1000))
+        assert_sound(teacher, run(teacher, 600))
 
     @every_teacher
     def test_are_not_views_of_the_teachers_memory(self, name: str) -> None:
