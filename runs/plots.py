@@ -20,7 +20,7 @@ from matplotlib.colors import LinearSegmentedColormap, to_rgb, to_rgba
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
-from matplotlib.ticker import EngFormatter
+from matplotlib.ticker import EngFormatter, MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
 from ..teachers.focus import Focus, FocusBox
@@ -163,6 +163,13 @@ def axis_label(name: str, units: Mapping[str, str]) -> str:
 def times(unit: str) -> str:
     """A unit as it stands after a number: `m`, but `× 0.467 m`."""
     return f"× {unit}" if unit[:1].isdigit() else unit
+
+
+def count_steps(axes: Axes) -> None:
+    """Let the x axis of a panel count training steps, with so few marks that they do not touch."""
+    axes.set_xlabel("training steps")
+    axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
+    axes.xaxis.set_major_formatter(STEPS)
 
 
 def panels(count: int, across: int, width: float, height: float) -> tuple[Figure, list[Axes]]:

@@ -124,8 +124,8 @@ def _over_time(directory: RunDirectory, episodes: pd.DataFrame, columns: list[st
         for low, high in [plots.extent(part)[:, 0]]
     ]
     plots.trace(axes, outlines, 1.6)
-    axes.set(xlabel="training steps", ylabel=_labels(directory, columns)[columns[0]])
-    axes.xaxis.set_major_formatter(plots.STEPS)
+    axes.set_ylabel(_labels(directory, columns)[columns[0]])
+    plots.count_steps(axes)
     figure.suptitle(_title(directory))
     plots.legend(figure, _entries(snapshots), 6, loc="outside lower center")
     return figure
@@ -218,7 +218,7 @@ class _Moments:
 def _labels(directory: RunDirectory, columns: Sequence[str]) -> dict[str, str]:
     """What axes are called, by column."""
     units = units_in(directory.read_summary() or {})
-    return {"step": "training steps"} | {name: plots.axis_label(name, units) for name in columns}
+    return {name: plots.axis_label(name, units) for name in columns}
 
 
 def _title(directory: RunDirectory) -> str:
@@ -234,8 +234,8 @@ def _save(figure: Figure, path: Path, dpi: int) -> None:
 def _draw_learning_curve(axes: Axes, directory: RunDirectory) -> None:
     mastery = directory.read_mastery()
     axes.plot(mastery.index, mastery.to_numpy(), marker="o", color=plots.MASTERED, clip_on=False)
-    axes.set(xlabel="training steps", ylabel="mastered (%)", ylim=(0, 100), title="Learning curve")
-    axes.xaxis.set_major_formatter(plots.STEPS)
+    axes.set(ylabel="mastered (%)", ylim=(0, 100), title="Learning curve")
+    plots.count_steps(axes)
     axes.grid(alpha=0.3)
 
 
@@ -250,8 +250,6 @@ def _draw_by_step(
     for axes, (x, y) in zip(panels, pairs, strict=True):
         points = axes.scatter(episodes[x], episodes[y], c=episodes["step"], s=7, cmap="viridis", linewidths=0)
         axes.set(xlabel=labels[x], ylabel=labels[y])
-        if x == "step":
-            axes.xaxis.set_major_formatter(plots.STEPS)
     figure.colorbar(points, ax=panels, label="training steps", format=plots.STEPS)
 
 
@@ -275,5 +273,5 @@ def _draw_marginal(
         for place, layer in enumerate(reversed(layers), start=1):
             x, y = layer.tasks.T
             axes.scatter(x + place * beside, y, s=22, color=layer.color, linewidths=0, zorder=3)
-    axes.set(xlabel="training steps", ylabel=label)
-    axes.xaxis.set_major_formatter(plots.STEPS)
+    axes.set_ylabel(label)
+    plots.count_steps(axes)
