@@ -17,6 +17,8 @@ from chiron.runs.run_directory import RunDirectory
 
 from tests.runs.test_holding import new_run
 
+pytestmark = pytest.mark.usefixtures("blank_figures")
+
 
 class Nuisance(RunCallback):
     """Does something to a run's directory after some steps."""

@@ -20,6 +20,8 @@ from stable_baselines3 import PPO
 
 from tests.countdown_env import CountdownEnv
 
+pytestmark = pytest.mark.usefixtures("blank_figures")
+
 TEST_SEEDS = set(uniform_tasks(CountdownEnv().task_space, 3, 0).seeds)
 
 

@@ -19,6 +19,8 @@ from stable_baselines3.common.monitor import Monitor
 
 from tests.countdown_env import CountdownEnv
 
+pytestmark = pytest.mark.usefixtures("blank_figures")
+
 SMALL_PPO = partial(PPO, "MlpPolicy", n_steps=8, batch_size=16, n_epochs=1)
 SMALL: dict[str, Any] = {
     "total_steps": 64,

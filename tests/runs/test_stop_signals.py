@@ -20,6 +20,8 @@ from stable_baselines3 import PPO
 
 from tests.countdown_env import CountdownEnv
 
+pytestmark = pytest.mark.usefixtures("blank_figures")
+
 SMALL: dict[str, Any] = {
     "total_steps": 64,
     "n_envs": 2,

@@ -287,6 +287,7 @@ RESUMED: dict[str, tuple[type[PLR], dict[str, Any], Any]] = {
 
 
 @pytest.mark.medium
+@pytest.mark.usefixtures("blank_figures")
 @pytest.mark.parametrize("name", RESUMED)
 def test_a_killed_run_resumes_bit_for_bit(name: str, tmp_path: Path) -> None:
     kind, options, student = RESUMED[name]
