@@ -49,7 +49,7 @@ def test_one_parameter_is_drawn_over_time_with_what_the_teacher_looked_at(
     (axes,) = drawn[0].axes
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("training steps", "p 0 (m)")
     random, chosen, boxes = axes.collections
-    assert (len(random.get_offsets()), len(chosen.get_offsets())) == (4, 4)
+    assert [len(np.asarray(layer.get_offsets())) for layer in (random, chosen)] == [4, 4]
     (first, second) = boxes.get_paths()
     assert first.get_extents().extents == pytest.approx([0, 0.25, 40, 0.5])
     assert second.get_extents().extents == pytest.approx([40, 0.25, 80, 0.5])
@@ -67,5 +67,5 @@ def test_failed_test_tasks_are_not_hidden_by_mastered_ones(
 ) -> None:
     run_pictures.draw_curriculum(run_of(tmp_path, parameters))
     for axes in drawn[0].axes[1:]:
-        _, mastered, failed = (collection.get_offsets() for collection in axes.collections)
+        _, mastered, failed = (np.asarray(collection.get_offsets()) for collection in axes.collections)
         assert 80 < mastered[0, 0] < failed[0, 0]
