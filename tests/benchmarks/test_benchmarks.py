@@ -80,7 +80,7 @@ def test_students_are_measured_beside_stock_and_a_peer(
     peer = tmp_path / "python"
     peer.write_text("#!/bin/sh\nwhile read line; do echo done; done\n")
     peer.chmod(0o755)
-    bench.main(["students", "--rounds", "2", "--sbx-python", str(peer), "--out", str(tmp_path)])
+    bench.main(["students", "--rounds", "1", "--sbx-python", str(peer), "--out", str(tmp_path)])
     written = json.loads((tmp_path / "bench_students.json").read_text())
     rows = written["updates"]
     on_one_core = [row["student"] for row in rows if (row["device"], row["threads"]) == ("cpu", 1)]
