@@ -24,8 +24,10 @@ _MOST_INTERVALS = 5
 """Between the marks of an axis that is as wide as a column of a paper."""
 _LARGE_CELLS = 10
 """Conditions whose matrix has room for large figures."""
-_LONGEST_NAME = 50
-"""Characters of a name beside the matrix."""
+_LONGEST_NAME, _SHORT_NAME = 50, 15
+"""Characters of a name beside the matrix, and of one that has room anyway."""
+_LETTER = 0.08
+"""Inches of a character."""
 _FAINT_DIFFERENCE = 10.0
 """A difference that the matrix gives its full colour only if it is the largest one, percentage points."""
 
@@ -87,7 +89,12 @@ def draw_significance(comparison: Comparison, rng: np.random.Generator) -> Figur
     differences = np.full((len(labels), len(labels)), np.nan)
     is_small = len(labels) > _LARGE_CELLS
     size = max(4.6, 1.6 + (0.6 if is_small else 0.85) * len(labels))
-    figure, (axes,) = plots.panels(1, 1, size + 1.6, size)
+    names = [
+        textwrap.shorten(name, _LONGEST_NAME, placeholder="…") for name in shown_names(comparison).values()
+    ]
+    # Names stand beside the cells, and below them at an angle of 30°.
+    more = max(0, max(map(len, names)) - _SHORT_NAME) * _LETTER
+    figure, (axes,) = plots.panels(1, 1, size + 1.6 + more, size + more / 2)
     pairs = comparison.pairs[comparison.pairs[["condition", "other"]].isin(labels).all(axis=1)]
     if pairs.empty:
         raise NothingToDrawError("No two conditions have the same env, budget and test set.")
@@ -112,10 +119,8 @@ def draw_significance(comparison: Comparison, rng: np.random.Generator) -> Figur
                 frame = plots.rectangle((x - 0.46, y - 0.46), (x + 0.46, y + 0.46))
                 axes.plot(*frame.T, color=plots.INK, linewidth=1.3)
     largest = max(float(np.nanmax(np.abs(differences))), _FAINT_DIFFERENCE)
-    shown = axes.imshow(differences, cmap="BrBG", vmin=-1.6 * largest, vmax=1.6 * largest)
-    names = [
-        textwrap.shorten(name, _LONGEST_NAME, placeholder="…") for name in shown_names(comparison).values()
-    ]
+    # With an aspect of their own, many cells would push the names out of the figure.
+    shown = axes.imshow(differences, cmap="BrBG", vmin=-1.6 * largest, vmax=1.6 * largest, aspect="auto")
     axes.set_xticks(range(len(labels)), names, rotation=30, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(len(labels)), names)
     axes.tick_params(length=0)

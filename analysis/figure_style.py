@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 import textwrap
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex, to_rgb
@@ -35,6 +36,10 @@ PAPER = Page(3.25, 2.5, is_paper=True)
 """A column of a paper."""
 _LEGEND_COLUMNS = 44
 """Characters after which an entry of a legend is wrapped."""
+_PAPER_COLUMNS, _PAPER_LETTERS = 3, 50
+"""Entries beside each other in the legend of a paper's figure, and characters after which one is wrapped."""
+_PAPER_MARK, _PAPER_LETTER, _PAPER_ROW = 0.4, 0.055, 0.14
+"""Inches of a line, of a letter and of a row there."""
 _LIGHTEST = 0.45
 """Strength of the colour of the last of several conditions with one teacher."""
 
@@ -85,7 +90,12 @@ def finish(figure: Figure, axes: Axes, page: Page) -> None:
     """Grid, frame and legend of a figure with a line for each condition."""
     bare(axes)
     if page.is_paper:
-        figure.legend(loc="outside upper center", frameon=False, fontsize=6.5, ncols=3, columnspacing=1)
+        rows = [row for name in axes.get_legend_handles_labels()[1] for row in name.split("\n")]
+        room = page.width / (_PAPER_MARK + _PAPER_LETTER * max(map(len, rows), default=0))
+        columns = min(max(int(room), 1), _PAPER_COLUMNS)
+        figure.set_figheight(page.height + _PAPER_ROW * (math.ceil(len(rows) / columns) - 1))
+        style: dict[str, Any] = {"frameon": False, "fontsize": 6.5, "columnspacing": 1}
+        figure.legend(loc="outside upper center", ncols=columns, **style)
     else:
         figure.legend(loc="outside right upper", frameon=False, fontsize=10)
 
@@ -100,7 +110,7 @@ def _entry(condition: Condition, name: str, page: Page) -> str:
     # Matplotlib leaves out of its legends what begins with an underscore.
     name = f" {name}" if name.startswith("_") else name
     if page.is_paper:
-        return name
+        return textwrap.fill(name, _PAPER_LETTERS)
     seeds = len(condition.counted)
     return textwrap.fill(f"{name} ({seeds} seed{'s' if seeds > 1 else ''})", _LEGEND_COLUMNS)
 

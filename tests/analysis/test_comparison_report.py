@@ -10,11 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from chiron.analysis.comparison import MOST_DRAWN, compare
-from chiron.analysis.comparison_figures import draw_profiles
+from chiron.analysis.comparison_figures import draw_learning_curves, draw_profiles, draw_significance
 from chiron.analysis.comparison_report import headline, over_time_cells, result_cells, write_report
-from chiron.analysis.figure_style import REPORT, NothingToDrawError, lines_of
+from chiron.analysis.figure_style import PAPER, REPORT, NothingToDrawError, lines_of
 from chiron.analysis.study import read_study
 from chiron.analysis.task_figures import draw_marginals, draw_mastery_maps, draw_proposal_maps
+from chiron.runs.plots import pixels
 from PIL import Image
 
 from tests.analysis.studies import write_run
@@ -236,6 +237,25 @@ def test_bands_of_profiles_need_three_seeds(tmp_path: Path, seeds: int) -> None:
         write_run(tmp_path, "random", seed, [0, 10 * seed])
     profile = draw_profiles(compare(read_study(tmp_path)[0]), np.random.default_rng(0))
     assert len(profile.axes[0].collections) == (seeds > 2)
+
+
+def test_many_long_names_stay_in_the_figures(tmp_path: Path) -> None:
+    for rate in range(1, 13):
+        changes = {"student__learning_rate": rate / 1e5, "student__a_setting_with_a_long_name": rate}
+        write_run(tmp_path / str(rate), "riac", 0, [0, rate], **changes)
+    comparison = compare(read_study(tmp_path)[0])
+    rng = np.random.default_rng(0)
+    matrix, curves = draw_significance(comparison, rng), draw_learning_curves(comparison, rng, PAPER)
+    for figure in (matrix, curves):
+        pixels(figure)
+    names = [*matrix.axes[0].get_xticklabels(), *matrix.axes[0].get_yticklabels()]
+    assert all(name.get_window_extent().x0 >= 0 and name.get_window_extent().y0 >= 0 for name in names)
+    legend = curves.legends[0].get_window_extent()
+    assert legend.x0 >= 0
+    assert legend.x1 <= curves.bbox.x1
+    assert legend.y0 >= curves.axes[0].get_window_extent().y1, "it covers no data"
+    left, right = (text.get_window_extent() for text in matrix.axes[0].texts[:3:2])
+    assert left.x1 <= right.x0
 
 
 def test_equals_are_not_called_better(tmp_path: Path) -> None:
