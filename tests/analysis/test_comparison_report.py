@@ -5,6 +5,7 @@ import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -241,7 +242,10 @@ def test_bands_of_profiles_need_three_seeds(tmp_path: Path, seeds: int) -> None:
 
 def test_many_long_names_stay_in_the_figures(tmp_path: Path) -> None:
     for rate in range(1, 13):
-        changes = {"student__learning_rate": rate / 1e5, "student__a_setting_with_a_long_name": rate}
+        changes: dict[str, Any] = {
+            "student__learning_rate": rate / 1e5,
+            "student__a_setting_with_a_long_name": rate,
+        }
         write_run(tmp_path / str(rate), "riac", 0, [0, rate], **changes)
     comparison = compare(read_study(tmp_path)[0])
     rng = np.random.default_rng(0)
