@@ -10,6 +10,7 @@ reads the studies of these commands from the folder `results`; pictures of a stu
     chiron-train -m study=tracks teacher=alp_gmm,riac,random total_steps=700_000
     chiron-train -m study=poles env=cart_pole teacher=alp_gmm,random student.learning_rate=0.0003,0.001 \
         seed=0,1,2 total_steps=50_000
+    chiron-train experiment=studies/unlearnable
 
 Screenshots need Chromium.
 """
@@ -29,6 +30,7 @@ from urllib.parse import quote
 import matplotlib as mpl
 import numpy as np
 from chiron.analysis.compare_folders import compare_folders
+from chiron.analysis.comparison import Choice
 from chiron.analysis.comparison_figures import draw_learning_curves
 from chiron.analysis.figure_style import PAPER
 from chiron.analysis.paper import STYLE
@@ -59,6 +61,11 @@ PICTURES: dict[str, tuple[str, ...]] = {
     ),
     "tracks": ("images/tensorboard_images.png",),
     "poles": ("images/tensorboard_hparams.png",),
+    "studies/unlearnable": tuple(
+        f"studies/unlearnable/{name}_{height}.png"
+        for height in (6, 9)
+        for name in ("learning_curves", "return_curves", "mastery_maps")
+    ),
 }
 """What is written of each study, below `docs`."""
 _COLORS = 256
@@ -81,6 +88,7 @@ def main(arguments: list[str] | None = None) -> None:
         "toy_grid_study": _toy_grid,
         "tracks": _images,
         "poles": _hparams,
+        "studies/unlearnable": _unlearnable,
     }
     for study, draw in kinds.items():
         if (results / study).is_dir():
@@ -141,6 +149,14 @@ def _curves(study: Path) -> None:
         page.get_by_text("Ignore outliers in chart scaling").click()
         _wait_for(page, "tf-custom-scalar-multi-line-chart-card svg", 3)
         _photograph(page, "tensorboard_custom_scalars.png")
+
+
+def _unlearnable(study: Path) -> None:
+    for height in (6, 9):
+        out = study / f"comparison_{height}"
+        compare_folders([study], out, choice=Choice(only=[f"env.stump_height=[0,{height}]"]))
+        for name in ("learning_curves", "return_curves", "mastery_maps"):
+            _keep(out / f"{name}.png", DOCS / "studies" / "unlearnable" / f"{name}_{height}.png")
 
 
 def _images(study: Path) -> None:

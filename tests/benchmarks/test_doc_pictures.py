@@ -42,7 +42,7 @@ def test_every_picture_that_is_drawn_is_shown() -> None:
 def test_the_help_says_how_to_train_every_study() -> None:
     text = doc_pictures.__doc__ or ""
     commands = " ".join(line.strip() for line in text.splitlines() if line.startswith("    "))
-    studies = {*re.findall(r"(?:study|experiment)=(\w+)", commands), "main"}
+    studies = {*re.findall(r"(?:study|experiment)=([\w/]+)", commands), "main"}
     assert "chiron-train " in commands
     assert studies == doc_pictures.PICTURES.keys()
 
