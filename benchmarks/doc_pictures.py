@@ -17,7 +17,6 @@ Screenshots need Chromium.
 
 from __future__ import annotations
 
-import argparse
 import re
 import shutil
 import subprocess
@@ -41,6 +40,8 @@ from chiron.runs.run_pictures import draw_curriculum
 from chiron.runs.teacher_styles import teacher_style
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
+
+from benchmarks.command_line import parser_of
 
 DOCS = Path(__file__).parent.parent / "docs"
 _FIGURES = (
@@ -78,8 +79,7 @@ _DRAWING = 5_000
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line."""
-    assert __doc__
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.doc_pictures", description=__doc__)
+    parser = parser_of("doc_pictures", __doc__)
     parser.add_argument("results", type=Path)
     results: Path = parser.parse_args(arguments).results
     kinds: dict[str, Callable[[Path], None]] = {

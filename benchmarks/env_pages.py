@@ -6,7 +6,6 @@ python -m benchmarks.env_pages --draw    all pictures again
 
 from __future__ import annotations
 
-import argparse
 import inspect
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,8 @@ from chiron.envs.walkers.walker_env import WalkerEnv
 from chiron.evaluation.task_sets import graded_task
 from chiron.runs.drawn_env import draw_without_display
 from PIL import Image
+
+from benchmarks.command_line import parser_of
 
 DOCS = Path(__file__).parent.parent / "docs" / "gallery"
 CONF = Path(conf.__path__[0]) / "env"
@@ -59,8 +60,7 @@ _OTHERS = """
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line."""
-    assert __doc__
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.env_pages", description=__doc__)
+    parser = parser_of("env_pages", __doc__)
     parser.add_argument("--draw", action="store_true", help="draw pictures that are there, too")
     draw_again = parser.parse_args(arguments).draw
     draw_without_display()

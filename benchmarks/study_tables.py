@@ -10,7 +10,6 @@ Holm over the teachers that are tested against one of them, intervals of interqu
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -18,8 +17,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from chiron import load_study
-from chiron.analysis.significance import holm, welch_p_value
+from chiron.analysis.significance import SIGNIFICANCE_LEVEL, holm, welch_p_value
 from chiron.analysis.statistics import (
+    CONFIDENCE,
     interquartile_mean,
     interquartile_mean_interval,
     mean_and_sd,
@@ -31,18 +31,15 @@ from chiron.runs.teacher_styles import teacher_style
 from numpy.typing import NDArray
 from scipy import stats
 
+from benchmarks.command_line import parser_of
+
 Scores = Mapping[str, NDArray[np.float64]]
 """Of each teacher: the measures of its seeds, of shape (seeds, measures)."""
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line."""
-    assert __doc__
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.study_tables",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = parser_of("study_tables", __doc__)
     parser.add_argument("studies", nargs="+", type=Path, help="folders of results")
     parser.add_argument("--teachers", nargs="+", metavar="TEACHER", help="default: all that are there")
     parser.add_argument(
@@ -64,7 +61,8 @@ def main(arguments: list[str] | None = None) -> None:
         parser.error(f"--by {options.by}: all runs have the same value, or there is no such setting")
     runs = runs[runs["teacher"].isin(teachers)]
     for value, group in [("", runs)] if options.by is None else runs.groupby(options.by):
-        print(*([f"{options.by} = {value}", ""] if options.by else []), sep="\n", end="")
+        if options.by is not None:
+            print(f"{options.by} = {value}")
         print("\n".join(report(group, evaluations, teachers, options.against, options.at)))
 
 
@@ -78,10 +76,10 @@ def report(
     """Lines of Markdown on one env: seeds, results, tests."""
     done = runs[runs["problem"].isna()]
     complete = sorted(set.intersection(*(set(done["seed"][done["teacher"] == name]) for name in teachers)))
-    planned = sorted(set(runs["seed"]) - set(complete))
+    begun = sorted(set(runs["seed"]) - set(complete))
     lines = [f"Seeds that all teachers have completed: {_ranges(complete) or 'none'}."]
-    if planned:
-        lines.append(f"Begun, and not counted: {_ranges(planned)}.")
+    if begun:
+        lines.append(f"Begun, and not counted: {_ranges(begun)}.")
     if not complete:
         return [*lines, ""]
     directory = done.set_index(["teacher", "seed"])["run"]
@@ -129,8 +127,8 @@ def _difference(values: NDArray[np.float64], base: NDArray[np.float64], p: float
     difference = f"{values.mean() - base.mean():+.1f}"
     if np.isnan(p):
         return difference
-    low, high = stats.ttest_ind(values, base, equal_var=False).confidence_interval(0.95)
-    bold = "**" if p < 0.05 else ""
+    low, high = stats.ttest_ind(values, base, equal_var=False).confidence_interval(CONFIDENCE)
+    bold = "**" if p < SIGNIFICANCE_LEVEL else ""
     return f"{bold}{difference}{bold} [{low:.1f}, {high:.1f}]<br>p {'< 0.001' if p < 0.001 else f'= {p:.2g}'}"
 
 

@@ -10,7 +10,6 @@ such lines. Both are kept.
 
 from __future__ import annotations
 
-import argparse
 import inspect
 import json
 import re
@@ -24,6 +23,7 @@ import yaml
 from chiron import conf
 from rich.progress import track
 
+from benchmarks.command_line import parser_of
 from benchmarks.teachers import teacher_names
 
 DOCS = Path(__file__).parent.parent / "docs" / "teachers"
@@ -45,12 +45,7 @@ _SCORES = ("mastered", "area", "early")
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line."""
-    assert __doc__
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.teacher_pages",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = parser_of("teacher_pages", __doc__)
     parser.add_argument("--draw", nargs="*", metavar="teacher", help="pictures to draw again; none: all")
     parser.add_argument(
         "--suite", type=Path, help="study of experiment=teacher_benchmark to take results from"

@@ -9,7 +9,6 @@ teachers of the table have finished count. The interval resamples students, and 
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,8 @@ from chiron.runs.teacher_styles import teacher_style
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from benchmarks.command_line import parser_of
+
 _RESAMPLES = 10_000
 
 Scores = Mapping[str, Mapping[str, NDArray[np.float64]]]
@@ -29,12 +30,7 @@ Scores = Mapping[str, Mapping[str, NDArray[np.float64]]]
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line."""
-    assert __doc__
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.teacher_ratio",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = parser_of("teacher_ratio", __doc__)
     parser.add_argument("studies", nargs="+", type=Path, help="folders of results")
     parser.add_argument("--teacher", required=True, help="the teacher whose results are divided")
     parser.add_argument("--against", required=True, help="the teacher they are divided by")
