@@ -2,18 +2,20 @@
 
     python -m benchmarks.teacher_ratio results/teacher_benchmark --teacher headway --against alp_gmm
 
-Studies of simulated students (experiment=teacher_benchmark). Per student, the ratio is (a + 1) / (b + 1) of
-the mean percentages mastered in the end; the one is there because some means are 0. Only seeds that all
-teachers of the table have finished count. The interval resamples students, and seeds within them.
+Per problem, a student unless `--by` names other settings, the ratio is (a + 1) / (b + 1) of the percentages
+mastered in the end, means over seeds, or of the areas under their curves; the one is there because some means
+are 0. Only seeds that all teachers of the table have finished count. The interval resamples problems, and
+seeds within them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from chiron import load_study
 from chiron.analysis.significance import holm, welch_p_value
 from chiron.runs.teacher_styles import teacher_style
@@ -25,7 +27,10 @@ from benchmarks.command_line import parser_of
 _RESAMPLES = 10_000
 
 Scores = Mapping[str, Mapping[str, NDArray[np.float64]]]
-"""Percentage mastered, by student and teacher, of shape (seeds,)."""
+"""Percentage mastered, by problem and teacher, of shape (seeds,)."""
+
+MEASURES = {"mastered_percent": "mastered % in the end", "area": "mastered %, area under the curve"}
+"""Columns of a study's runs, and what they are called."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -34,51 +39,81 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("studies", nargs="+", type=Path, help="folders of results")
     parser.add_argument("--teacher", required=True, help="the teacher whose results are divided")
     parser.add_argument("--against", required=True, help="the teacher they are divided by")
-    parser.add_argument("--baseline", default="random", help="the teacher of the tests: who is below it?")
+    parser.add_argument(
+        "--baseline", nargs="+", default=["random"], metavar="TEACHER", help="of the tests: who is below it?"
+    )
+    parser.add_argument(
+        "--by",
+        nargs="+",
+        default=["student"],
+        metavar="SETTING",
+        help="what makes a problem, default: student",
+    )
+    parser.add_argument("--measure", choices=list(MEASURES), default="mastered_percent")
     parser.add_argument("--also", nargs="*", default=[], metavar="TEACHER", help="further columns")
     parser.add_argument("--figure", type=Path, metavar="PNG", help="draw the table")
     options = parser.parse_args(arguments)
-    teachers = list(dict.fromkeys([options.teacher, options.against, options.baseline, *options.also]))
+    teachers = list(dict.fromkeys([options.teacher, options.against, *options.baseline, *options.also]))
     try:
-        scores = scores_of(options.studies, teachers)
+        runs = pd.concat([load_study(study).runs for study in options.studies], ignore_index=True)
+        scores = scores_of(runs, teachers, options.by, options.measure)
     except ValueError as error:
         parser.error(str(error))
-    print("\n".join(table(scores, teachers)))
+    print("\n".join(table(scores, teachers, options.measure)))
     if options.figure is not None:
-        draw(scores, teachers).savefig(options.figure)
+        draw(scores, teachers, options.measure).savefig(options.figure)
     ratio, low, high = geometric_mean_ratio(scores, options.teacher, options.against)
     print(f"\nGeometric mean of {len(scores)} ratios: {ratio:.2f} [{low:.2f}, {high:.2f}]")
-    for student, p in below(scores, options.teacher, options.baseline).items():
-        print(f"Below {options.baseline}: {student}, p = {p:.2g} after Holm's correction")
+    for baseline in options.baseline:
+        for problem, p in below(scores, options.teacher, baseline).items():
+            print(f"Below {baseline}: {problem}, p = {p:.2g} after Holm's correction")
 
 
-def scores_of(studies: list[Path], teachers: list[str]) -> Scores:
-    """Percentages mastered in the end, of the seeds that all teachers have finished.
+def scores_of(
+    runs: pd.DataFrame,
+    teachers: Sequence[str],
+    by: Sequence[str] = ("student",),
+    measure: str = "mastered_percent",
+) -> Scores:
+    """Percentages mastered, of the seeds that all teachers have finished.
+
+    Args:
+        runs: Of a `Study`.
+        teachers: Names.
+        by: Columns of runs that make a problem; a column that is missing or empty in a run is not
+            part of its problem's name.
+        measure: One of `MEASURES`.
 
     Raises:
-        ValueError: If there is no run, or no student was taught by all of them.
+        ValueError: If one of the columns is missing, or all teachers have met no problem.
     """
-    frames = [load_study(study).runs for study in studies]
+    if missing := sorted(set(by) - set(runs)):
+        raise ValueError(f"--by {missing[0]}: all runs have the same value, or there is no such setting")
+    runs = runs[runs["problem"].isna() & runs["teacher"].isin(teachers)]
     found: dict[str, dict[str, NDArray[np.float64]]] = {}
-    for frame in frames:
-        finished = frame[frame["problem"].isna() & frame["teacher"].isin(teachers)]
-        for student, rows in finished.groupby("student", observed=True):
-            by_seed = rows.pivot_table(
-                index="seed", columns="teacher", values="mastered_percent", observed=True
-            )
-            if set(teachers) <= set(by_seed.columns):
-                complete = by_seed[teachers].dropna()
-                if len(complete):
-                    found[str(student)] = {name: complete[name].to_numpy(np.float64) for name in teachers}
+    settings = [runs[column].astype(object).where(runs[column].notna(), "") for column in by]
+    for values, rows in runs.groupby(settings, observed=True, sort=False):
+        by_seed = rows.pivot_table(index="seed", columns="teacher", values=measure, observed=True)
+        if set(teachers) <= set(by_seed.columns):
+            complete = by_seed[list(teachers)].dropna()
+            if len(complete):
+                found[_name(by, values)] = {name: complete[name].to_numpy(np.float64) for name in teachers}
     if not found:
-        raise ValueError(
-            f"no student in {', '.join(map(str, studies))} was taught by all of {', '.join(teachers)}"
-        )
+        raise ValueError(f"no {' and '.join(by)} was met by all of {', '.join(teachers)} with the same seed")
     return found
 
 
+def _name(columns: Sequence[str], values: Sequence[object]) -> str:
+    """`stump_tracks, body=short`: names as they are, settings with their keys."""
+    return ", ".join(
+        f"{column.removeprefix('env.')}={value}" if "." in column else str(value)
+        for column, value in zip(columns, values, strict=True)
+        if value != ""
+    )
+
+
 def geometric_mean_ratio(scores: Scores, teacher: str, other: str) -> tuple[float, float, float]:
-    """Of (a + 1) / (b + 1) over students, with its 95% bootstrap interval, also over seeds."""
+    """Of (a + 1) / (b + 1) over problems, with its 95% bootstrap interval, also over seeds."""
     rng = np.random.default_rng(0)
     logs = []
     for of in scores.values():
@@ -97,7 +132,7 @@ def geometric_mean_ratio(scores: Scores, teacher: str, other: str) -> tuple[floa
 
 
 def below(scores: Scores, teacher: str, other: str) -> dict[str, float]:
-    """Students on which a teacher's mean is lower than the other's, with Welch's p, corrected."""
+    """Problems on which a teacher's mean is lower than the other's, with Welch's p, corrected."""
     names = list(scores)
     p_values = holm([welch_p_value(scores[name][teacher], scores[name][other]) for name in names])
     return {
@@ -107,26 +142,27 @@ def below(scores: Scores, teacher: str, other: str) -> dict[str, float]:
     }
 
 
-def table(scores: Scores, teachers: list[str]) -> list[str]:
-    """Lines of Markdown: students by teachers, with the ratio of the first two."""
-    seeds = {len(of[teachers[0]]) for of in scores.values()}
+def table(scores: Scores, teachers: list[str], measure: str = "mastered_percent") -> list[str]:
+    """Lines of Markdown: problems by teachers, with the ratio of the first two."""
+    called = MEASURES[measure]
     lines = [
-        f"Mastered % in the end, mean ± standard deviation over {'/'.join(map(str, sorted(seeds)))} seeds:",
+        f"{called[0].upper()}{called[1:]}, mean ± standard deviation over seeds:",
         "",
-        f"| student | {' | '.join(f'`{name}`' for name in teachers)} | ratio |",
-        "|---" * (2 + len(teachers)) + "|",
+        f"| | seeds | {' | '.join(f'`{name}`' for name in teachers)} | ratio |",
+        "|---" * (3 + len(teachers)) + "|",
     ]
-    for student, of in scores.items():
+    for problem, of in scores.items():
         cells = [
             f"{of[name].mean():.1f} ± {of[name].std(ddof=min(1, len(of[name]) - 1)):.1f}" for name in teachers
         ]
         ratio = (of[teachers[0]].mean() + 1) / (of[teachers[1]].mean() + 1)
-        lines.append(f"| `{student.split('/')[-1]}` | {' | '.join(cells)} | {ratio:.2f} |")
+        seeds = len(of[teachers[0]])
+        lines.append(f"| `{problem.split('/')[-1]}` | {seeds} | {' | '.join(cells)} | {ratio:.2f} |")
     return lines
 
 
-def draw(scores: Scores, teachers: list[str]) -> Figure:
-    """Students by the mean of the first teacher, with the means and standard deviations of all."""
+def draw(scores: Scores, teachers: list[str], measure: str = "mastered_percent") -> Figure:
+    """Problems by the mean of the first teacher, with the means and standard deviations of all."""
     figure = Figure(figsize=(6.6, 0.9 + 0.2 * len(scores)), dpi=100, layout="constrained")
     axes = figure.subplots()
     rows = sorted(scores, key=lambda student: float(scores[student][teachers[0]].mean()))
@@ -137,7 +173,7 @@ def draw(scores: Scores, teachers: list[str]) -> Figure:
         look: dict[str, Any] = {"color": style.color, "markersize": 7 if name == teachers[0] else 5}
         axes.errorbar(means, range(len(rows)), xerr=spreads, fmt="o", label=style.name, elinewidth=1, **look)
     axes.set_yticks(range(len(rows)), [student.split("/")[-1].replace("_", " ") for student in rows])
-    axes.set(xlabel="mastered (%)", xlim=(-1, 101))
+    axes.set(xlabel=MEASURES[measure], xlim=(-1, None if measure == "area" else 101))
     axes.grid(axis="x", alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
     handles, labels = axes.get_legend_handles_labels()
