@@ -36,6 +36,9 @@ from benchmarks.command_line import parser_of
 Scores = Mapping[str, NDArray[np.float64]]
 """Of each teacher: the measures of its seeds, of shape (seeds, measures)."""
 
+_SETTINGS = ("study", "env", "student", "total_steps")
+"""Columns that say how a run was made, beside those of the settings that differ (`env.body`)."""
+
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line."""
@@ -61,9 +64,11 @@ def main(arguments: list[str] | None = None) -> None:
         parser.error(f"--by {options.by}: all runs have the same value, or there is no such setting")
     runs = runs[runs["teacher"].isin(teachers)]
     for value, group in [("", runs)] if options.by is None else runs.groupby(options.by):
-        if options.by is not None:
-            print(f"{options.by} = {value}")
-        print("\n".join(report(group, evaluations, teachers, options.against, options.at)))
+        try:
+            lines = report(group, evaluations, teachers, options.against, options.at)
+        except ValueError as error:
+            parser.error(str(error))
+        print("\n".join(lines if options.by is None else [f"{options.by} = {value}", *lines]))
 
 
 def report(
@@ -73,7 +78,12 @@ def report(
     against: Sequence[str],
     at: int | None = None,
 ) -> list[str]:
-    """Lines of Markdown on one env: seeds, results, tests."""
+    """Lines of Markdown on one env: seeds, results, tests.
+
+    Raises:
+        ValueError: If a teacher has several runs of one seed.
+    """
+    check_one_run_each(runs)
     done = runs[runs["problem"].isna()]
     complete = sorted(set.intersection(*(set(done["seed"][done["teacher"] == name]) for name in teachers)))
     begun = sorted(set(runs["seed"]) - set(complete))
@@ -91,6 +101,25 @@ def report(
     names = ["mastered %, area", "mean return, area", "mastered %, end", "mean return, end"]
     names += [] if at is None else [f"mastered %, {at:,} steps"]
     return [*lines, "", *results(scores, names), "", *differences(scores, names, against), ""]
+
+
+def check_one_run_each(runs: pd.DataFrame) -> None:
+    """Make sure that no teacher has several runs of one seed, which no table could tell apart.
+
+    Args:
+        runs: Of a `Study`, those of one table.
+
+    Raises:
+        ValueError: If there are some; it names what they differ in.
+    """
+    for (teacher, seed), same in runs.groupby(["teacher", "seed"], observed=True):
+        if len(same) > 1:
+            settings = [name for name in map(str, same) if "." in name or name in _SETTINGS]
+            differing = [name for name in settings if same[name].nunique(dropna=False) > 1] or ["nothing"]
+            raise ValueError(
+                f"{len(same)} runs of {teacher} have seed {seed} and differ in {', '.join(differing)}: "
+                "split them with --by, or give folders without the others"
+            )
 
 
 def results(scores: Scores, names: Sequence[str]) -> list[str]:

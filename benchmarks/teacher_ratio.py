@@ -23,6 +23,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from benchmarks.command_line import parser_of
+from benchmarks.study_tables import check_one_run_each
 
 _RESAMPLES = 10_000
 
@@ -85,7 +86,7 @@ def scores_of(
         measure: One of `MEASURES`.
 
     Raises:
-        ValueError: If one of the columns is missing, or all teachers have met no problem.
+        ValueError: If a column is missing, no problem was met by all, or a teacher has a seed twice.
     """
     if missing := sorted(set(by) - set(runs)):
         raise ValueError(f"--by {missing[0]}: all runs have the same value, or there is no such setting")
@@ -93,6 +94,7 @@ def scores_of(
     found: dict[str, dict[str, NDArray[np.float64]]] = {}
     settings = [runs[column].astype(object).where(runs[column].notna(), "") for column in by]
     for values, rows in runs.groupby(settings, observed=True, sort=False):
+        check_one_run_each(rows)
         by_seed = rows.pivot_table(index="seed", columns="teacher", values=measure, observed=True)
         if set(teachers) <= set(by_seed.columns):
             complete = by_seed[list(teachers)].dropna()

@@ -54,3 +54,11 @@ def test_no_seed_that_all_have_completed(frames: tuple[pd.DataFrame, pd.DataFram
     runs["problem"] = "interrupted"
     lines = study_tables.report(runs, evaluations, ["alp_gmm", "random"], ["random"])
     assert lines == ["Seeds that all teachers have completed: none.", "Begun, and not counted: 0-3.", ""]
+
+
+def test_refuses_several_runs_of_a_teacher_and_a_seed(frames: tuple[pd.DataFrame, pd.DataFrame]) -> None:
+    runs, evaluations = frames
+    twice = pd.concat([runs.assign(**{"env.body": "short"}), runs.assign(**{"env.body": "quadruped"})])
+    told = "2 runs of alp_gmm have seed 0 and differ in env.body: split them with --by"
+    with pytest.raises(ValueError, match=told):
+        study_tables.report(twice, evaluations, ["alp_gmm", "random"], ["random"])

@@ -43,6 +43,14 @@ def dense_stumps(rng: np.random.Generator) -> Track:
     return obstacle_track(rng, [Stump(rng.uniform(0, 0.4))], 0.0)
 
 
+def leaning_stumps(rng: np.random.Generator) -> Track:
+    """The narrowest that a task can ask for, as near each other as can be, from behind the start on."""
+    track = obstacle_track(rng, [Stump(2.4, width=0.0, rotation=0.9)], 0.0)
+    shift = np.array([-8, 0], np.float32)
+    ground = np.concatenate([track.ground[:1], track.ground[1:] + shift])
+    return Track(ground, tuple(obstacle + shift for obstacle in track.obstacles))
+
+
 def long_edges(rng: np.random.Generator) -> Track:
     """Few edges, of which the first is flat: a foot stands on one of them, far from where it ends."""
     x = np.cumsum([0.0, *rng.uniform(10, 40, 10)])

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from chiron.envs.walkers.engine.layout import MAX_ROWS
 from chiron.envs.walkers.engine.vector_env import WalkerVectorEnv
 from chiron.envs.walkers.stump_tracks import StumpTracks
 from numpy.typing import NDArray
 
-from tests.envs.engine_cases import POLICIES, TRACKS, WALKERS, MakePolicy, train_policy
+from tests.envs.engine_cases import POLICIES, TRACKS, WALKERS, MakePolicy, leaning_stumps, train_policy
 
 pytestmark = pytest.mark.medium
 
@@ -89,6 +90,28 @@ def test_every_number_is_box2ds_for_long(body_name: str) -> None:
     makers = {**POLICIES, "trained": train_policy(WALKERS[body_name], _TRAINING_STEPS)}
     compared = compare(body_name, steps=94_000, seed=1, makers=makers)
     assert min(compared.values()) > 3000
+
+
+@pytest.mark.parametrize("body_name", list(WALKERS))
+def test_among_the_narrowest_stumps(body_name: str) -> None:
+    """Hundreds of pairs of part and stump are near each other: more than lanes have rows for."""
+    body, rng = WALKERS[body_name], np.random.default_rng(0)
+    batch, reference = WalkerVectorEnv(StumpTracks(body=body), 1), StumpTracks(body=body)
+    track = leaning_stumps(rng)
+    batch.start([0], [track], [3.0])
+    reference.start(track, 3.0)
+    most = 0
+    for _ in range(40):
+        actions = rng.uniform(-1, 1, (1, len(body.joints))).astype(np.float32)
+        state = batch.state_dict()
+        state["terminated"][:] = False
+        batch.load_state_dict(state)
+        most = max(most, int(state["worlds"]["contact_count"].max()))
+        observed, *_ = batch.step(actions)
+        expected, *_ = reference.step(actions[0])
+        np.testing.assert_array_equal(engine_states(batch)[0], box2d_state(reference))
+        np.testing.assert_array_equal(observed[0], expected)
+    assert most > 2 * MAX_ROWS
 
 
 def test_a_fallen_walker_falls_asleep_and_wakes_as_in_box2d() -> None:

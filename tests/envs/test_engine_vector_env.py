@@ -243,8 +243,8 @@ class TestBadInput:
     def test_more_contacts_than_there_is_room_for(self) -> None:
         ground = np.array([[0, GROUND_LEVEL], [100, GROUND_LEVEL]], np.float32)
         block = np.array([[0, 3.2], [9, 3.2], [9, 3.3], [0, 3.3]], np.float32)
-        with pytest.raises(EngineError, match="slot 0 has more than 128 contacts"):
-            new_batch().start([0], [Track(ground, (block,) * 130)], [0.0])
+        with pytest.raises(EngineError, match="slot 0 has more than 2048 contacts"):
+            new_batch().start([0], [Track(ground, (block,) * 2050)], [0.0])
 
     def test_bodies_beyond_the_arrays(self) -> None:
         centipede = legged_body("centipede", ((-9, -9), (9, -9), (0, 9)), 9, 3, 9, (0.0,) * 5, 80.0, 0.0)

@@ -17,7 +17,7 @@ from numba.core.event import Listener, register
 from .continuous import end_impact, find_impact
 from .impact_solver import solve_impacts
 from .kernel import Record, entry_point, kernel
-from .layout import CHUNK, LANES, NO_ERROR, SCRATCH, solver_layout
+from .layout import CHUNK, LANES, MAX_CONTACTS, NO_ERROR, SCRATCH, solver_layout
 from .settings import POSITION_ITERATIONS
 from .shapes import set_part
 from .solver import solve, solve_positions_further
@@ -109,7 +109,7 @@ class Scratch(NamedTuple):
         """Memory of zeros that begins on cache lines."""
         return cls(
             _aligned_zeros(1, solver_layout(LANES)),
-            _aligned_zeros(1, solver_layout(1)),
+            _aligned_zeros(1, solver_layout(1, MAX_CONTACTS)),
             _aligned_zeros(1, SCRATCH),
         )
 

@@ -21,7 +21,7 @@ from numba.cuda.cudadrv import nvvm
 
 from .engine import finish_step, source_digest
 from .kernel import Record, kernel
-from .layout import SCRATCH, solver_layout
+from .layout import SCRATCH, TOO_MANY_CONTACTS, solver_layout
 from .settings import POSITION_ITERATIONS
 from .solver import solve
 from .walker import act, judge, observe, start_episode
@@ -149,7 +149,8 @@ def _make_kernels(digest: str) -> Kernels:
             solver = cuda.local.array(1, _SOLVER)
             alone = cuda.local.array(1, _SLOT)
             alone[0] = slot
-            solve(solver[0], body[0], worlds, alone, POSITION_ITERATIONS)
+            if not solve(solver[0], body[0], worlds, alone, POSITION_ITERATIONS):
+                worlds[slot].error = TOO_MANY_CONTACTS
 
     @_on_device
     def finish_on_device(

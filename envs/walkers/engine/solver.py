@@ -13,7 +13,6 @@ from .contact_solver import init_contact, solve_contact_position, solve_contact_
 from .joints import INACTIVE_LIMIT, init_joint, solve_joint_position, solve_joint_velocity
 from .kernel import Number, Record, kernel
 from .lanes import absolute, any_lane, load, select, sqrt, store
-from .layout import MAX_ROWS
 from .settings import (
     ANGULAR_SLEEP_TOLERANCE_SQUARED,
     BAUMGARTE,
@@ -109,7 +108,7 @@ def _pack_contacts(solver: Record, body: Record, worlds: Record, slots: Record) 
         for lane in range(lanes):
             most = max(most, solver.part_count[b, lane])
             solver.part_count[b, lane] = 0
-        if row + most > MAX_ROWS:
+        if row + most > solver.row_contact.shape[0]:
             return False
         for _ in range(most):
             clear_row(solver, row, b)
