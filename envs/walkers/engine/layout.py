@@ -207,32 +207,37 @@ CONTACT: Any = np.dtype(
 )
 """A part whose box overlaps that of a fixture of the track."""
 
-WORLD: Any = np.dtype(
-    [
-        ("parts", PART_STATE, (MAX_PARTS,)),
-        ("joints", JOINT_STATE, (MAX_PARTS,)),
-        ("contact_count", "i4"),
-        ("n_obstacles", "i4"),
-        ("n_segments", "i4"),
-        ("hull_touched", "i4"),
-        ("position_solved", "i4"),  # whether the last position iterations left small errors
-        ("steps", "i4"),
-        ("error", "i4"),
-        ("force_x", "f4"),  # on the hull, during the next step
-        ("inv_dt0", "f4"),
-        ("track_alpha0", "f4"),  # the fraction of the step that the track has come to
-        ("impact_alpha", "f4"),  # the fraction of the step at which the last impact was
-        ("impact_place", "i4"),  # the place of its contact
-        ("effort", "f8"),  # of the last action
-        ("shaping", "f8"),
-        ("episode_return", "f8"),
-        # The first contact_count numbers are the places of contacts, oldest first; the others are free.
-        ("contact_order", "i4", (MAX_CONTACTS,)),
-        ("contacts", CONTACT, (MAX_CONTACTS,)),  # last, so that what is in use lies together
-    ],
-    align=True,
-)
-"""One world in motion."""
+
+def world_layout(max_contacts: int) -> Any:
+    """One world in motion, with room for so many contacts."""
+    return np.dtype(
+        [
+            ("parts", PART_STATE, (MAX_PARTS,)),
+            ("joints", JOINT_STATE, (MAX_PARTS,)),
+            ("contact_count", "i4"),
+            ("n_obstacles", "i4"),
+            ("n_segments", "i4"),
+            ("hull_touched", "i4"),
+            ("position_solved", "i4"),  # whether the last position iterations left small errors
+            ("steps", "i4"),
+            ("error", "i4"),
+            ("force_x", "f4"),  # on the hull, during the next step
+            ("inv_dt0", "f4"),
+            ("track_alpha0", "f4"),  # the fraction of the step that the track has come to
+            ("impact_alpha", "f4"),  # the fraction of the step at which the last impact was
+            ("impact_place", "i4"),  # the place of its contact
+            ("effort", "f8"),  # of the last action
+            ("shaping", "f8"),
+            ("episode_return", "f8"),
+            # The first contact_count numbers are the places of contacts, oldest first; the others are free.
+            ("contact_order", "i4", (max_contacts,)),
+            ("contacts", CONTACT, (max_contacts,)),  # last, so that what is in use lies together
+        ],
+        align=True,
+    )
+
+
+WORLD: Any = world_layout(MAX_CONTACTS)
 
 NO_ERROR, TOO_MANY_CONTACTS, NOT_FINITE, BAD_OBSTACLE, BAD_GROUND = range(5)
 

@@ -97,7 +97,7 @@ class WalkerVectorEnv(BatchVectorEnv):
 
         joints = len(env.body.joints)
         self._body = body_record(env.body, env.time_limit)
-        self._worlds = np.zeros(num_envs, layout.WORLD)
+        self._worlds = _with_room(np.zeros(num_envs, layout.world_layout(0)), layout.MAX_CONTACTS)
         self._obstacles = np.zeros((num_envs, 64), layout.OBSTACLE)
         self._segments = np.zeros((num_envs, 256), layout.SEGMENT)
         self._started = np.zeros(num_envs, dtype=np.bool_)
@@ -271,7 +271,7 @@ class WalkerVectorEnv(BatchVectorEnv):
     def state_dict(self) -> dict[str, Any]:
         """Everything that a later step depends on: arrays, and the states of the generators."""
         return {
-            "worlds": self._worlds.copy(),
+            "worlds": _with_room(self._worlds, _places_used(self._worlds)),
             "obstacles": self._obstacles.copy(),
             "segments": self._segments.copy(),
             "tasks": self._tasks.copy(),
@@ -290,13 +290,14 @@ class WalkerVectorEnv(BatchVectorEnv):
             ValueError: If the state has another layout or another number of slots.
         """
         worlds = state["worlds"]
-        if worlds.dtype != layout.WORLD or worlds.shape != (self.num_envs,):
+        expected = layout.world_layout(worlds.dtype["contact_order"].shape[0])
+        if worlds.dtype != expected or worlds.shape != (self.num_envs,):
             raise ValueError(
                 f"the state has {len(worlds)} slots of layout {worlds.dtype.itemsize}, this vector env "
-                f"{self.num_envs} of {layout.WORLD.itemsize}"
+                f"{self.num_envs} of {expected.itemsize}"
             )
+        self._worlds = _with_room(worlds, layout.MAX_CONTACTS)
         # Files keep no alignment in their dtypes, without which the engine would be compiled once more.
-        self._worlds = worlds.astype(layout.WORLD)
         self._obstacles = state["obstacles"].astype(layout.OBSTACLE)
         self._segments = state["segments"].astype(layout.SEGMENT)
         self._tasks = state["tasks"].copy()
@@ -310,3 +311,23 @@ class WalkerVectorEnv(BatchVectorEnv):
             if saved is not None:
                 generator = slot_generator(self.generators, slot, 0)
                 generator.bit_generator.state = saved
+
+
+def _places_used(worlds: NDArray[Any]) -> int:
+    """How many places of contacts have ever been used: the others are as they were at first."""
+    order = worlds["contact_order"]
+    moved = np.flatnonzero((order != np.arange(order.shape[1])).any(axis=0))
+    return int(max(worlds["contact_count"].max(initial=0), moved.max(initial=-1) + 1))
+
+
+def _with_room(worlds: NDArray[Any], n_contacts: int) -> NDArray[Any]:
+    """A copy with room for another number of contacts, but no less than are in use."""
+    resized = np.zeros(worlds.shape, layout.world_layout(n_contacts))
+    resized["contact_order"] = np.arange(n_contacts)
+    kept = min(n_contacts, worlds["contact_order"].shape[1])
+    for name in worlds.dtype.names or ():
+        if name in ("contact_order", "contacts"):
+            resized[name][:, :kept] = worlds[name][:, :kept]
+        else:
+            resized[name] = worlds[name]
+    return resized
