@@ -52,11 +52,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--at", type=int, metavar="STEP", help="also the percentage mastered after this step")
     options = parser.parse_args(arguments)
     try:
-        studies = [load_study(folder) for folder in options.studies]
+        study = load_study(*options.studies)
     except ValueError as error:
         parser.error(str(error))
-    runs = pd.concat([study.runs for study in studies], ignore_index=True)
-    evaluations = pd.concat([study.evaluations for study in studies], ignore_index=True)
+    runs, evaluations = study.runs, study.evaluations
     teachers = options.teachers or sorted(runs["teacher"].unique(), key=lambda name: name == "random")
     if missing := sorted({*teachers, *options.against} - set(runs["teacher"])):
         parser.error(f"no run of {', '.join(missing)} in {', '.join(map(str, options.studies))}")

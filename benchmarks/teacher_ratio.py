@@ -56,8 +56,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     teachers = list(dict.fromkeys([options.teacher, options.against, *options.baseline, *options.also]))
     try:
-        runs = pd.concat([load_study(study).runs for study in options.studies], ignore_index=True)
-        scores = scores_of(runs, teachers, options.by, options.measure)
+        scores = scores_of(load_study(*options.studies).runs, teachers, options.by, options.measure)
     except ValueError as error:
         parser.error(str(error))
     print("\n".join(table(scores, teachers, options.measure)))
