@@ -1,0 +1,106 @@
+"""Curves of the registered studies on walkers, side by side: where a teacher matters.
+
+    python -m benchmarks.studies_figure results --out walkers.png
+
+Mean percentage of the test tasks mastered by training steps, with its 95% bootstrap interval over the seeds
+that all teachers have completed. Studies that are not there are left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from chiron import load_study
+from chiron.analysis.paper import STYLE
+from chiron.analysis.statistics import mean_curve_interval
+from chiron.runs import plots
+from chiron.runs.teacher_styles import teacher_style
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from benchmarks.command_line import parser_of
+
+TEACHERS = ("random", "alp_gmm", "headway")
+
+
+class Problem(NamedTuple):
+    """What teachers are compared on.
+
+    Attributes:
+        title: What is above its curves.
+        studies: Folders below the results.
+        only: A setting and its value, of the runs that count; None for all.
+    """
+
+    title: str
+    studies: tuple[str, ...]
+    only: tuple[str, str] | None = None
+
+
+PROBLEMS = (
+    Problem("quadruped", ("studies/bodies",), ("env.body", "quadruped")),
+    Problem("four parameters", ("studies/four_dimensions",)),
+    Problem("stumps up to 3", ("studies/stump_tracks", "studies/headway_stump_tracks")),
+    Problem("stumps up to 6", ("studies/unlearnable",), ("env.stump_height", "[0.0, 6.0]")),
+    Problem("stumps up to 9", ("studies/unlearnable",), ("env.stump_height", "[0.0, 9.0]")),
+)
+"""In the order of how much is mastered."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line."""
+    parser = parser_of("studies_figure", __doc__)
+    parser.add_argument("results", type=Path, help="folder that holds the studies")
+    parser.add_argument("--out", type=Path, required=True, metavar="PNG")
+    options = parser.parse_args(arguments)
+    there = [of for of in PROBLEMS if all((options.results / name).is_dir() for name in of.studies)]
+    if not there:
+        parser.error(f"none of the studies is in {options.results}")
+    with mpl.rc_context(STYLE):
+        draw(options.results, there).savefig(options.out)
+
+
+def draw(results: Path, problems: Sequence[Problem]) -> Figure:
+    """One panel per problem."""
+    figure = Figure(figsize=(2.1 * len(problems), 2.4), dpi=120, layout="constrained")
+    panels = figure.subplots(1, len(problems), squeeze=False)[0]
+    for axes, problem in zip(panels, problems, strict=True):
+        study = load_study(*(results / name for name in problem.studies))
+        runs = study.runs[study.runs["problem"].isna()]
+        if problem.only is not None:
+            setting, value = problem.only
+            runs = runs[runs[setting] == value]
+        _draw_curves(axes, runs, study.evaluations)
+        axes.set_title(problem.title)
+        axes.set_ylim(bottom=0)
+        axes.xaxis.set_major_formatter(plots.STEPS)
+        axes.locator_params("x", nbins=2)
+        axes.spines[["top", "right"]].set_visible(False)
+    panels[0].set_ylabel("mastered (%)")
+    panels[len(panels) // 2].set_xlabel("training steps")
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles[::-1], labels[::-1], loc="outside upper center", ncols=len(TEACHERS), frameon=False)
+    return figure
+
+
+def _draw_curves(axes: Axes, runs: pd.DataFrame, evaluations: pd.DataFrame) -> None:
+    seeds = set.intersection(*(set(runs["seed"][runs["teacher"] == name]) for name in TEACHERS))
+    for name in TEACHERS:
+        counted = runs["run"][(runs["teacher"] == name) & runs["seed"].isin(seeds)]
+        rows = evaluations[evaluations["run"].isin(counted)]
+        curves = 100 * rows.pivot_table(index="run", columns="step", values="mastered", observed=True).astype(
+            float
+        )
+        low, high = mean_curve_interval(curves.to_numpy(), np.random.default_rng(0))
+        style = teacher_style(name)
+        axes.plot(curves.columns, curves.mean(), color=style.color, linestyle=style.dashes, label=style.name)
+        axes.fill_between(curves.columns, low, high, color=style.color, alpha=0.18, linewidth=0)
+
+
+if __name__ == "__main__":
+    main()
