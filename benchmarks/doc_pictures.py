@@ -10,7 +10,13 @@ reads the studies of these commands from the folder `results`; pictures of a stu
     chiron-train -m study=tracks teacher=alp_gmm,riac,random total_steps=700_000
     chiron-train -m study=poles env=cart_pole teacher=alp_gmm,random student.learning_rate=0.0003,0.001 \
         seed=0,1,2 total_steps=50_000
+    chiron-train experiment=studies/stump_tracks  # and the other registered studies
+    chiron-train experiment=studies/headway_stump_tracks
     chiron-train experiment=studies/unlearnable
+    chiron-train experiment=studies/bodies
+    chiron-train experiment=studies/short_legs
+    chiron-train experiment=studies/four_dimensions
+    chiron-train experiment=studies/hexagon_tracks
 
 Screenshots need Chromium.
 """
@@ -24,6 +30,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import quote
 
 import matplotlib as mpl
@@ -49,6 +56,35 @@ _FIGURES = (
     "table.csv",
 )
 _PAPER = ("learning_curves.pdf", "table.tex")
+_CURVES = ("learning_curves", "return_curves", "mastery_maps")
+
+
+class _Registered(NamedTuple):
+    """Which figures of a registered study are shown."""
+
+    folder: str
+    """Below `docs/studies`."""
+    parts: dict[str, Choice]
+    """What is compared apart, by the end of the files' names."""
+    figures: tuple[str, ...] = _CURVES
+    beside: tuple[str, ...] = ()
+    """Studies with further teachers of the same."""
+
+
+_REGISTERED = {
+    "studies/stump_tracks": _Registered(
+        "stump_tracks",
+        {"3": Choice(without=["covar_gmm", "riac", "oracle"])},  # They have too few seeds.
+        beside=("studies/headway_stump_tracks",),
+    ),
+    "studies/unlearnable": _Registered(
+        "unlearnable", {height: Choice(only=[f"env.stump_height=[0,{height}]"]) for height in ("6", "9")}
+    ),
+    "studies/bodies": _Registered("bodies", {"quadruped": Choice(only=["env.body=quadruped"])}),
+    "studies/short_legs": _Registered("bodies", {"short": Choice()}),
+    "studies/four_dimensions": _Registered("many_dimensions", {"4": Choice()}),
+    "studies/hexagon_tracks": _Registered("many_dimensions", {"12": Choice()}, ("return_curves",)),
+}
 PICTURES: dict[str, tuple[str, ...]] = {
     "main": ("images/main_job.png", "images/gait.gif", "images/stump_tracks.png"),
     "main_job": (
@@ -62,11 +98,10 @@ PICTURES: dict[str, tuple[str, ...]] = {
     ),
     "tracks": ("images/tensorboard_images.png",),
     "poles": ("images/tensorboard_hparams.png",),
-    "studies/unlearnable": tuple(
-        f"studies/unlearnable/{name}_{height}.png"
-        for height in (6, 9)
-        for name in ("learning_curves", "return_curves", "mastery_maps")
-    ),
+    **{
+        study: tuple(f"studies/{of.folder}/{name}_{part}.png" for part in of.parts for name in of.figures)
+        for study, of in _REGISTERED.items()
+    },
 }
 """What is written of each study, below `docs`."""
 _COLORS = 256
@@ -88,7 +123,7 @@ def main(arguments: list[str] | None = None) -> None:
         "toy_grid_study": _toy_grid,
         "tracks": _images,
         "poles": _hparams,
-        "studies/unlearnable": _unlearnable,
+        **dict.fromkeys(_REGISTERED, _registered),
     }
     for study, draw in kinds.items():
         if (results / study).is_dir():
@@ -151,12 +186,14 @@ def _curves(study: Path) -> None:
         _photograph(page, "tensorboard_custom_scalars.png")
 
 
-def _unlearnable(study: Path) -> None:
-    for height in (6, 9):
-        out = study / f"comparison_{height}"
-        compare_folders([study], out, choice=Choice(only=[f"env.stump_height=[0,{height}]"]))
-        for name in ("learning_curves", "return_curves", "mastery_maps"):
-            _keep(out / f"{name}.png", DOCS / "studies" / "unlearnable" / f"{name}_{height}.png")
+def _registered(study: Path) -> None:
+    results = study.parent.parent
+    of = _REGISTERED[str(study.relative_to(results))]
+    for part, choice in of.parts.items():
+        out = study / f"comparison_{part}"
+        compare_folders([study, *(results / name for name in of.beside)], out, choice=choice)
+        for name in of.figures:
+            _keep(out / f"{name}.png", DOCS / "studies" / of.folder / f"{name}_{part}.png")
 
 
 def _images(study: Path) -> None:

@@ -48,6 +48,7 @@ PROBLEMS = (
     Problem("stumps up to 3", ("studies/stump_tracks", "studies/headway_stump_tracks")),
     Problem("stumps up to 6", ("studies/unlearnable",), ("env.stump_height", "[0.0, 6.0]")),
     Problem("stumps up to 9", ("studies/unlearnable",), ("env.stump_height", "[0.0, 9.0]")),
+    Problem("short legs", ("studies/short_legs",)),
 )
 """In the order of how much is mastered."""
 
@@ -67,7 +68,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def draw(results: Path, problems: Sequence[Problem]) -> Figure:
     """One panel per problem."""
-    figure = Figure(figsize=(2.1 * len(problems), 2.4), dpi=120, layout="constrained")
+    figure = Figure(figsize=(1.8 * len(problems), 2.2), dpi=120, layout="constrained")
     panels = figure.subplots(1, len(problems), squeeze=False)[0]
     for axes, problem in zip(panels, problems, strict=True):
         study = load_study(*(results / name for name in problem.studies))

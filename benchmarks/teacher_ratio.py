@@ -66,7 +66,8 @@ def main(arguments: list[str] | None = None) -> None:
     print(f"\nGeometric mean of {len(scores)} ratios: {ratio:.2f} [{low:.2f}, {high:.2f}]")
     for baseline in options.baseline:
         for problem, p in below(scores, options.teacher, baseline).items():
-            print(f"Below {baseline}: {problem}, p = {p:.2g} after Holm's correction")
+            tested = "not tested" if np.isnan(p) else f"p = {p:.2g} after Holm's correction"
+            print(f"Below {baseline}: {problem}, {tested}")
 
 
 def scores_of(

@@ -64,7 +64,9 @@ class Headway(Teacher):
     returns have to lie in [0, 1] already.
 
     Known failures: a student whose practice on one task changes its level on others makes b uncertain, and
-    coin flips look as if they might move for some thousand visits. Results:
+    coin flips look as if they might move for some thousand visits. Tasks that are always completed for
+    three quarters of the best return count as three quarters learned, and harder ones are preferred to
+    them: short-legged walkers keep a poor gait. Results:
     docs/studies/headway/README.md.
 
     Args:
