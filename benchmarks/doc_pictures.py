@@ -59,7 +59,7 @@ _PAPER = ("learning_curves.pdf", "table.tex")
 _CURVES = ("learning_curves", "return_curves", "mastery_maps")
 
 
-class _Registered(NamedTuple):
+class Registered(NamedTuple):
     """Which figures of a registered study are shown."""
 
     folder: str
@@ -71,19 +71,19 @@ class _Registered(NamedTuple):
     """Studies with further teachers of the same."""
 
 
-_REGISTERED = {
-    "studies/stump_tracks": _Registered(
+REGISTERED = {
+    "studies/stump_tracks": Registered(
         "stump_tracks",
         {"3": Choice(without=["covar_gmm", "riac", "oracle"])},  # They have too few seeds.
         beside=("studies/headway_stump_tracks",),
     ),
-    "studies/unlearnable": _Registered(
+    "studies/unlearnable": Registered(
         "unlearnable", {height: Choice(only=[f"env.stump_height=[0,{height}]"]) for height in ("6", "9")}
     ),
-    "studies/bodies": _Registered("bodies", {"quadruped": Choice(only=["env.body=quadruped"])}),
-    "studies/short_legs": _Registered("bodies", {"short": Choice()}),
-    "studies/four_dimensions": _Registered("many_dimensions", {"4": Choice()}),
-    "studies/hexagon_tracks": _Registered("many_dimensions", {"12": Choice()}, ("return_curves",)),
+    "studies/bodies": Registered("bodies", {"quadruped": Choice(only=["env.body=quadruped"])}),
+    "studies/short_legs": Registered("bodies", {"short": Choice()}),
+    "studies/four_dimensions": Registered("many_dimensions", {"4": Choice()}),
+    "studies/hexagon_tracks": Registered("many_dimensions", {"12": Choice()}, ("return_curves",)),
 }
 PICTURES: dict[str, tuple[str, ...]] = {
     "main": ("images/main_job.png", "images/gait.gif", "images/stump_tracks.png"),
@@ -100,7 +100,7 @@ PICTURES: dict[str, tuple[str, ...]] = {
     "poles": ("images/tensorboard_hparams.png",),
     **{
         study: tuple(f"studies/{of.folder}/{name}_{part}.png" for part in of.parts for name in of.figures)
-        for study, of in _REGISTERED.items()
+        for study, of in REGISTERED.items()
     },
 }
 """What is written of each study, below `docs`."""
@@ -123,7 +123,7 @@ def main(arguments: list[str] | None = None) -> None:
         "toy_grid_study": _toy_grid,
         "tracks": _images,
         "poles": _hparams,
-        **dict.fromkeys(_REGISTERED, _registered),
+        **dict.fromkeys(REGISTERED, _registered),
     }
     for study, draw in kinds.items():
         if (results / study).is_dir():
@@ -188,7 +188,7 @@ def _curves(study: Path) -> None:
 
 def _registered(study: Path) -> None:
     results = study.parent.parent
-    of = _REGISTERED[str(study.relative_to(results))]
+    of = REGISTERED[str(study.relative_to(results))]
     for part, choice in of.parts.items():
         out = study / f"comparison_{part}"
         compare_folders([study, *(results / name for name in of.beside)], out, choice=choice)

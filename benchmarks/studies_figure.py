@@ -24,6 +24,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchmarks.command_line import parser_of
+from benchmarks.study_tables import complete_seeds
 
 TEACHERS = ("random", "alp_gmm", "headway")
 
@@ -90,7 +91,7 @@ def draw(results: Path, problems: Sequence[Problem]) -> Figure:
 
 
 def _draw_curves(axes: Axes, runs: pd.DataFrame, evaluations: pd.DataFrame) -> None:
-    seeds = set.intersection(*(set(runs["seed"][runs["teacher"] == name]) for name in TEACHERS))
+    seeds = complete_seeds(runs, TEACHERS)
     for name in TEACHERS:
         counted = runs["run"][(runs["teacher"] == name) & runs["seed"].isin(seeds)]
         rows = evaluations[evaluations["run"].isin(counted)]

@@ -84,7 +84,7 @@ def report(
     """
     check_one_run_each(runs)
     done = runs[runs["problem"].isna()]
-    complete = sorted(set.intersection(*(set(done["seed"][done["teacher"] == name]) for name in teachers)))
+    complete = complete_seeds(done, teachers)
     begun = sorted(set(runs["seed"]) - set(complete))
     lines = [f"Seeds that all teachers have completed: {_ranges(complete) or 'none'}."]
     if begun:
@@ -100,6 +100,16 @@ def report(
     names = ["mastered %, area", "mean return, area", "mastered %, end", "mean return, end"]
     names += [] if at is None else [f"mastered %, {at:,} steps"]
     return [*lines, "", *results(scores, names), "", *differences(scores, names, against), ""]
+
+
+def complete_seeds(done: pd.DataFrame, teachers: Sequence[str]) -> list[int]:
+    """Seeds of which there is a run of every teacher, in order.
+
+    Args:
+        done: Finished runs of a `Study`.
+        teachers: Names.
+    """
+    return sorted(set.intersection(*(set(done["seed"][done["teacher"] == name]) for name in teachers)))
 
 
 def check_one_run_each(runs: pd.DataFrame) -> None:

@@ -34,6 +34,14 @@ def engine_states(batch: WalkerVectorEnv) -> NDArray[np.float64]:
     return np.stack([parts[name] for name in ("p_x", "p_y", "a", "v_x", "v_y", "w")], axis=2)
 
 
+def go_on_after_the_end(batch: WalkerVectorEnv) -> dict[str, Any]:
+    """Let walkers be stepped further although their episodes are over; gives the state of all."""
+    state = batch.state_dict()
+    state["terminated"][:] = False
+    batch.load_state_dict(state)
+    return state
+
+
 def compare(
     body_name: str, steps: int, seed: int, makers: Mapping[str, MakePolicy] = POLICIES
 ) -> dict[tuple[str, str], int]:
@@ -103,9 +111,7 @@ def test_among_the_narrowest_stumps(body_name: str) -> None:
     most = 0
     for _ in range(40):
         actions = rng.uniform(-1, 1, (1, len(body.joints))).astype(np.float32)
-        state = batch.state_dict()
-        state["terminated"][:] = False
-        batch.load_state_dict(state)
+        state = go_on_after_the_end(batch)
         most = max(most, int(state["worlds"]["contact_count"].max()))
         observed, *_ = batch.step(actions)
         expected, *_ = reference.step(actions[0])
@@ -125,10 +131,7 @@ def test_a_fallen_walker_falls_asleep_and_wakes_as_in_box2d() -> None:
         # A push at the start to fall by, and one later to wake up by.
         pushed = step < 20 or 400 <= step < 410
         actions = rng.uniform(-1, 1, (1, len(body.joints))).astype(np.float32) * pushed
-        # Its episode is over, but it shall go on.
-        state = batch.state_dict()
-        state["terminated"][:] = False
-        batch.load_state_dict(state)
+        go_on_after_the_end(batch)
         observed, *_ = batch.step(actions)
         expected, *_ = reference.step(actions[0])
         np.testing.assert_array_equal(observed[0], expected, f"step {step}")

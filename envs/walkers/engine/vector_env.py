@@ -314,14 +314,14 @@ class WalkerVectorEnv(BatchVectorEnv):
 
 
 def _places_used(worlds: NDArray[Any]) -> int:
-    """How many places of contacts have ever been used: the others are as they were at first."""
+    """How many places of contacts matter: all after them are free, and in the order of the beginning."""
     order = worlds["contact_order"]
     moved = np.flatnonzero((order != np.arange(order.shape[1])).any(axis=0))
     return int(max(worlds["contact_count"].max(initial=0), moved.max(initial=-1) + 1))
 
 
 def _with_room(worlds: NDArray[Any], n_contacts: int) -> NDArray[Any]:
-    """A copy with room for another number of contacts, but no less than are in use."""
+    """A copy with room for another number of contacts, at least as many as matter."""
     resized = np.zeros(worlds.shape, layout.world_layout(n_contacts))
     resized["contact_order"] = np.arange(n_contacts)
     kept = min(n_contacts, worlds["contact_order"].shape[1])
