@@ -1,6 +1,6 @@
 """Curves of the registered studies on walkers, side by side: where a teacher matters.
 
-    python -m benchmarks.studies_figure results --out walkers.png
+    python -m benchmarks.studies_figure results/studies --out walkers.png
 
 Mean percentage of the test tasks mastered by training steps, with its 95% bootstrap interval over the seeds
 that all teachers have completed. Studies that are not there are left out.
@@ -14,8 +14,6 @@ from typing import NamedTuple
 
 import matplotlib as mpl
 import numpy as np
-import pandas as pd
-from chiron import load_study
 from chiron.analysis.paper import STYLE
 from chiron.analysis.statistics import mean_curve_interval
 from chiron.runs import plots
@@ -24,6 +22,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchmarks.command_line import parser_of
+from benchmarks.study_curves import Curves, read_curves
 from benchmarks.study_tables import complete_seeds
 
 TEACHERS = ("random", "alp_gmm", "headway")
@@ -34,7 +33,7 @@ class Problem(NamedTuple):
 
     Attributes:
         title: What is above its curves.
-        studies: Folders below the results.
+        studies: Whose runs they are, as `study=` names them.
         only: A setting and its value, of the runs that count; None for all.
     """
 
@@ -57,27 +56,30 @@ PROBLEMS = (
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line."""
     parser = parser_of("studies_figure", __doc__)
-    parser.add_argument("results", type=Path, help="folder that holds the studies")
+    parser.add_argument("studies", nargs="+", type=Path, help="folders of results, or files of study_curves")
     parser.add_argument("--out", type=Path, required=True, metavar="PNG")
     options = parser.parse_args(arguments)
-    there = [of for of in PROBLEMS if all((options.results / name).is_dir() for name in of.studies)]
+    try:
+        curves = read_curves(*options.studies)
+    except ValueError as error:
+        parser.error(str(error))
+    there = [of for of in PROBLEMS if set(of.studies) <= set(curves.runs["study"])]
     if not there:
-        parser.error(f"none of the studies is in {options.results}")
+        parser.error(f"none of the studies is in {', '.join(map(str, options.studies))}")
     with mpl.rc_context(STYLE):
-        draw(options.results, there).savefig(options.out)
+        draw(curves, there).savefig(options.out)
 
 
-def draw(results: Path, problems: Sequence[Problem]) -> Figure:
+def draw(curves: Curves, problems: Sequence[Problem]) -> Figure:
     """One panel per problem."""
     figure = Figure(figsize=(1.8 * len(problems), 2.2), dpi=120, layout="constrained")
     panels = figure.subplots(1, len(problems), squeeze=False)[0]
     for axes, problem in zip(panels, problems, strict=True):
-        study = load_study(*(results / name for name in problem.studies))
-        runs = study.runs[study.runs["problem"].isna()]
+        runs = curves.runs[curves.runs["problem"].isna() & curves.runs["study"].isin(problem.studies)]
         if problem.only is not None:
             setting, value = problem.only
             runs = runs[runs[setting] == value]
-        _draw_curves(axes, runs, study.evaluations)
+        _draw_curves(axes, curves._replace(runs=runs))
         axes.set_title(problem.title)
         axes.set_ylim(bottom=0)
         axes.xaxis.set_major_formatter(plots.STEPS)
@@ -90,18 +92,17 @@ def draw(results: Path, problems: Sequence[Problem]) -> Figure:
     return figure
 
 
-def _draw_curves(axes: Axes, runs: pd.DataFrame, evaluations: pd.DataFrame) -> None:
+def _draw_curves(axes: Axes, curves: Curves) -> None:
+    runs = curves.runs
     seeds = complete_seeds(runs, TEACHERS)
     for name in TEACHERS:
-        counted = runs["run"][(runs["teacher"] == name) & runs["seed"].isin(seeds)]
-        rows = evaluations[evaluations["run"].isin(counted)]
-        curves = 100 * rows.pivot_table(index="run", columns="step", values="mastered", observed=True).astype(
-            float
-        )
-        low, high = mean_curve_interval(curves.to_numpy(), np.random.default_rng(0))
+        counted = runs.index[(runs["teacher"] == name) & runs["seed"].isin(seeds)]
+        mastered = curves.mastered.loc[counted].dropna(axis=1)
+        low, high = mean_curve_interval(mastered.to_numpy(), np.random.default_rng(0))
         style = teacher_style(name)
-        axes.plot(curves.columns, curves.mean(), color=style.color, linestyle=style.dashes, label=style.name)
-        axes.fill_between(curves.columns, low, high, color=style.color, alpha=0.18, linewidth=0)
+        steps = mastered.columns
+        axes.plot(steps, mastered.mean(), color=style.color, linestyle=style.dashes, label=style.name)
+        axes.fill_between(steps, low, high, color=style.color, alpha=0.18, linewidth=0)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The tables of a registered study of trained students, in Markdown: results and tests.
 
     python -m benchmarks.study_tables results/studies/unlearnable --by env.stump_height
+    python -m benchmarks.study_tables docs/studies/long/curves.csv
 
 Four measures: percentage of the test tasks mastered and mean return on them, each as the area under its curve
 and in the last evaluation; `--at` adds the percentage mastered after some steps. Only seeds that all teachers
@@ -16,7 +17,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from chiron import load_study
 from chiron.analysis.significance import SIGNIFICANCE_LEVEL, holm, welch_p_value
 from chiron.analysis.statistics import (
     CONFIDENCE,
@@ -32,6 +32,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from benchmarks.command_line import parser_of
+from benchmarks.study_curves import Curves, read_curves
 
 Scores = Mapping[str, NDArray[np.float64]]
 """Of each teacher: the measures of its seeds, of shape (seeds, measures)."""
@@ -43,7 +44,7 @@ _SETTINGS = ("study", "env", "student", "total_steps")
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line."""
     parser = parser_of("study_tables", __doc__)
-    parser.add_argument("studies", nargs="+", type=Path, help="folders of results")
+    parser.add_argument("studies", nargs="+", type=Path, help="folders of results, or files of study_curves")
     parser.add_argument("--teachers", nargs="+", metavar="TEACHER", help="default: all that are there")
     parser.add_argument(
         "--against", nargs="+", default=["alp_gmm", "random"], metavar="TEACHER", help="of the tests"
@@ -52,49 +53,43 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--at", type=int, metavar="STEP", help="also the percentage mastered after this step")
     options = parser.parse_args(arguments)
     try:
-        study = load_study(*options.studies)
+        curves = read_curves(*options.studies)
     except ValueError as error:
         parser.error(str(error))
-    runs, evaluations = study.runs, study.evaluations
+    runs = curves.runs
     teachers = options.teachers or sorted(runs["teacher"].unique(), key=lambda name: name == "random")
     if missing := sorted({*teachers, *options.against} - set(runs["teacher"])):
         parser.error(f"no run of {', '.join(missing)} in {', '.join(map(str, options.studies))}")
     if options.by is not None and options.by not in runs:
-        parser.error(f"--by {options.by}: all runs have the same value, or there is no such setting")
+        parser.error(f"--by {options.by}: there is no such setting")
     runs = runs[runs["teacher"].isin(teachers)]
     for value, group in [("", runs)] if options.by is None else runs.groupby(options.by):
         try:
-            lines = report(group, evaluations, teachers, options.against, options.at)
+            lines = report(curves._replace(runs=group), teachers, options.against, options.at)
         except ValueError as error:
             parser.error(str(error))
         print("\n".join(lines if options.by is None else [f"{options.by} = {value}", *lines]))
 
 
 def report(
-    runs: pd.DataFrame,
-    evaluations: pd.DataFrame,
-    teachers: Sequence[str],
-    against: Sequence[str],
-    at: int | None = None,
+    curves: Curves, teachers: Sequence[str], against: Sequence[str], at: int | None = None
 ) -> list[str]:
     """Lines of Markdown on one env: seeds, results, tests.
 
     Raises:
         ValueError: If a teacher has several runs of one seed.
     """
-    check_one_run_each(runs)
-    done = runs[runs["problem"].isna()]
+    check_one_run_each(curves.runs)
+    done = curves.runs[curves.runs["problem"].isna()]
     complete = complete_seeds(done, teachers)
-    begun = sorted(set(runs["seed"]) - set(complete))
+    begun = sorted(set(curves.runs["seed"]) - set(complete))
     lines = [f"Seeds that all teachers have completed: {_ranges(complete) or 'none'}."]
     if begun:
         lines.append(f"Begun, and not counted: {_ranges(begun)}.")
     if not complete:
         return [*lines, ""]
-    directory = done.set_index(["teacher", "seed"])["run"]
-    by_run = dict(tuple(evaluations.groupby("run", observed=True)))
     scores = {
-        name: np.array([_measures(by_run[directory[name, seed]], at) for seed in complete])
+        name: np.array([_measures(curves, run, at) for run in _in_order(done, name, complete)])
         for name in teachers
     }
     names = ["mastered %, area", "mean return, area", "mastered %, end", "mean return, end"]
@@ -102,11 +97,17 @@ def report(
     return [*lines, "", *results(scores, names), "", *differences(scores, names, against), ""]
 
 
+def _in_order(done: pd.DataFrame, teacher: str, seeds: Sequence[int]) -> list[str]:
+    """Names of a teacher's runs, by seed."""
+    by_seed = done.reset_index(names="run").set_index(["teacher", "seed"])["run"]
+    return [by_seed[teacher, seed] for seed in seeds]
+
+
 def complete_seeds(done: pd.DataFrame, teachers: Sequence[str]) -> list[int]:
     """Seeds of which there is a run of every teacher, in order.
 
     Args:
-        done: Finished runs of a `Study`.
+        done: Finished runs of some `Curves`.
         teachers: Names.
     """
     return sorted(set.intersection(*(set(done["seed"][done["teacher"] == name]) for name in teachers)))
@@ -116,7 +117,7 @@ def check_one_run_each(runs: pd.DataFrame) -> None:
     """Make sure that no teacher has several runs of one seed, which no table could tell apart.
 
     Args:
-        runs: Of a `Study`, those of one table.
+        runs: Of some `Curves`, those of one table.
 
     Raises:
         ValueError: If there are some; it names what they differ in.
@@ -174,13 +175,14 @@ def _difference(values: NDArray[np.float64], base: NDArray[np.float64], p: float
     return f"{bold}{difference}{bold} [{low:.1f}, {high:.1f}]<br>p {'< 0.001' if p < 0.001 else f'= {p:.2g}'}"
 
 
-def _measures(evaluations: pd.DataFrame, at: int | None) -> list[float]:
-    curves = evaluations.groupby("step")[["mastered", "return"]].mean()
-    mastered, returns = 100 * curves["mastered"].astype(np.float64), curves["return"]
-    steps = curves.index.to_numpy()
+def _measures(curves: Curves, run: str, at: int | None) -> list[float]:
+    (steps, mastered), (_, returns) = (
+        (curve.index.to_numpy(), curve.to_numpy())
+        for curve in (table.loc[run].dropna() for table in (curves.mastered, curves.returns))
+    )
+    then = [] if at is None else [float(mastered[np.abs(steps - at).argmin()])]
     areas = [area_under_curve(steps, curve) for curve in (mastered, returns)]
-    then = [] if at is None else [float(mastered.iloc[np.abs(steps - at).argmin()])]
-    return [*areas, float(mastered.iloc[-1]), float(returns.iloc[-1]), *then]
+    return [*areas, float(mastered[-1]), float(returns[-1]), *then]
 
 
 def _ranges(seeds: Sequence[int]) -> str:

@@ -16,13 +16,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from chiron import load_study
 from chiron.analysis.significance import holm, welch_p_value
 from chiron.runs.teacher_styles import teacher_style
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from benchmarks.command_line import parser_of
+from benchmarks.study_curves import read_curves
 from benchmarks.study_tables import check_one_run_each
 
 _RESAMPLES = 10_000
@@ -31,13 +31,13 @@ Scores = Mapping[str, Mapping[str, NDArray[np.float64]]]
 """Percentage mastered, by problem and teacher, of shape (seeds,)."""
 
 MEASURES = {"mastered_percent": "mastered % in the end", "area": "mastered %, area under the curve"}
-"""Columns of a study's runs, and what they are called."""
+"""Columns of the runs of some `Curves`, and what they are called."""
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line."""
     parser = parser_of("teacher_ratio", __doc__)
-    parser.add_argument("studies", nargs="+", type=Path, help="folders of results")
+    parser.add_argument("studies", nargs="+", type=Path, help="folders of results, or files of study_curves")
     parser.add_argument("--teacher", required=True, help="the teacher whose results are divided")
     parser.add_argument("--against", required=True, help="the teacher they are divided by")
     parser.add_argument(
@@ -56,7 +56,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     teachers = list(dict.fromkeys([options.teacher, options.against, *options.baseline, *options.also]))
     try:
-        scores = scores_of(load_study(*options.studies).runs, teachers, options.by, options.measure)
+        scores = scores_of(read_curves(*options.studies).runs, teachers, options.by, options.measure)
     except ValueError as error:
         parser.error(str(error))
     print("\n".join(table(scores, teachers, options.measure)))
@@ -79,7 +79,7 @@ def scores_of(
     """Percentages mastered, of the seeds that all teachers have finished.
 
     Args:
-        runs: Of a `Study`.
+        runs: Of some `Curves`.
         teachers: Names.
         by: Columns of runs that make a problem; a column that is missing or empty in a run is not
             part of its problem's name.
@@ -89,7 +89,7 @@ def scores_of(
         ValueError: If a column is missing, no problem was met by all, or a teacher has a seed twice.
     """
     if missing := sorted(set(by) - set(runs)):
-        raise ValueError(f"--by {missing[0]}: all runs have the same value, or there is no such setting")
+        raise ValueError(f"--by {missing[0]}: there is no such setting")
     runs = runs[runs["problem"].isna() & runs["teacher"].isin(teachers)]
     found: dict[str, dict[str, NDArray[np.float64]]] = {}
     settings = [runs[column].astype(object).where(runs[column].notna(), "") for column in by]

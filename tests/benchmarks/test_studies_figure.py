@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 
 from benchmarks import studies_figure
+from benchmarks.study_curves import Curves
 
 EXPERIMENTS = Path(__file__).parents[2] / "conf" / "experiment"
 
@@ -18,21 +18,13 @@ def test_every_study_is_an_experiment() -> None:
         assert all((EXPERIMENTS / f"{study}.yaml").is_file() for study in problem.studies)
 
 
-def test_curves_are_means_over_the_seeds_that_all_teachers_have(monkeypatch: pytest.MonkeyPatch) -> None:
-    mastered = {("random", 0): 0, ("alp_gmm", 0): 1, ("headway", 0): 1, ("headway", 1): 0}
-    runs = [
-        {"teacher": teacher, "seed": seed, "run": f"{teacher}{seed}", "problem": None, "env.body": "short"}
-        for teacher, seed in mastered
-    ]
-    evaluations = [
-        {"run": f"{teacher}{seed}", "step": step, "mastered": bool(now and step)}
-        for (teacher, seed), now in mastered.items()
-        for step in (0, 10)
-    ]
-    study = SimpleNamespace(runs=pd.DataFrame(runs), evaluations=pd.DataFrame(evaluations))
-    monkeypatch.setattr(studies_figure, "load_study", lambda *folders: study)
+def test_curves_are_means_over_the_seeds_that_all_teachers_have() -> None:
+    in_the_end = {("random", 0): 0.0, ("alp_gmm", 0): 100.0, ("headway", 0): 100.0, ("headway", 1): 0.0}
+    runs = pd.DataFrame(list(in_the_end), columns=["teacher", "seed"])
+    runs = runs.assign(study="studies/bodies", problem=None, **{"env.body": "short"})
+    mastered = pd.DataFrame({0: 0.0, 10: list(in_the_end.values())})
     problem = studies_figure.Problem("legs", ("studies/bodies",), ("env.body", "short"))
-    [axes] = studies_figure.draw(Path(), [problem]).axes
+    [axes] = studies_figure.draw(Curves(runs, mastered, mastered), [problem]).axes
     assert axes.get_title() == "legs"
     assert {line.get_label(): list(line.get_ydata()) for line in axes.lines} == {  # type: ignore[arg-type]
         "Random": [0, 0],
@@ -44,4 +36,4 @@ def test_curves_are_means_over_the_seeds_that_all_teachers_have(monkeypatch: pyt
 def test_refuses_a_folder_without_studies(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         studies_figure.main([str(tmp_path), "--out", "walkers.png"])
-    assert "none of the studies is in" in capsys.readouterr().err
+    assert "is not a run and contains none" in capsys.readouterr().err

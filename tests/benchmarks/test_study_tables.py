@@ -4,34 +4,28 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
-from chiron.benchmarks import study_tables
 from scipy import stats
 
-SHARES = {"alp_gmm": [0.2, 0.4, 0.5], "random": [0.1, 0.1, 0.4]}
+from benchmarks import study_tables
+from benchmarks.study_curves import Curves
+
+SHARES = {"alp_gmm": [20.0, 40.0, 50.0], "random": [10.0, 10.0, 40.0]}
 
 
 @pytest.fixture
-def frames() -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Two teachers, three seeds and one that is not finished; ten test tasks before and after training."""
-    runs, evaluations = [], []
-    for teacher, shares in SHARES.items():
-        for seed, share in enumerate([*shares, 0.9]):
-            run = f"{teacher}/seed{seed}"
-            problem = "interrupted" if seed == 3 and teacher == "random" else None
-            runs.append({"teacher": teacher, "seed": seed, "run": run, "problem": problem})
-            for step, now in ((0, 0.0), (100, share)):
-                for task in range(10):
-                    mastered = task < round(10 * now)
-                    evaluations.append(
-                        {"run": run, "step": step, "mastered": mastered, "return": 300.0 * mastered}
-                    )
-    return pd.DataFrame(runs), pd.DataFrame(evaluations)
+def curves() -> Curves:
+    """Two teachers, three seeds and one that is not finished; tested before and after training."""
+    shares = [[*of, 90.0] for of in SHARES.values()]
+    runs = pd.DataFrame(
+        [(teacher, seed) for teacher in SHARES for seed in range(4)], columns=["teacher", "seed"]
+    )
+    runs["problem"] = [None] * 7 + ["interrupted"]
+    mastered = pd.DataFrame({0: 0.0, 100: [*shares[0], *shares[1]]})
+    return Curves(runs, mastered, 3 * mastered)
 
 
-def test_measures_differences_and_seeds_that_are_not_complete(
-    frames: tuple[pd.DataFrame, pd.DataFrame],
-) -> None:
-    lines = study_tables.report(*frames, ["alp_gmm", "random"], ["random"], at=10)
+def test_measures_differences_and_seeds_that_are_not_complete(curves: Curves) -> None:
+    lines = study_tables.report(curves, ["alp_gmm", "random"], ["random"], at=10)
     assert lines[:2] == ["Seeds that all teachers have completed: 0-2.", "Begun, and not counted: 3."]
     [row] = [line for line in lines if line.startswith("| ALP-GMM | ")]
     # The curve rises in a straight line, so the area under it is half of its end.
@@ -49,16 +43,15 @@ def test_measures_differences_and_seeds_that_are_not_complete(
     assert row.split(" | ")[5] == "+0.0 |"
 
 
-def test_no_seed_that_all_have_completed(frames: tuple[pd.DataFrame, pd.DataFrame]) -> None:
-    runs, evaluations = frames
-    runs["problem"] = "interrupted"
-    lines = study_tables.report(runs, evaluations, ["alp_gmm", "random"], ["random"])
+def test_no_seed_that_all_have_completed(curves: Curves) -> None:
+    curves.runs["problem"] = "interrupted"
+    lines = study_tables.report(curves, ["alp_gmm", "random"], ["random"])
     assert lines == ["Seeds that all teachers have completed: none.", "Begun, and not counted: 0-3.", ""]
 
 
-def test_refuses_several_runs_of_a_teacher_and_a_seed(frames: tuple[pd.DataFrame, pd.DataFrame]) -> None:
-    runs, evaluations = frames
+def test_refuses_several_runs_of_a_teacher_and_a_seed(curves: Curves) -> None:
+    runs = curves.runs
     twice = pd.concat([runs.assign(**{"env.body": "short"}), runs.assign(**{"env.body": "quadruped"})])
     told = "2 runs of alp_gmm have seed 0 and differ in env.body: split them with --by"
     with pytest.raises(ValueError, match=told):
-        study_tables.report(twice, evaluations, ["alp_gmm", "random"], ["random"])
+        study_tables.report(curves._replace(runs=twice), ["alp_gmm", "random"], ["random"])
