@@ -31,7 +31,7 @@ _PLACES = {
     "make_run": ".runs.make_run",
     "make_vec": ".envs.vector.make_vec",
 }
-"""Where each public name is defined; nothing is imported before it is asked for."""
+"""Where each public name is defined; imported on first access."""
 
 __all__ = [*_PLACES]
 

@@ -1,10 +1,10 @@
-"""Analysis: many runs compared, with statistics, figures and a report."""
+"""Analysis: comparison of many runs, with statistics, figures and a report."""
 
 DIFFERENCES = ("budget", "env", "test_set")
-"""In what compared runs must not differ, unless that difference is allowed."""
+"""What must be the same in all compared runs unless a difference is allowed."""
 
 NAMES = ("condition", "against", "")
-"""Headings of the columns of a table that hold names."""
+"""Headings of table columns that hold names."""
 
 BEST = " ★"
-"""What the text of a cell ends with that is the best of its row."""
+"""Suffix of the best cell of a row."""

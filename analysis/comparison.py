@@ -1,4 +1,4 @@
-"""A comparison of conditions: what each reached, how sure that is, and which differ significantly."""
+"""Compares conditions: their results, the uncertainty of these, and which differ significantly."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ from .task_bands import task_bands
 from .worst_tasks import judge_of, worst_return
 
 MOST_DRAWN = 16
-"""Conditions that figures can tell apart."""
+"""Most conditions that can be told apart in a figure."""
 _USUAL_BASELINE = "random"
 _FEWEST_SEEDS = 5
-"""From which on a bootstrap interval is what it says, within two percent."""
+"""Fewest seeds for which the coverage of a bootstrap interval is within two percent of its nominal value."""
 _MOST_LISTED = 6
-"""Labels in one sentence."""
+"""Most labels in one sentence."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What of some runs is compared.
+    """Options of a comparison.
 
     Attributes:
         by_study: Whether runs of different studies are different conditions.
-        only: Conditions that are kept; see `find_conditions`.
-        without: Conditions that are left out.
+        only: Conditions to keep; see `find_conditions`.
+        without: Conditions to leave out.
         at: The training step whose evaluation is compared; None for the last.
-        threshold: A return beside the env's own; the share of test tasks above it is reported too.
+        threshold: An additional return threshold; the share of test tasks above it is reported too.
 
     Raises:
         ValueError: If the threshold is not finite.
@@ -66,15 +66,14 @@ class Comparison:
     """The result of `compare`.
 
     Attributes:
-        conditions: What is compared, the best first; those without a counted run last.
-        baselines: For each condition by its label, the label of what it is tested against; may be empty.
-        table: One row per condition: see `docs/comparing.md` for the columns.
-        pairs: One row per pair of conditions with a counted run and the same env, budget and test set:
+        conditions: The compared conditions, best first; those without a counted run last.
+        baselines: Label of each condition's baseline, by the condition's label; may be empty.
+        table: One row per condition; see `docs/comparing.md` for the columns.
+        pairs: One row per pair of conditions with counted runs and the same env, budget and test set:
             `condition`, `other`, `difference` of the means, `p_value` of Welch's test, `p_holm` corrected
             over all pairs.
         curves: One row per condition and step: `condition`, `step`, `seeds`, `mean`, `sd`, `margin`.
-        notes: Sentences about everything that is not as it should be; `LeftOut`, if something finished is
-            left out for that.
+        notes: Warnings, one sentence each; a `LeftOut` if something finished is left out.
     """
 
     conditions: list[Condition]
@@ -86,7 +85,7 @@ class Comparison:
 
     @cached_property
     def bands(self) -> pd.DataFrame:
-        """What was mastered and trained on in each band of each task parameter: see `task_bands`."""
+        """Mastery and training episodes in each band of each task parameter; see `task_bands`."""
         return task_bands(self.counted, self.notes)
 
     @property
@@ -96,7 +95,7 @@ class Comparison:
 
     @property
     def drawn(self) -> list[Condition]:
-        """The conditions that figures show: the best, and what all of them are tested against."""
+        """The conditions shown in figures: the best ones, and the baseline if all share it."""
         counted, baselines = self.counted, set(self.baselines.values())
         rest = counted[MOST_DRAWN:]
         return counted[:MOST_DRAWN] + [condition for condition in rest if {condition.label} == baselines]
@@ -109,21 +108,21 @@ def compare(
     allowed: Iterable[str] = (),
     choice: Choice | None = None,
 ) -> Comparison:
-    """Compare runs by what differs between them.
+    """Group runs into conditions and compare these.
 
     Args:
-        runs: As `read_study` returns them.
-        rng: Draws the bootstrap's resamples; by default always the same.
+        runs: Runs returned by `read_study`.
+        rng: Draws the bootstrap resamples; seeded with 0 by default.
         baseline: Label, teacher or study of the condition to test the others against; by default Random if
-            there is one, or else the last of several studies. A teacher's name stands for its condition that
-            differs in nothing else, or else for the one with the same budget, env and test set; the name of
-            a study likewise.
-        allowed: Differences that are intended, of `DIFFERENCES`.
-        choice: Which runs are compared, as of when, and on what beside mastery.
+            there is one, or else the last of several studies. A teacher's name selects its condition that
+            differs in nothing else, or else the one with the same budget, env and test set; the same holds
+            for the name of a study.
+        allowed: Members of `DIFFERENCES` in which the runs may differ.
+        choice: Which conditions are compared, at which step, and with which extra threshold.
 
     Raises:
         ValueError: If there is nothing to compare, the runs are not comparable, the baseline is not one of
-            the conditions, or no run was tested at the chosen step.
+            the conditions, or no run was evaluated at the chosen step.
     """
     rng = np.random.default_rng(0) if rng is None else rng
     choice = choice or Choice()
@@ -170,7 +169,7 @@ def _all_as_of(runs: Sequence[StudyRun], step: int) -> list[StudyRun]:
 
 
 def _returns(condition: Condition, choice: Choice) -> dict[str, float]:
-    """Mean return over the test tasks, and the share of them above a threshold; nothing if simulated."""
+    """Mean return over the test tasks, and the share of them above a threshold; empty if simulated."""
     tables = [run.last["return"] for run in condition.counted if run.last is not None]
     if not tables:
         return {}
@@ -186,7 +185,7 @@ def _gaps(condition: Condition) -> list[str]:
     sentences = []
     for run in condition.runs:
         if run.problem is not None:
-            # What has not finished is no surprise; what has finished and cannot be counted is.
+            # Unfinished runs are expected; finished runs that cannot be counted are not.
             kind = LeftOut if run.is_finished else str
             said = f"{condition.label}, seed {run.seed}, is not counted: {run.problem} ({run.directory.path})"
             sentences.append(kind(said))
@@ -195,7 +194,7 @@ def _gaps(condition: Condition) -> list[str]:
 
 
 def _missing(conditions: Sequence[Condition]) -> list[str]:
-    """What is said of seeds that some conditions lack, once for all that lack the same ones."""
+    """Sentences about missing seeds, one for all conditions that lack the same ones."""
     lacking: dict[tuple[int, ...], list[str]] = {}
     for condition in conditions:
         if condition.missing:
@@ -208,7 +207,7 @@ def _missing(conditions: Sequence[Condition]) -> list[str]:
 
 
 def listed(labels: Sequence[str]) -> str:
-    """Some conditions in a sentence: "a, b, c and 7 others" where there are many."""
+    """A list of conditions for a sentence, shortened to "a, b, c and 7 others" if there are many."""
     if len(labels) <= _MOST_LISTED:
         return ", ".join(labels)
     return f"{', '.join(labels[: _MOST_LISTED - 1])} and {len(labels) - _MOST_LISTED + 1} others"
@@ -237,7 +236,7 @@ def _doubts(counted: Sequence[Condition]) -> list[str]:
 def _find_baselines(
     counted: Sequence[Condition], wanted: str | None, last_study: str
 ) -> tuple[dict[str, str], list[str]]:
-    """Label of the baseline by label of the condition, and a sentence about each that has no single one."""
+    """Baseline label by condition label, and a sentence about each condition without a unique baseline."""
     labels = [condition.label for condition in counted]
     if wanted in labels:
         return {label: wanted for label in labels if label != wanted}, []
@@ -248,7 +247,7 @@ def _find_baselines(
     candidates = [condition for condition in counted if condition.names[group] == name]
     if wanted is not None and not candidates:
         raise ValueError(f"--baseline {wanted} must be one of {', '.join(labels)}")
-    # Those that differ in the group alone; otherwise those with the same budget, env and test set.
+    # Prefer candidates that differ only in the group; otherwise the same budget, env and test set suffice.
     facts: list[tuple[Callable[[Condition], str], dict[str, list[str]]]] = [
         (facts_of, {}) for facts_of in (partial(rest_of, group=group), setting_of)
     ]
@@ -311,7 +310,7 @@ def _add_tests(
     baselines: dict[str, str],
     rng: np.random.Generator,
 ) -> None:
-    """Test each condition against its baseline, all tests together being one family."""
+    """Test each condition against its baseline, with all tests as one family for Holm's correction."""
     scores = {condition.label: condition.scores for condition in counted}
     tested = [row for row in rows if row["condition"] in baselines]
     for row in tested:

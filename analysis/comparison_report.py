@@ -1,4 +1,4 @@
-"""The report of a comparison: one HTML file that needs nothing else, and the tables and figures beside it."""
+"""The report of a comparison: a self-contained HTML file, plus tables and figures as separate files."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ from .task_bands import band_cells
 _TEMPLATE = "comparison_report.html"
 _QUARTERS = 4
 _SHOWN = 0.05
-"""A difference that rounding to a decimal may hide, percentage points."""
+"""Differences below this (percentage points) may vanish when rounded to one decimal."""
 _MOST_COLUMNS = 12
-"""Of a table in letters of the usual size."""
+"""Most columns of a table in the normal font size."""
 _SVG_IDS = "comparison"
-"""What the identifiers in figures are derived from, so that the same comparison gives the same file."""
+"""Salt for the identifiers in SVG figures, so that the same comparison gives the same file."""
 
 
 def write_report(
@@ -44,16 +44,16 @@ def write_report(
     folder: Path,
     rng: np.random.Generator,
 ) -> Path:
-    """Write everything about a comparison into a folder.
+    """Write the report of a comparison to a folder.
 
-    `report.html` holds all of it and refers to nothing outside itself. Beside it: `table.csv`, `curves.csv`,
+    `report.html` is complete and self-contained. Written beside it: `table.csv`, `curves.csv`, `bands.csv`,
     `comparison.json` and the figures as PNG.
 
     Args:
-        comparison: What to report.
-        title: What was compared.
-        folder: Where to write; made if absent.
-        rng: Draws the resamples of the figures' bands.
+        comparison: The comparison to report.
+        title: Title of the report.
+        folder: Folder to write to; created if absent.
+        rng: Draws the bootstrap resamples of the bands in figures.
 
     Returns:
         The path of `report.html`.
@@ -94,13 +94,13 @@ def write_report(
         shared=_shared_settings(comparison),
     )
     report = folder / "report.html"
-    # Names of folders may be bytes that are no text.
+    # Folder names may contain bytes that are not valid text.
     report.write_text(page, encoding="utf-8", errors="backslashreplace")
     return report
 
 
 def result_cells(comparison: Comparison) -> list[dict[str, str]]:
-    """The table for people: one dict per condition from heading to text, all with the same headings."""
+    """The formatted result table: one dict per condition from heading to text, all with the same headings."""
     others = list(dict.fromkeys(comparison.baselines.values()))
     rows = []
     for row in _records(comparison.table):
@@ -135,7 +135,7 @@ def result_cells(comparison: Comparison) -> list[dict[str, str]]:
 
 
 def over_time_cells(comparison: Comparison) -> list[dict[str, str]]:
-    """Mastered percentage, mean ± standard deviation, at each quarter of the steps; as `result_cells`."""
+    """Mastered percentage (mean ± SD) at each quarter of the steps, in the format of `result_cells`."""
     curves = comparison.curves
     steps = np.sort(curves["step"].unique())
     shown = dict.fromkeys(
@@ -153,7 +153,7 @@ def over_time_cells(comparison: Comparison) -> list[dict[str, str]]:
 
 
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows as plain Python, with None where there is no value."""
+    """Rows as plain Python values, with None for missing ones."""
     rows: list[dict[str, Any]] = json.loads(table.to_json(orient="records", double_precision=15))
     return rows
 
@@ -170,7 +170,7 @@ def _with_sd(row: Mapping[str, Any], name: str, digits: int) -> str:
 def _with_interval(row: Mapping[str, Any], value: str, ends: str, digits: int) -> str:
     if row.get(value) is None:
         return "–"
-    # Of fewer seeds an interval does not say how sure the value is.
+    # With fewer seeds the interval is not a meaningful measure of uncertainty.
     says_something = row["seeds"] >= FEWEST_SEEDS_OF_AN_INTERVAL
     low, high = (row.get(f"{ends}_{end}") if says_something else None for end in ("low", "high"))
     return with_interval(row[value], low, high, digits)
@@ -181,7 +181,7 @@ def _p_text(p: float | None) -> str:
 
 
 def headline(comparison: Comparison) -> str:
-    """What came out, in two sentences at most."""
+    """The main result, in two sentences at most."""
     best, *others = comparison.counted
     equals = [other.label for other in others if best.scores.mean() - other.scores.mean() < _SHOWN]
     if equals:
@@ -202,7 +202,7 @@ def headline(comparison: Comparison) -> str:
 
 
 def _judged_on(comparison: Comparison) -> str | None:
-    """What the worst tasks were judged on; None where there are no tasks."""
+    """The episodes that the worst tasks were judged on; None if there are no tasks."""
     if "worst_judged_on" not in comparison.table:
         return None
     return str(comparison.table["worst_judged_on"].iloc[0])
@@ -213,7 +213,7 @@ def _compared(p: float) -> str:
 
 
 def _facts(comparison: Comparison) -> list[tuple[str, str]]:
-    """What was run, in a few lines."""
+    """Key facts about the compared runs, as (heading, text)."""
     runs = [run for condition in comparison.counted for run in condition.counted]
     names = {group: list(dict.fromkeys(run.names[group] for run in runs)) for group in COMPONENTS}
     budgets = sorted({run.total_steps for run in runs})
@@ -247,7 +247,7 @@ def _or(values: Sequence[Any], form: str) -> str:
 
 
 def _draw(comparison: Comparison, folder: Path, rng: np.random.Generator) -> dict[str, dict[str, str]]:
-    """Draw each figure as a PNG file and for the page, or say why there is nothing to draw."""
+    """Draw each figure as a PNG file and as SVG for the page, or say why there is nothing to draw."""
     drawn = {}
     for name, draw in FIGURES.items():
         png = folder / f"{name}.png"
@@ -266,7 +266,7 @@ def _draw(comparison: Comparison, folder: Path, rng: np.random.Generator) -> dic
 
 
 def _curriculum(condition: Condition, notes: list[str]) -> dict[str, Any]:
-    """The pictures of the run in the middle of its condition; those that cannot be used are noted."""
+    """The pictures of a condition's run with the median score; unusable ones are noted."""
     middle = condition.middle
     images = []
     for picture in (middle.directory.figure, middle.directory.still):
@@ -281,7 +281,7 @@ def _curriculum(condition: Condition, notes: list[str]) -> dict[str, Any]:
 
 
 def _versions(comparison: Comparison) -> list[str]:
-    """What the runs ran on: one line per different installation."""
+    """The software that the runs used: one line per distinct installation."""
     runs = [run for condition in comparison.conditions for run in condition.runs]
     return list(dict.fromkeys(run.versions for run in runs if run.versions is not None))
 

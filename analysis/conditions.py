@@ -1,4 +1,4 @@
-"""The conditions of a comparison: which runs belong together, and whether they may be compared."""
+"""The conditions of a comparison: groups runs by configuration and checks that they are comparable."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ from . import DIFFERENCES
 from .study import COMPONENTS, StudyRun
 
 _NO_DIFFERENCE = {"seed", "device", "env.engine"}
-"""Keys that say what the single run was called and where it ran, beside those that say so of any run."""
+"""Keys that do not distinguish conditions, in addition to those of `is_how`."""
 
 _LONGEST_VALUE = 60
-"""Characters of a value that is shown whole."""
+"""Longest value that is shown in full, in characters."""
 _BETWEEN_SETTINGS = re.compile(r"(?<!,) ")
-"""In a label; lists have spaces of their own."""
+"""Separates the settings in a label; spaces within lists do not."""
 _SHOWN_KEYS = 4
-"""Differing keys that a sentence names."""
+"""Most differing keys named in a sentence."""
 
 
 @dataclass
 class Condition:
-    """What the runs with the same configuration have in common, whatever their seeds.
+    """The runs with the same configuration apart from the seed.
 
     Attributes:
-        label: What sets it apart from the other conditions.
-        names: What the configuration calls its env, teacher and student; before them its `study`, where
+        label: What distinguishes it from the other conditions.
+        names: Names of its env, teacher and student in the configuration, preceded by its `study` if
             studies are conditions.
-        runs: All its runs, by seed.
-        missing: Seeds that other conditions have.
-        all_runs: Its runs, and those that repeat their seeds.
+        runs: Its runs, one per seed, in the order of seeds.
+        missing: Seeds of other conditions that it lacks.
+        all_runs: Its runs, including those that repeat seeds.
     """
 
     label: str
@@ -56,7 +56,7 @@ class Condition:
 
     @property
     def display(self) -> str:
-        """The label as papers say it: `ALP-GMM, learning rate = 0.01`."""
+        """The label in the style of a paper: `ALP-GMM, learning rate = 0.01`."""
         head, *settings = self.label.split(" ")
         groups = {name: group for group, name in self.names.items()}
         names = [display_name(groups[name], name) if name in groups else name for name in head.split("/")]
@@ -69,31 +69,30 @@ class Condition:
 
     @property
     def middle(self) -> StudyRun:
-        """The counted run whose score is in the middle."""
+        """The counted run with the median score."""
         return sorted(self.counted, key=lambda run: run.score)[len(self.counted) // 2]
 
     @property
     def scores(self) -> NDArray[np.float64]:
-        """Percentage mastered in the end, of each counted run."""
+        """Final percentage mastered of each counted run."""
         return np.array([run.score for run in self.counted])
 
 
 def find_conditions(
     runs: Sequence[StudyRun], only: Sequence[str] = (), without: Sequence[str] = ()
 ) -> tuple[list[Condition], list[str]]:
-    """Group runs by what differs between their configurations, apart from the seed.
+    """Group runs by configuration, ignoring the seed.
 
     Args:
-        runs: As `read_study` returns them; a `study` that their `names` begin with sets them apart too.
-        only: What the conditions are called that are to be kept: their label, or a name or a setting in it.
-            All of them, if nothing is said.
-        without: The same of conditions that are to be left out.
+        runs: Runs returned by `read_study`; a `study` in their `names` distinguishes them too.
+        only: Conditions to keep, each given by its label, or by a name or a setting in it; all if empty.
+        without: Conditions to leave out, given in the same way.
 
     Returns:
-        The conditions, and a sentence about each that has repeated seeds: the runs are left out.
+        The conditions, and a sentence about each with repeated seeds, whose extra runs are left out.
 
     Raises:
-        ValueError: If nothing is called so, or nothing is left.
+        ValueError: If no condition matches one of the given names, or none is left.
     """
     if only or without:
         runs = _chosen(_grouped(runs)[0], only, without)
@@ -101,7 +100,7 @@ def find_conditions(
 
 
 def _chosen(conditions: Sequence[Condition], only: Sequence[str], without: Sequence[str]) -> list[StudyRun]:
-    """The runs of the conditions that are wanted."""
+    """The runs of the selected conditions."""
     called = {
         condition.label: {
             _as_typed(name)
@@ -130,7 +129,7 @@ def _chosen(conditions: Sequence[Condition], only: Sequence[str], without: Seque
 
 
 def _as_typed(name: str) -> str:
-    """One spelling for what is typed in several: `[0.0, 6.0]` or `[0,6]`, `1_000` or `1000`."""
+    """A normalized spelling, so that `[0.0, 6.0]` equals `[0,6]` and `1_000` equals `1000`."""
     return re.sub(r"(?<=,) |(?<=\d)_(?=\d{3})|(?<=\d)\.0\b", "", name)
 
 
@@ -172,12 +171,12 @@ def _repetition(label: str, repeated: Sequence[StudyRun], kept: Mapping[int, Stu
 
 
 def _is_difference(key: str) -> bool:
-    """Whether a key says what something was; a budget does."""
+    """Whether runs that differ in a key are different conditions; true for the budget."""
     return key not in _NO_DIFFERENCE and (key == "total_steps" or not is_how(key))
 
 
 def _what_it_is(run: StudyRun) -> tuple[Any, ...]:
-    # A key that a run does not have yet is null in later ones.
+    # A key that older runs lack is null in newer ones.
     leaves = sorted(
         (key, value) for key, value in run.config.items() if _is_difference(key) and value is not None
     )
@@ -185,11 +184,11 @@ def _what_it_is(run: StudyRun) -> tuple[Any, ...]:
 
 
 def labels_of(examples: Sequence[StudyRun]) -> list[str]:
-    """For one run of each condition: names that differ, then settings that differ among equal names."""
+    """Labels, given one run per condition: names that differ, then settings that differ among equal names."""
     differing = [group for group in examples[0].names if len({run.names[group] for run in examples}) > 1]
     named = differing or ["teacher"]
     keys = sorted({key for run in examples for key in run.config if _is_difference(key)})
-    # How many values a key has among the runs whose component it sets is called the same.
+    # The values of a key among runs whose component has the same name.
     values: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
     for run in examples:
         for key in keys:
@@ -204,7 +203,7 @@ def labels_of(examples: Sequence[StudyRun]) -> list[str]:
         labels.append(" ".join(["/".join(run.names[group] for group in named), *settings]))
     counts, numbers = Counter(labels), defaultdict[str, int](int)
     for index, label in enumerate(labels):
-        # A number and the text of its digits look alike.
+        # A number and a string of its digits look alike.
         if counts[label] > 1:
             numbers[label] += 1
             labels[index] = f"{label} ({numbers[label]})"
@@ -212,7 +211,7 @@ def labels_of(examples: Sequence[StudyRun]) -> list[str]:
 
 
 def _component(run: StudyRun, key: str) -> str:
-    """What the run calls the component that a key belongs to; nothing for keys of the run itself."""
+    """The run's name for the component that a key belongs to; empty for keys of the run itself."""
     group = key.partition(".")[0]
     return run.names[group] if group in COMPONENTS else ""
 
@@ -230,7 +229,7 @@ def task_columns_of(run: StudyRun) -> list[str]:
 
 
 def _budget(run: StudyRun) -> dict[str, Any]:
-    # A step is a decision of the student: held for several frames of the env, it is worth more of them.
+    # A step is one decision of the student; with action repeat it covers several frames of the env.
     return {
         "total_steps": run.config.get("total_steps"),
         "student.action_repeat": run.config.get("student.action_repeat", 1),
@@ -256,7 +255,7 @@ def _test_set(run: StudyRun) -> dict[str, Any]:
 
 
 def _tested_tasks(run: StudyRun) -> dict[str, Any]:
-    """Configurations may agree where the code that drew the tasks did not."""
+    """Digest of the tested tasks: equal configurations may draw different tasks if the code has changed."""
     if run.last is None:
         return {}
     tasks = run.last[["task_index", *task_columns_of(run)]].to_csv(index=False)
@@ -269,17 +268,17 @@ _MUST_AGREE: dict[str, Callable[[StudyRun], dict[str, Any]]] = dict(
 
 
 def require_fairness(conditions: Sequence[Condition], allowed: Iterable[str] = ()) -> list[str]:
-    """Make sure that all counted runs had the same budget, env and test set.
+    """Check that all counted runs had the same budget, env and test set.
 
     Args:
-        conditions: What is to be compared.
-        allowed: Members of `DIFFERENCES` that are meant.
+        conditions: The conditions to compare.
+        allowed: Members of `DIFFERENCES` that are intended.
 
     Returns:
-        A sentence about each difference that was allowed and is there.
+        A sentence about each allowed difference that was found.
 
     Raises:
-        ValueError: If there is one that was not allowed.
+        ValueError: If there is a difference that is not allowed.
     """
     notes = []
     counted = [run for condition in conditions for run in condition.counted]
@@ -300,13 +299,13 @@ def require_fairness(conditions: Sequence[Condition], allowed: Iterable[str] = (
 
 
 def setting_of(condition: Condition) -> str:
-    """Budget, env and test set of a condition, as a text that is equal for conditions that share them."""
+    """Budget, env and test set of a condition, as a string that is equal if and only if they are."""
     run = condition.counted[0]
     return repr([facts_of(run) for facts_of in _MUST_AGREE.values()])
 
 
 def rest_of(condition: Condition, group: str = "teacher") -> str:
-    """All of a condition but its teacher, or study; a text that is equal for conditions that share it."""
+    """All of a condition except its teacher or study, as a string that is equal if and only if that is."""
     leaves = condition.counted[0].config.items()
     study = "" if group == "study" else condition.names.get("study", "")
     teacher = "" if group == "teacher" else condition.names["teacher"]
@@ -331,7 +330,7 @@ def _differing_tasks(runs: Sequence[StudyRun]) -> str:
 
 
 def _differing(facts: Sequence[Mapping[str, Any]]) -> str:
-    """The keys in which dicts differ, with their values; "" if they do not."""
+    """The keys in which dicts differ, with their values; "" if they are equal."""
     sentences = []
     for key in dict.fromkeys(key for one in facts for key in one):
         values = list(dict.fromkeys(_shown(one[key]) if key in one else "absent" for one in facts))

@@ -1,4 +1,4 @@
-"""The runs of a study, as their directories tell of them: what ran, how it ended, what it came to."""
+"""The runs of a study, read from their directories: what ran, how it ended, and its results."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _LONGEST_NAME = 200
 
 
 class LeftOut(str):
-    """A sentence about a finished run, or a part of it, that is left out: its files are not as they were."""
+    """A sentence about a finished run, or part of one, that is left out because its files have changed."""
 
     __slots__ = ()
 
@@ -37,24 +37,25 @@ class StudyRun:
     """One run of a study.
 
     Attributes:
-        directory: Where it lies.
-        study: What its study is called: as the caller calls it, or else as its configuration does.
+        directory: The run directory.
+        study: Name of its study: given by the caller, or else by its configuration.
         config: Its configuration: the value of each leaf by its dotted key, lists as JSON.
-        names: What the configuration calls its env, teacher and student.
+        names: Names of its env, teacher and student in the configuration.
         seed: Its seed.
-        steps: Training steps it made.
-        total_steps: Training steps it was to make.
+        steps: Training steps completed.
+        total_steps: Training steps planned.
         problem: Why it cannot be counted, or None.
-        is_finished: Whether it says that it made them.
-        evaluations: Its `evaluations.csv`, also if it is unfinished; None if none can be used.
-        mastery: Percentage mastered by step; empty if it cannot be counted.
+        is_finished: Whether its summary says that it has finished.
+        evaluations: Its `evaluations.csv`, also of an unfinished run; None if it cannot be used.
+        mastery: Percentage mastered by step; empty if the run cannot be counted.
         last: One row per test task of its last evaluation, in the order of the tasks, with the columns of
             `evaluations.csv`; None for a simulated student.
-        units: Of the task parameters, by column; those without one, and of older runs all, are not there.
-        competence: Of a simulated student in the end, in [0, 1], with one axis per task parameter; None if
-            it has left none.
-        versions: What it ran on, in a line; None if it has not kept that.
-        faults: Sentences about parts of it that cannot be used, though it is counted.
+        units: Units of the task parameters, by column; parameters without one are absent, as are all of
+            older runs.
+        competence: Final competence of a simulated student, in [0, 1], with one axis per task parameter;
+            None if it has none.
+        versions: Python, platform and packages it ran on, in one line; None if not recorded.
+        faults: Warnings about files of the run that could not be used; the run itself still counts.
     """
 
     directory: RunDirectory
@@ -76,25 +77,25 @@ class StudyRun:
 
     @property
     def score(self) -> float:
-        """Percentage mastered in the end."""
+        """Final percentage mastered."""
         return float(self.mastery.iloc[-1])
 
     @property
     def is_simulated(self) -> bool:
-        """Whether its student is simulated, and so brings its own env."""
+        """Whether its student is simulated, and so has its own env."""
         return self.config.get("env._target_") is None
 
 
 def read_study(*folders: Path | str, **named: Path | str) -> tuple[list[StudyRun], list[str]]:
-    """Read every run in or below some folders.
+    """Read all runs in the given folders and their subfolders.
 
     Args:
-        folders: Runs' directories, or folders that hold some.
-        named: The same; the runs in `new="results/a"` are of a study that is called `new`.
+        folders: Run directories, or folders that contain some.
+        named: The same, with a name for the study: in `new="results/a"`, the study is called `new`.
 
     Returns:
-        The runs, in the order of their paths, and a sentence about each folder that is or holds none;
-        `LeftOut`, if it should be one.
+        The runs, in the order of their paths, and a sentence about each folder that is no run and contains
+        none; a `LeftOut` if the folder should be a run.
     """
     runs: dict[Path, StudyRun] = {}
     notes: list[str] = []
@@ -116,7 +117,7 @@ def read_study(*folders: Path | str, **named: Path | str) -> tuple[list[StudyRun
 
 
 class _FailedAtTheStartError(ValueError):
-    """A folder of a run that failed before anything of it was written."""
+    """A folder of a run that failed before its configuration was written."""
 
 
 def read_run(path: Path) -> StudyRun:
@@ -126,7 +127,7 @@ def read_run(path: Path) -> StudyRun:
         path: Its directory.
 
     Raises:
-        ValueError: If what lies there does not say what ran.
+        ValueError: If the files there do not say what ran.
     """
     directory = RunDirectory(path)
     try:
@@ -144,7 +145,7 @@ def read_run(path: Path) -> StudyRun:
     if status != _FINISHED:
         log = f", see {directory.log}" if directory.log.exists() else ""
         so_far = f"{printable(status, 40)} after {run.steps:,} of {run.total_steps:,} steps"
-        # It may be half-written, or whatever a kill has left: it is not counted anyway.
+        # It may be half-written, or truncated by a kill: the run is not counted anyway.
         with suppress(Exception):
             run = replace(run, evaluations=_evaluations_of(run))
         return replace(run, problem=f"{so_far}{log}", is_finished=False)
@@ -152,7 +153,7 @@ def read_run(path: Path) -> StudyRun:
         run = _with_results(replace(run, evaluations=_evaluations_of(run)))
     except _NoResultError as error:
         return replace(run, problem=str(error))
-    # Whatever else a strange table leads to.
+    # Malformed tables can raise any exception.
     except Exception as error:
         return replace(run, problem=f"its evaluations.csv cannot be used ({reason_of(error)})")
     return _with_extras(run)
@@ -163,7 +164,7 @@ class _NoResultError(ValueError):
 
 
 def _as_told(directory: RunDirectory, config: Mapping[str, Any], summary: Mapping[str, Any]) -> StudyRun:
-    """What a run's configuration and summary say, if they say it as a run would."""
+    """A `StudyRun` from a configuration and a summary, after checking that they are valid."""
     for key in (*COMPONENTS, "seed", "steps", "total_steps", "status"):
         if key not in summary:
             raise ValueError(f"its summary.json lacks {key!r}")
@@ -195,7 +196,7 @@ def _as_told(directory: RunDirectory, config: Mapping[str, Any], summary: Mappin
 
 
 def _evaluations_of(run: StudyRun) -> pd.DataFrame:
-    """The log of a run's evaluations, if it is one whose values can be counted."""
+    """The log of a run's evaluations, after checking that its values can be used."""
     directory = run.directory
     try:
         directory.require_unchanged(directory.evaluations)
@@ -227,18 +228,18 @@ def _with_results(run: StudyRun) -> StudyRun:
 
 
 def _evaluation_at(evaluations: pd.DataFrame, step: int) -> pd.DataFrame | None:
-    """One evaluation, in the order of the test tasks; None of a simulated student, which has none."""
+    """One evaluation, in the order of the test tasks; None for a simulated student, which has no tasks."""
     if "mastered_percent" in evaluations:
         return None
     return evaluations[evaluations["step"] == step].sort_values("task_index").reset_index(drop=True)
 
 
 def as_of(run: StudyRun, step: int) -> StudyRun:
-    """A run as it was after so many steps: with nothing that it was tested at later.
+    """A run as it was after a number of steps, without its later evaluations.
 
     Args:
-        run: With a result.
-        step: At which it was tested, or else the run that is returned has a problem.
+        run: A run with a result.
+        step: Step of one of its evaluations; otherwise the returned run has a problem.
     """
     if run.problem is not None:
         return run
@@ -247,7 +248,7 @@ def as_of(run: StudyRun, step: int) -> StudyRun:
         empty = pd.Series(dtype=np.float64)
         return replace(run, problem=f"it was not tested after {step:,} steps", mastery=empty, last=None)
     until = run.evaluations[run.evaluations["step"] <= step]
-    # What a simulated student could do is kept for the end only.
+    # A simulated student's competence is saved at the end only.
     competence = run.competence if step == run.mastery.index[-1] else None
     return replace(
         run,
@@ -260,7 +261,7 @@ def as_of(run: StudyRun, step: int) -> StudyRun:
 
 
 def _require_evaluations(evaluations: pd.DataFrame, is_simulated: bool) -> None:
-    """Make sure that a table is a log of whole evaluations."""
+    """Check that a table is a log of complete evaluations."""
     steps = evaluations["step"]
     names = [str(name) for name in evaluations.columns]
     if not all(name.isprintable() and len(name) <= _LONGEST_NAME for name in names):
@@ -286,7 +287,7 @@ def _require_evaluations(evaluations: pd.DataFrame, is_simulated: bool) -> None:
 
 
 def _with_extras(run: StudyRun) -> StudyRun:
-    """A run with what belongs to it beside its result; what cannot be used is left out."""
+    """A run with its optional files (competence, versions); those that cannot be used are left out."""
     directory, faults = run.directory, list[LeftOut]()
     competence = versions = None
     try:

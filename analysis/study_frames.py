@@ -1,4 +1,4 @@
-"""A study as data frames: its runs, their evaluations, their training episodes."""
+"""A study as data frames: runs, evaluations and training episodes."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from ..runs.checked_files import DamagedFileError
 from .study import COMPONENTS, LeftOut, StudyRun, read_study
 
 KEYS = ("study", *COMPONENTS, "seed", "run")
-"""The columns that every frame begins with: what was run, and the directory of the run."""
+"""The first columns of every frame: what was run, and the directory of the run."""
 
 _EPISODE_COLUMNS = {"seed": "episode_seed"}
-"""What is called otherwise than in the files, where a run's own seed is no column."""
+"""Columns named differently than in the files, which have no column for the seed of the run."""
 _NO_SETTINGS = ("seed", "study", "results")
 
 
 @dataclass
 class Study:
-    """What is known of some runs, as tidy data frames: one row per run, test episode, or training episode.
+    """Runs as tidy data frames, with one row per run, test episode, or training episode.
 
     Every frame begins with the columns `study`, `env`, `teacher`, `student` (categories), `seed`, and `run`,
-    the directory of the run (a category), by which frames can be joined. Columns of a task that bear one of
-    these names have `task_` before it.
+    the directory of the run (a category), on which frames can be joined. Task columns with one of these
+    names are prefixed with `task_`.
 
     Attributes:
         runs: One row per run: the key columns; every setting that differs between runs, by its dotted key;
-            `steps` and `total_steps`, `mastered_percent`, `return_mean` (mean return over the test tasks;
-            NaN of a simulated student) and `area` in the end; `problem`, a sentence on why the run has no
+            `steps` and `total_steps`; the final `mastered_percent`, `return_mean` (mean return over the test
+            tasks; NaN for simulated students) and `area`; and `problem`, a sentence on why the run has no
             result, if it has none.
-        evaluations: One row per evaluation and test task, with the columns of `evaluations.csv`; of a
-            simulated student, one row per evaluation. Runs in progress are there as far as they have come.
-        notes: A sentence about everything that is left out or is not as it should be.
+        evaluations: One row per evaluation and test task, with the columns of `evaluations.csv`; for
+            simulated students, one row per evaluation. Includes the evaluations so far of runs in progress.
+        notes: Warnings, one sentence each, about anything left out or unexpected.
     """
 
     runs: pd.DataFrame
@@ -48,7 +48,7 @@ class Study:
 
     @cached_property
     def episodes(self) -> pd.DataFrame:
-        """One row per training episode, with the columns of the episode log; read when first asked for.
+        """One row per training episode, with the columns of the episode log; read on first access.
 
         The seed of the episode is in the column `episode_seed`.
         """
@@ -66,14 +66,14 @@ class Study:
 
 
 def load_study(*folders: Path | str, **named: Path | str) -> Study:
-    """Load every run in or below some folders as data frames.
+    """Load all runs in the given folders and their subfolders as data frames.
 
     Args:
-        folders: Runs' directories, or folders that hold some.
+        folders: Run directories, or folders that contain some.
         named: The same; `load_study(new="results/a", old="results/b")` calls these studies `new` and `old`.
 
     Raises:
-        ValueError: If there is no run.
+        ValueError: If no run is found.
     """
     found, notes = read_study(*folders, **named)
     if not found:
@@ -108,20 +108,20 @@ def _result(run: StudyRun) -> dict[str, Any]:
 def _joined(
     tables: Sequence[tuple[StudyRun, pd.DataFrame]], names: Mapping[str, str] | None = None
 ) -> pd.DataFrame:
-    """Tables of runs below each other, beside what says which run each row is of."""
+    """Concatenated tables of runs, with key columns that identify the run of each row."""
     if not tables:
         return _keys([], [])
     rows = pd.concat([table for _, table in tables], ignore_index=True)
     rows = rows.rename(columns={**{key: f"task_{key}" for key in KEYS}, **(names or {})})
     if "mastered" in rows:
-        # Of simulated students nobody knows which task was mastered.
+        # Nullable, because simulated students do not report which task was mastered.
         rows = rows.astype({"mastered": "boolean"})
     keys = _keys([run for run, _ in tables], [len(table) for _, table in tables])
     return pd.concat([keys, rows], axis=1)
 
 
 def _keys(runs: Sequence[StudyRun], lengths: Sequence[int]) -> pd.DataFrame:
-    """The key columns: those of each run, as often as its rows."""
+    """The key columns, with those of each run repeated for each of its rows."""
     known = {
         "study": [run.study for run in runs],
         **{group: [run.names[group] for run in runs] for group in COMPONENTS},

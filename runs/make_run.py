@@ -1,4 +1,4 @@
-"""From an env, a teacher and a student to a run; everything about them is checked, nothing is written."""
+"""Builds a run from an env, a teacher and a student; checks all of them and writes nothing."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ _SET_BY_THE_RUN = {
         "_init_setup_model": "a run needs a model",
     },
 }
-"""Arguments of components that a run itself gives, by group, and what to say of them."""
+"""Arguments that the run passes to components itself, by group, and what to say if a user sets them."""
 
 MakeEnv = Callable[..., gym.Env[Any, Any]]
 Callbacks = Mapping[str, RunCallback | BaseCallback]
@@ -75,13 +75,13 @@ class Parts:
     """What a run is made of.
 
     Attributes:
-        env: Makes an env; takes `render_mode` where videos are recorded. None for simulated students.
-        teacher: Takes `space` and `seed` as keywords.
+        env: Makes an env; must accept `render_mode` if videos are recorded. None for simulated students.
+        teacher: Makes a teacher from the keywords `space` and `seed`.
         student: A `BaseAlgorithm` that takes `env`, `seed` and `device` as keywords, or a `SimulatedStudent`
             that takes `seed`.
-        adapter: What is done around an algorithm.
-        names: What `env`, `teacher` and `student` are called, for messages and the summary.
-        config: What is written down as `config.yaml`.
+        adapter: Settings applied around an algorithm.
+        names: Names of `env`, `teacher` and `student`, for messages and the summary.
+        config: Content of `config.yaml`.
     """
 
     env: MakeEnv | None
@@ -92,11 +92,11 @@ class Parts:
     config: Mapping[str, Any]
 
     def blaming(self, group: str) -> Any:
-        """Let what a component says of its arguments name the choice it is."""
+        """Prefix a component's errors about its arguments with the component's name."""
         return blaming(f"{group}={self.names[group]}")
 
     def made(self, group: str, make: Callable[[Any], Made]) -> Made:
-        """Make something of a component; an error names the choice it is, and the argument to blame."""
+        """Build something from a component; errors name the component and the offending argument."""
         return make_blaming(f"{group}={self.names[group]}", getattr(self, group), make)
 
 
@@ -108,19 +108,19 @@ def make_run(
     callbacks: Sequence[RunCallback | BaseCallback] = (),
     **settings: Any,
 ) -> Run:
-    """Make a run from Python, with the callbacks that `chiron-train` has.
+    """Make a run from Python, with the same callbacks as `chiron-train`.
 
     Args:
-        env: A class of envs that declare a task space, or a partial of one; None for simulated students.
-        teacher: A class of teachers, or a partial of one.
-        student: An algorithm of Stable-Baselines3, as `functools.partial(PPO, "MlpPolicy")`, or a class of
+        env: An env class that declares a task space, or a partial of one; None for simulated students.
+        teacher: A teacher class, or a partial of one.
+        student: A Stable-Baselines3 algorithm, such as `functools.partial(PPO, "MlpPolicy")`, or a class of
             simulated students.
-        directory: Where the run writes its files, and is resumed from.
-        callbacks: Further callbacks, of runs or of Stable-Baselines3.
+        directory: Directory that the run writes its files to and is resumed from.
+        callbacks: Additional `RunCallback`s or Stable-Baselines3 callbacks.
         **settings: Fields of `RunSettings` (`evaluation` and `checkpoint` as dicts) and of `SB3Adapter`.
 
     Raises:
-        ValueError: If it cannot be run: key, value and what is allowed.
+        ValueError: If it cannot be run; the message gives the key, its value and what is allowed.
     """
     adapter = SB3Adapter.taken_from(settings)
     run_settings: RunSettings = settings_from(RunSettings, settings)
@@ -137,7 +137,7 @@ def make_run(
 
 
 def default_callbacks() -> dict[str, RunCallback]:
-    """The callbacks that write what every run leaves, by name."""
+    """The callbacks that write the standard files of every run, by name."""
     return {
         "episode_log": EpisodeLog(),
         "evaluation_log": EvaluationLog(),
@@ -151,16 +151,16 @@ def default_callbacks() -> dict[str, RunCallback]:
 def assemble(
     parts: Parts, settings: RunSettings, directory: RunDirectory | str | Path, callbacks: Callbacks
 ) -> Run:
-    """Build the parts of a run and put them together.
+    """Build the parts of a run and assemble them.
 
     Args:
         parts: Env, teacher and student.
-        settings: Budget, seeds, tests, checkpoints.
-        directory: Where the run writes its files.
-        callbacks: Of runs or of Stable-Baselines3, by name.
+        settings: Budget, seeds, evaluations and checkpoints.
+        directory: Directory that the run writes its files to.
+        callbacks: `RunCallback`s and Stable-Baselines3 callbacks, by name.
 
     Raises:
-        ValueError: If it cannot be run: key, value and what is allowed.
+        ValueError: If it cannot be run; the message gives the key, its value and what is allowed.
     """
     teacher_seed, episode_seed, student_seed = np.random.SeedSequence(settings.seed).spawn(3)
     of_run = {name: each for name, each in callbacks.items() if isinstance(each, RunCallback)}
@@ -191,7 +191,7 @@ def assemble(
         require_trainable(env.observation_space, env.action_space)
     n_envs, n_workers, tests = settings.n_envs, min(settings.n_workers, settings.n_envs), settings.evaluation
     make_env = partial(repeat_actions, parts.env, parts.adapter.action_repeat)
-    # Before worker processes are started.
+    # Must run before worker processes are started.
     require_room_for_tests(tests.n_tasks, info.task_space)
     with parts.blaming("student"):
         require_ranges({**parts.student.keywords, **asdict(parts.adapter)})
@@ -244,7 +244,7 @@ def _run(
         )
         if_refused.pop_all()
     more: dict[str, RunCallback] = {"pictures": Pictures()} if settings.pictures else {}
-    # Last, since its state is that of all the others.
+    # Last, because it saves the state of all other callbacks.
     more["checkpointer"] = Checkpointer(settings.checkpoint)
     return Run(student, curriculum, settings, directory, {**callbacks, **more}, parts.config, parts.names)
 
@@ -287,7 +287,7 @@ def _videos(parts: Parts, settings: RunSettings) -> StudentVideos | None:
 
 
 def _described(component: Any) -> dict[str, Any]:
-    """A component as a configuration names it."""
+    """A component in the form used by configurations."""
     if component is None:
         return {"_target_": None}
     if not isinstance(component, partial):
@@ -297,7 +297,7 @@ def _described(component: Any) -> dict[str, Any]:
 
 
 def _written(value: Any) -> Any:
-    """A value as YAML can hold it: arrays as lists; classes, functions and other objects by their names."""
+    """A YAML-serializable value: arrays as lists; classes, functions and other objects by name."""
     if isinstance(value, (np.ndarray, np.generic)):
         return value.tolist()
     if value is None or isinstance(value, (bool, int, float, str)):

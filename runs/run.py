@@ -1,4 +1,4 @@
-"""One run: a student that learns from a curriculum, and everything that is kept of it."""
+"""One run: trains a student on a curriculum and saves its results."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 
 
 class RunCallback:
-    """Is called at the events of a run. Every method does nothing unless a subclass overrides it.
+    """Base class for callbacks on the events of a run. By default every method does nothing.
 
-    A callback owns the files it writes. What it must remember to be resumed exactly goes into `state_dict`,
+    A callback owns the files it writes. State that it needs to resume exactly is returned by `state_dict`,
     which is part of the run's checkpoints; `load_state_dict` is called before `on_start` when a run is
     resumed.
     """
@@ -42,68 +42,68 @@ class RunCallback:
         """Training is about to start, or to be resumed if `run.is_resumed`."""
 
     def on_step(self, run: Run) -> None:
-        """All envs have made a step, or a simulated student an episode."""
+        """Every env has made one step, or a simulated student has finished one episode."""
 
     def on_episode(self, run: Run, episode: Episode) -> None:
-        """An episode has ended; the teacher has not been told yet."""
+        """An episode has ended; the teacher has not received its result yet."""
 
     def on_evaluation(self, run: Run, evaluation: Evaluation) -> None:
-        """The student has been tested."""
+        """The student has been evaluated."""
 
     def on_rollout_start(self, run: Run) -> None:
-        """A rollout begins: the state of the run is complete, `run.save_checkpoint()` may be called."""
+        """A rollout begins: the run's state is complete, so `run.save_checkpoint()` may be called."""
 
     def on_checkpoint(self, run: Run) -> None:
-        """The state of the run is about to be saved: write what has not been written yet."""
+        """A checkpoint is about to be saved: write all pending data."""
 
     def files(self, run: Run) -> Mapping[Path, FileRecord]:
-        """What the files in the run's directory are like that the state counts on, of a checkpoint under way.
+        """Records of the files in the run directory that the checkpoint being saved depends on.
 
-        A checkpoint is used only if they still begin with what they held. A resumed run finds them in
-        `run.counted_on`, for callbacks to cut back what has been written later.
+        A checkpoint is used only if these files still begin with their recorded content. A resumed run has
+        the records in `run.counted_on`, so that callbacks can truncate what was written later.
         """
         return {}
 
     def on_training_end(self, run: Run) -> None:
-        """Training is over, however it ended: write what has not been written yet, and close files."""
+        """Training is over, however it ended: write all pending data and close files."""
 
     def on_end(self, run: Run) -> None:
         """Training has reached its budget and everything is written."""
 
     def on_finished_already(self, run: Run) -> None:
-        """The run had finished before; none of the other events comes."""
+        """The run had already finished; no other event follows."""
 
     def state_dict(self) -> dict[str, Any]:
-        """What the callback must remember: nested dicts and lists of JSON values and arrays."""
+        """The state of the callback: nested dicts and lists of JSON values and arrays."""
         return {}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take back what `state_dict` returned."""
+        """Restore the state returned by `state_dict`."""
 
 
 class Run:
-    """A student and a curriculum, ready to be executed in a directory.
+    """Trains a student on a curriculum and writes the results to a directory.
 
-    A run owns the order of events and nothing else: the student knows how to learn, callbacks write files.
-    Building one writes nothing.
+    A run only controls the order of events: the student implements learning, callbacks write files.
+    Constructing one writes nothing.
 
     Args:
-        student: Who learns.
-        curriculum: What it learns from.
-        settings: Budget, seeds, tests and checkpoints.
-        directory: Where everything is written. If it holds a checkpoint of this run, the run is resumed.
-        callbacks: What hears of the events, by name; called in this order.
-        config: The configuration to be written down as `config.yaml`.
-        names: What `env`, `teacher` and `student` are called.
+        student: The student to train.
+        curriculum: The curriculum to train it on.
+        settings: Budget, seeds, evaluations and checkpoints.
+        directory: Run directory. If it holds a checkpoint of this run, the run is resumed.
+        callbacks: Callbacks by name; called in this order.
+        config: The configuration to write to `config.yaml`.
+        names: Names of `env`, `teacher` and `student`.
 
     Attributes:
         evaluation: The latest evaluation; None before the first.
         is_resumed: Whether `execute` has found a checkpoint and resumes from it.
-        counted_on: What files were like at the checkpoint that the run is resumed from; see
+        counted_on: Records of files as of the checkpoint that the run is resumed from; see
             `RunCallback.files`.
-        logger: Where curves are recorded; Stable-Baselines3's. Callbacks add outputs to it.
-        notices: What was odd about the checkpoint that the run is resumed from, one sentence each.
-        evaluation_seconds: Seconds spent in evaluations, callbacks included, by this process.
+        logger: The Stable-Baselines3 logger that curves are recorded to. Callbacks add outputs to it.
+        notices: Warnings about the checkpoint that the run is resumed from, one sentence each.
+        evaluation_seconds: Seconds this process has spent in evaluations, callbacks included.
         said: Dotted keys of the settings that the user has set, for tables of runs; none by default.
     """
 
@@ -143,28 +143,28 @@ class Run:
         return self.student.steps
 
     def execute(self) -> dict[str, Any]:
-        """Train to the end of the budget and leave everything in the directory.
+        """Train to the end of the budget and write all results to the directory.
 
-        If the directory holds a checkpoint the run is resumed from it, as if it had never stopped; without
-        one, what an earlier try left there is removed; a finished run is left as it is, or continued if its
-        budget was smaller. Whatever ends the training, the directory holds all that was logged and a summary
-        that says how it ended; an exception is passed on. After Ctrl-C or SIGTERM the run saves its state at
-        the next rollout's start and ends with a KeyboardInterrupt; after a second one it ends at once.
+        If the directory holds a checkpoint, the run is resumed from it as if it had never stopped; without
+        one, files of an earlier attempt are removed; a finished run is left unchanged, or continued if its
+        budget was smaller. However training ends, the directory then holds everything logged and a summary
+        that says how it ended; exceptions are re-raised. After Ctrl-C or SIGTERM the run saves its state at
+        the start of the next rollout and raises KeyboardInterrupt; after a second one it stops at once.
 
         Returns:
             The content of `summary.json`.
 
         Raises:
-            DirectoryBusyError: If another process works in the directory.
+            DirectoryBusyError: If another process is using the directory.
             NotOwnDirectoryError: If the directory holds something other than this run.
-            CheckpointError: If the directory holds checkpoints and none can be used.
-            DiskError: If its files cannot be read or written any more.
+            CheckpointError: If the directory holds checkpoints but none can be used.
+            DiskError: If its files can no longer be read or written.
         """
         try:
             with stop_signals.heard(raise_from=2), disk_errors_said(self.directory.path):
                 if stop_signals.times_asked():
                     raise KeyboardInterrupt("stopped before it began")
-                # Before anything is written, the lock's file included; and again where it stays true.
+                # Checked before anything (even the lock file) is written, and again under the lock.
                 holding(self.directory, self.config)
                 with RunLock(self.directory.lock):
                     return self._execute_locked()
@@ -176,7 +176,7 @@ class Run:
         if held.kind == "finished":
             self._call("on_finished_already")
             return held.summary or {}
-        # Read before anything is written: of a finished run that cannot be continued nothing changes.
+        # Read before anything is written: a finished run that cannot be continued must not change.
         has_checkpoint = held.kind == "checkpoint"
         checkpoint, self.notices = self.directory.newest_checkpoint() if has_checkpoint else (None, [])
         try:
@@ -187,7 +187,7 @@ class Run:
             raise
         status, failure = "failed", None
         with ExitStack() as at_the_end:
-            # In reverse order, each even if another fails.
+            # Called in reverse order, each even if another fails.
             at_the_end.callback(lambda: self._write_summary(status, failure))
             try:
                 with disk_errors_said(self.directory.path):
@@ -225,7 +225,7 @@ class Run:
         self._write_summary("running", None)
 
     def _take_over_budget(self, state: Mapping[str, Any]) -> None:
-        """Go on with another budget than that of the state, if it was saved with another."""
+        """Adopt the new budget if the state was saved with a different one."""
         self._budgets = state.get("budgets", [(self.directory.read_config() or {}).get("total_steps")])
         if self._budgets[-1] == self.settings.total_steps:
             return
@@ -260,12 +260,12 @@ class Run:
             except NotFiniteError as error:
                 parts = " ".join(f"{group}={name}" for group, name in self.names.items())
                 raise NotFiniteError(f"{parts}: {error}") from error
-        # A summary that says "finished" is on the disk after everything that it speaks of.
+        # A summary that says "finished" must reach the disk after all files it refers to.
         for path in self._files():
             flush(path)
 
     def on_training_start(self) -> None:
-        """Called by the student: test it before it has learned anything."""
+        """Called by the student: evaluate it before it has learned anything."""
         if stop_signals.times_asked():
             # Nothing has been learned since the beginning, or since the checkpoint.
             raise KeyboardInterrupt(f"stopped at {self.steps:,} steps")
@@ -273,18 +273,18 @@ class Run:
             self._evaluate()
 
     def on_step(self) -> None:
-        """Called by the student after each step: test it where that is due."""
+        """Called by the student after each step: evaluate it if that is due."""
         if stop_signals.times_asked() > 1:
             # Compiled code that calls Python swallows the KeyboardInterrupt of a signal.
             raise KeyboardInterrupt("stopped at once")
         every, tested = self.settings.evaluation.every_steps, self._last["step"]
-        # After the last step the student may have something left to learn from; then comes the final test.
+        # After the last step the student may still have data to learn from; the final evaluation comes then.
         if self.steps // every > tested // every and self.steps < self.settings.total_steps:
             self._evaluate()
         self._call("on_step")
 
     def on_rollout_start(self) -> None:
-        """Called by the student where its state is complete."""
+        """Called by the student whenever its state is complete."""
         self._call("on_rollout_start")
         if stop_signals.times_asked():
             self.save_checkpoint()
@@ -320,7 +320,7 @@ class Run:
             getattr(callback, event)(self)
 
     def save_checkpoint(self) -> None:
-        """Save the state of the run, from which the same run is resumed; valid in `on_rollout_start` only."""
+        """Save the state of the run so that it can be resumed; valid only in `on_rollout_start`."""
         self._call("on_checkpoint")
         state = {
             "seconds": time.monotonic() - self._started,

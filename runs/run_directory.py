@@ -1,4 +1,4 @@
-"""The directory of one run: what lies where, and how it is written and read."""
+"""The directory of one run: its files, and how they are written and read."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ _RECORDED_PACKAGES = (
 
 _FINISHED = "finished"
 _LONGEST_UNIT = 20
-"""Characters of a unit."""
+"""Longest unit, in characters."""
 
 
 class RunDirectory:
-    """Everything a run leaves, by name. The README lists the files and their columns.
+    """Paths of all files in a run directory, and methods to read and write them; see `docs/run_directory.md`.
 
     Args:
         path: The directory; it need not exist yet.
@@ -70,12 +70,12 @@ class RunDirectory:
         self._states = Checkpoints(self.checkpoints)
 
     def begin(self, config: dict[str, Any]) -> None:
-        """Write down what is going to run, and with which packages."""
+        """Write the configuration and the versions of the installed packages."""
         self.write_config(config)
         _write_json(self.versions, installed_versions())
 
     def write_config(self, config: dict[str, Any]) -> None:
-        """Write down what is going to run."""
+        """Write the configuration."""
         with replacing(self.config) as file:
             file.write_text(yaml.safe_dump(config, sort_keys=False))
 
@@ -83,7 +83,7 @@ class RunDirectory:
         """The resolved configuration of the run, or None if nothing ran here.
 
         Raises:
-            DamagedFileError: As every reader of this class, if the file cannot be used.
+            DamagedFileError: If the file cannot be used; the same holds for all readers of this class.
         """
         if not self.config.exists():
             return None
@@ -91,13 +91,13 @@ class RunDirectory:
             return checked_files.read_yaml(file)
 
     def require_student(self, best: bool = False) -> dict[str, Any]:
-        """The configuration of a run whose student can be loaded, without loading it, which takes seconds.
+        """The configuration of a run, after checking (without loading it) that its student can be loaded.
 
         Args:
-            best: Whether the student of the best evaluation is wanted instead of the last.
+            best: Check the student of the best evaluation instead of the last.
 
         Raises:
-            ValueError: If no run lies here, its student is simulated, or it has left no model yet.
+            ValueError: If this is no run directory, its student is simulated, or it has no model yet.
         """
         config = self.read_config()
         if config is None:
@@ -117,12 +117,12 @@ class RunDirectory:
         return config
 
     def read_versions(self) -> dict[str, Any]:
-        """Python, platform and packages that the run was begun with."""
+        """Python, platform and packages that the run was started with."""
         with reading(self.versions, self.path, checked_files.TEXT_BYTES) as file:
             return checked_files.read_json(file)
 
     def version_notices(self) -> list[str]:
-        """What to say of packages that have changed since the run was begun."""
+        """Warnings about packages that have changed since the run was started."""
         try:
             begun = self.read_versions()["packages"]
         except (OSError, ValueError, KeyError, TypeError):
@@ -136,32 +136,32 @@ class RunDirectory:
         )
 
     def checkpointed_step(self) -> int | None:
-        """Steps that the run had made at its newest checkpoint, None if there is none."""
+        """Step of the newest checkpoint, None if there is none."""
         return self._states.newest_step()
 
     def keep_checkpoint(self, checkpoint: Checkpoint) -> None:
-        """Keep a state of the run, and drop all but the last two; see `Checkpoints.save`."""
+        """Save a checkpoint and remove all but the last two; see `Checkpoints.save`."""
         self._states.save(checkpoint)
 
     def newest_checkpoint(self) -> tuple[Checkpoint | None, list[str]]:
-        """The newest state that can be used; see `Checkpoints.newest`."""
+        """The newest usable checkpoint; see `Checkpoints.newest`."""
         return self._states.newest()
 
     def keep_last_checkpoint(self) -> None:
-        """Remove all checkpoints but the newest: the run has finished, and may be continued from there."""
+        """Remove all checkpoints but the newest, from which the finished run can be continued."""
         self._states.keep_newest()
 
     def drop_checkpoints(self) -> None:
-        """Remove all checkpoints: the run has finished for good."""
+        """Remove all checkpoints: the finished run will not be continued."""
         shutil.rmtree(self.checkpoints, ignore_errors=True)
 
     def event_files(self) -> list[Path]:
-        """TensorBoard's files of this run, oldest first."""
-        # Not those in folders: they are somebody else's.
+        """TensorBoard event files of this run, oldest first."""
+        # Event files in subfolders do not belong to this run.
         return sorted(self.path.glob("events.out.tfevents.*"))
 
     def write_summary(self, summary: dict[str, Any]) -> None:
-        """Replace the summary, in one move; that of a finished run lists the SHA-256 of its files."""
+        """Replace the summary atomically; that of a finished run lists the SHA-256 of its files."""
         if summary["status"] == _FINISHED:
             files = [*self._results(), *self.reevaluations.glob("*.csv")]
             summary = {**summary, "files": {self._name_of(file): digest_of(file) for file in sorted(files)}}
@@ -175,10 +175,10 @@ class RunDirectory:
             return checked_files.read_json(file)
 
     def record(self, file: Path) -> None:
-        """Let the summary of a finished run list a file that was written after its end.
+        """Add a file that was written after the end of a finished run to its summary.
 
         Args:
-            file: Of this directory.
+            file: A file in this directory.
         """
         if self._recorded() is not None:
             summary = self.read_summary() or {}
@@ -186,13 +186,13 @@ class RunDirectory:
             _write_json(self.summary, summary)
 
     def require_unchanged(self, *files: Path) -> None:
-        """Make sure that files are as the finished run left them; of others, nothing is known.
+        """Check that files are as the finished run left them; files it did not record are not checked.
 
         Args:
-            files: Files of this directory, or folders in it.
+            files: Files or folders in this directory.
 
         Raises:
-            DamagedFileError: If one of them is missing, or is not what the run wrote.
+            DamagedFileError: If one of them is missing or differs from what the run wrote.
         """
         recorded = self._recorded() or {}
         for part in map(self._name_of, files):
@@ -210,7 +210,7 @@ class RunDirectory:
                     )
 
     def _recorded(self) -> dict[str, str] | None:
-        """SHA-256 by file of a finished run; None of others, and of runs of versions that recorded none."""
+        """SHA-256 by file of a finished run; None if unfinished, or if its version recorded none."""
         summary = self.read_summary() or {}
         files = summary.get("files") if summary.get("status") == _FINISHED else None
         return files if isinstance(files, dict) else None
@@ -227,10 +227,10 @@ class RunDirectory:
         return file.relative_to(self.path).as_posix()
 
     def read_episodes(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
-        """The log of training episodes, one row each, in order of finishing.
+        """The log of training episodes, one row each, in the order in which they ended.
 
         Args:
-            columns: Which of its columns; all by default.
+            columns: Columns to read; all by default.
 
         Raises:
             FileNotFoundError: If no episode has been logged.
@@ -246,7 +246,7 @@ class RunDirectory:
         return pd.concat(tables, ignore_index=True)
 
     def read_evaluations(self) -> pd.DataFrame:
-        """The log of evaluations: one row per test task and evaluation, or per evaluation if simulated."""
+        """The log of evaluations: one row per test task and evaluation; one per evaluation if simulated."""
         return self._read_table(self.evaluations)
 
     def read_competence(self) -> NDArray[np.float64]:
@@ -255,7 +255,7 @@ class RunDirectory:
             return checked_files.read_array(file)
 
     def read_mastery(self) -> pd.Series[float]:
-        """Percentage of the test tasks, or of a simulated student's cells, mastered after each step."""
+        """Percentage of the test tasks (or of a simulated student's cells) mastered, by evaluation step."""
         return mastery_in(self.read_evaluations())
 
     def test_sets(self) -> list[str]:
@@ -266,12 +266,12 @@ class RunDirectory:
         """The episodes that the finished student played on a named test set, one row each.
 
         Raises:
-            FileNotFoundError: If it was not evaluated on that set.
+            FileNotFoundError: If the student was not evaluated on that set.
         """
         return self._read_table(self.test_set_rows(name))
 
     def test_set_rows(self, name: str) -> Path:
-        """Where the episodes on a named test set are kept."""
+        """Path of the file with the episodes on a named test set."""
         return self.reevaluations / f"{name}.csv"
 
     def _read_table(self, path: Path) -> pd.DataFrame:
@@ -291,7 +291,7 @@ def mastery_in(evaluations: pd.DataFrame) -> pd.Series[float]:
 
 
 def units_in(summary: Mapping[str, Any]) -> dict[str, str]:
-    """The units of a run's task parameters, by column, from its summary; those that can be shown."""
+    """The units of a run's task parameters, by column, from its summary; only printable, short ones."""
     found = summary.get("units")
     units = found.items() if isinstance(found, dict) else ()
     return {
