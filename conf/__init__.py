@@ -1,4 +1,4 @@
-"""What to run: one YAML per choice, the types of the run-level keys, and how a choice becomes an object."""
+"""Configuration: one YAML file per choice, the types of the run-level keys, and building components."""
 
-from . import schema as schema  # so that composing finds it
+from . import schema as schema  # so that Hydra finds it when composing
 from . import watch_schema as watch_schema

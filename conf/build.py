@@ -1,4 +1,4 @@
-"""From a configuration node to an object: the one place that imports and instantiates."""
+"""Builds objects from configuration nodes: the only place that imports and instantiates components."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def target_of(node: Mapping[str, Any], where: str = "") -> Callable[..., Any]:
     """The class or function that a node names.
 
     Args:
-        node: `_target_` and whatever else.
-        where: What the keys of the node begin with in messages.
+        node: `_target_` and any other keys.
+        where: Prefix of the node's keys in messages.
 
     Raises:
         ValueError: If the target cannot be imported.
@@ -31,10 +31,10 @@ def target_of(node: Mapping[str, Any], where: str = "") -> Callable[..., Any]:
 
 
 def require_target(node: Mapping[str, Any]) -> None:
-    """Refuse a node whose target evidently cannot be imported, without waiting for an import.
+    """Reject a node whose target evidently cannot be imported, without importing it.
 
     Raises:
-        ValueError: As `target_of` would.
+        ValueError: As raised by `target_of`.
     """
     _looked_up(node, "", require_defined)
 
@@ -49,24 +49,24 @@ def _looked_up(node: Mapping[str, Any], where: str, look_up: Callable[[str], Any
 
 
 def build(node: Mapping[str, Any]) -> partial[Any]:
-    """Turn a node with a `_target_` into a function that takes what only exists at run time.
+    """Turn a node with a `_target_` into a function of the arguments that only exist at run time.
 
-    As in Hydra, a dict in the node that has a `_target_` is built and called, and `_args_` and `_partial_` of
-    such a dict are its positional arguments and whether it is built only. What YAML cannot write is made of
-    what it can, as the annotations of the target ask for: see `chiron.runs.fitting.fitted`.
+    As in Hydra, a nested dict with a `_target_` is built and called; its `_args_` are positional arguments,
+    and with `_partial_` it is built but not called. Values that YAML cannot express are converted as the
+    annotations of the target ask for: see `chiron.runs.fitting.fitted`.
 
     Args:
         node: `_target_` and its keyword arguments.
 
     Raises:
-        ValueError: If a target cannot be imported, what is nested in the node cannot be built, or the target
-            does not take one of the arguments.
+        ValueError: If a target cannot be imported, a nested node cannot be built, or the target does not take
+            one of the arguments.
     """
     return _built(node, "")
 
 
 def _built(node: Mapping[str, Any], where: str) -> partial[Any]:
-    """As `build`; `where` is what the keys of the node begin with in messages."""
+    """Like `build`; `where` is the prefix of the node's keys in messages."""
     target = target_of(node, where)
     given = {key: value for key, value in node.items() if key not in (_TARGET, _PARTIAL)}
     positional = [_made(value, f"{where}{_ARGS}") for value in given.pop(_ARGS, ())]
@@ -98,7 +98,7 @@ def _arguments(target: Callable[..., Any], name: str, given: Mapping[str, Any], 
 def _parameters_of(target: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
     try:
         return inspect.signature(target).parameters
-    except ValueError:  # some of what is written in C does not say what it takes
+    except ValueError:  # some C functions have no signature
         return {"arguments": inspect.Parameter("arguments", inspect.Parameter.VAR_KEYWORD)}
 
 
@@ -108,7 +108,7 @@ def _taker(
     arguments: Mapping[str, Any],
     key: str,
 ) -> type[Any] | None:
-    """The class whose arguments `x_kwargs` are: given as `x_class` or `x`, or the default there."""
+    """The class that takes the arguments in `x_kwargs`: the value or default of `x_class` or `x`."""
     stem = key.removesuffix("_kwargs")
     for name in (f"{stem}_class", stem) if stem != key else ():
         if name in parameters:
@@ -121,7 +121,7 @@ def _taker(
 
 
 def _made(value: Any, where: str) -> Any:
-    """A value of a configuration, with everything built that is nested in it."""
+    """A value of a configuration, with all nested nodes built."""
     if isinstance(value, Mapping) and _TARGET in value:
         built = _built(value, f"{where}.")
         with blaming(where):

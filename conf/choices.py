@@ -1,4 +1,4 @@
-"""What a configuration offers: its groups, their choices, and the settings of a run."""
+"""The groups of the configuration, their choices, and the settings of a run."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ GROUPS = ("env", "teacher", "student", "callbacks", "launcher", "sweeper", "expe
 
 
 def choices_of(group: str, *more: Path) -> list[str]:
-    """The names that a group of the configuration may be given; none, if it is no group.
+    """The choices of a configuration group; empty if there is no such group.
 
     Args:
-        group: Its path, as `env` or `hydra/launcher`.
-        more: Folders of a user's own that may add some.
+        group: Its path, such as `env` or `hydra/launcher`.
+        more: Additional configuration folders of the user.
     """
     folders = [place / group for place in (Path(__file__).parent, *more)]
     found = [

@@ -1,4 +1,4 @@
-"""The configuration that a command line of `chiron-train` leads to."""
+"""Composes the configuration of a `chiron-train` command line."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def composed(*overrides: str) -> dict[str, Any]:
     """The resolved configuration of a command line.
 
     Args:
-        overrides: What the command line says, each as `key=value`.
+        overrides: Arguments of the command line, each as `key=value`.
 
     Raises:
         hydra.errors.HydraException: If a choice or a key does not exist.

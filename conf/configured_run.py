@@ -1,4 +1,4 @@
-"""From a resolved configuration to a run."""
+"""Builds a run from a resolved configuration."""
 
 from __future__ import annotations
 
@@ -43,20 +43,20 @@ def run_from(
     """Build the run that a resolved configuration describes.
 
     Args:
-        config: With the keys of `RunConfig`.
-        names: What the configuration calls its env, teacher and student.
-        directory: Where the run leaves its files.
-        callbacks: Makes further callbacks.
+        config: A configuration with the keys of `RunConfig`.
+        names: Names of its env, teacher and student in the configuration.
+        directory: The run directory.
+        callbacks: Makes additional callbacks.
 
     Raises:
-        ValueError: If the configuration cannot be run: key, value and what is allowed.
+        ValueError: If the configuration cannot be run; gives key, value and what is allowed.
     """
     settings = settings_of(config)
     built: dict[str, Any] = {}
     for group in ("env", "teacher"):
         with blaming(f"{group}={names[group]}"):
             built[group] = None if config[group]["_target_"] is None else build(config[group])
-    # Where torch has been imported, a refusal below comes as soon.
+    # If torch has been imported already, the checks below are just as fast.
     if built["env"] is not None and "torch" not in sys.modules:
         _check_without_torch(config, names, built)
     from ..runs.make_run import Parts, assemble  # imports torch
@@ -82,7 +82,7 @@ def run_from(
 def _check_without_torch(
     config: Mapping[str, Any], names: Mapping[str, str], built: Mapping[str, Any]
 ) -> None:
-    """Refuse most of what cannot be run before seconds have passed; making the run checks it all again."""
+    """Reject most invalid configurations within a second; making the run checks everything again."""
     # Imported here for start-up time.
     from ..envs.env_info import env_info
     from ..runs.made_env import made_env

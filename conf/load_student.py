@@ -1,4 +1,4 @@
-"""The student of a finished run, for scripts and notebooks."""
+"""Loads the student of a finished run, for scripts and notebooks."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ def load_student(
     trust: Sequence[str] = (),
     best: bool = False,
 ) -> TrainedStudent:
-    """The student of a finished run. What its files say executes nothing but what is trusted.
+    """Load the student of a finished run. Its files can execute trusted code only.
 
     Args:
-        run: The run's directory.
-        student: The algorithm as it was given to `make_run`; None to make it of the run's `config.yaml`.
-        trust: Packages and modules of yours that its `config.yaml` may name, beside those of `docs/trust.md`.
-        best: Whether to take the student of the best evaluation instead of the last.
+        run: The run directory.
+        student: The algorithm as passed to `make_run`; None to build it from the run's `config.yaml`.
+        trust: Your packages and modules that `config.yaml` may name, in addition to those of `docs/trust.md`.
+        best: Whether to load the student of the best evaluation instead of the last.
 
     Raises:
-        ValueError: If no run lies there, its student is simulated, or it has left no model yet.
+        ValueError: If this is no run directory, its student is simulated, or it has no model yet.
     """
     return TrainedStudent(RunDirectory(Path(run)), partial(build_trusting, trust), best, student)
 
 
 def build_trusting(trust: Sequence[str], node: Mapping[str, Any]) -> Callable[..., Any]:
-    """As `build`, of a configuration that a stranger may have written.
+    """Like `build`, for untrusted configurations.
 
     Args:
-        trust: As `load_student` takes it.
-        node: As `build` takes it.
+        trust: As in `load_student`.
+        node: As in `build`.
     """
     with trusting(trust):
         return build(node)

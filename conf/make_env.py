@@ -1,4 +1,4 @@
-"""The envs of the configuration, for scripts and notebooks."""
+"""Makes the envs of the configuration, for scripts and notebooks."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _ENVS = Path(__file__).parent / "env"
 
 
 def make_env(name: str, **arguments: Any) -> gym.Env[Any, Any]:
-    """One of the envs that `chiron-train env=…` trains on.
+    """Make one of the envs of `chiron-train env=…`.
 
     Args:
-        name: As on the command line: `hopper`, `stump_tracks`, ….
-        arguments: Keys of its YAML file to set otherwise, such as `render_mode="human"`.
+        name: Name on the command line: `hopper`, `stump_tracks`, ….
+        arguments: Keys of its YAML file to override, such as `render_mode="human"`.
 
     Raises:
         ValueError: If there is no such env, it takes no such key, or a library that it needs is missing.

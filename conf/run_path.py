@@ -1,4 +1,4 @@
-"""Where a run's directory is: a path that says what ran, the same for a single run and in a sweep."""
+"""The path of a run directory: it says what ran, and is the same for a single run and in a sweep."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from ..runs.settings import is_how, leaves
 COMPONENTS = ("env", "teacher", "student")
 """The groups whose choices are levels of the path."""
 _PRESETS = ("debug", "experiment", "sweeper")
-"""Groups whose choices may name a study of their own, which then stands for everything that they set."""
+"""Groups whose choices may set a study name, which then represents all their settings in the path."""
 _LONGEST_LEVEL = 120
 _LONGEST_WHOLE = 1e16
-"""Floats below this are written as whole numbers where they are."""
+"""Integral floats below this are written as integers."""
 _UNNAMED = ("seed", "hydra.")
-"""How other keys begin that do not set a run apart."""
+"""Prefixes of other keys that are not part of a run's identity."""
 _ABSENT = object()
 
 
 def defaults_of(config: DictConfig, hydra: Any) -> DictConfig:
-    """The configuration that the levels of a path name, apart from the one for overrides.
+    """The configuration named by the levels of a path, without the level for overrides.
 
     Args:
         config: A composed configuration.
@@ -51,7 +51,7 @@ def defaults_of(config: DictConfig, hydra: Any) -> DictConfig:
 
 @functools.cache
 def _composed(search_path: str, name: str, overrides: tuple[str, ...]) -> DictConfig:
-    """A configuration, composed once per process: the jobs of a sweep share most of them."""
+    """A composed configuration, cached because the jobs of a sweep share most of them."""
     loader = GlobalHydra.instance().config_loader()
     assert search_path == str(loader.get_search_path())
     return loader.load_configuration(name, list(overrides), RunMode.RUN)
@@ -62,25 +62,25 @@ def run_path(study: Path, names: Mapping[str, str], seed: int, level: str) -> Pa
 
     Args:
         study: The folder of all runs of a study.
-        names: What the config calls its env, teacher and student.
+        names: Names of its env, teacher and student in the configuration.
         seed: The run's seed.
-        level: What `override_level` says.
+        level: Result of `override_level`.
     """
     path = study / names["env"] / names["teacher"] / names["student"]
     return path / level / f"seed{seed}" if level else path / f"seed{seed}"
 
 
 def override_level(config: DictConfig, resolved: Mapping[str, Any], defaults: DictConfig) -> str:
-    """One folder name for what sets a run apart from the defaults, "" if nothing does.
+    """One folder name for all differences from the defaults, "" if there are none.
 
-    `env.body=quadruped` becomes `body-quadruped`; several are sorted and joined by `+`. A value is written in
-    one way however it was spelled, and what equals the default, or says how a run is done, is not written.
-    Where a value cannot stand in a file name as it is, a short digest keeps different values apart.
+    `env.body=quadruped` becomes `body-quadruped`; several are sorted and joined by `+`. Values are written in
+    a normal form; values equal to the default, and keys that say how a run is executed, are omitted. If a
+    value cannot be part of a file name, a short digest distinguishes it from others.
 
     Args:
         config: A composed configuration.
         resolved: The same as plain Python.
-        defaults: What it is compared with.
+        defaults: Configuration to compare with.
     """
     others = differences(config, resolved, defaults)
     last_names = Counter(key.rpartition(".")[2] for key in others)
@@ -95,12 +95,12 @@ def override_level(config: DictConfig, resolved: Mapping[str, Any], defaults: Di
 
 
 def differences(config: DictConfig, resolved: Mapping[str, Any], defaults: DictConfig) -> dict[str, str]:
-    """The keys of a run's identity whose values are not the defaults, and these values in their normal form.
+    """The keys of a run's identity with values other than the default, and these values in normal form.
 
     Args:
         config: A composed configuration.
         resolved: The same as plain Python.
-        defaults: What it is compared with.
+        defaults: Configuration to compare with.
     """
     mine, theirs = (_leaves(OmegaConf.to_container(one)) for one in (config, defaults))
     values = _leaves(resolved)
@@ -111,10 +111,10 @@ def differences(config: DictConfig, resolved: Mapping[str, Any], defaults: DictC
             continue
         value = values.get(key, given)
         if value is _ABSENT:
-            # What stands above or below the key in its place is listed itself.
+            # If a parent or child key replaces it, that one is listed itself.
             if not any(key.startswith(f"{other}.") or other.startswith(f"{key}.") for other in mine):
                 found[key] = "absent"
-        # A default that follows from other values may say the same.
+        # A default that is an interpolation may resolve to the same value.
         elif not (isinstance(default, str) and "${" in default and value == _in_place(config, key, default)):
             found[key] = _normal_form(value)
     return found
@@ -125,7 +125,7 @@ def _leaves(config: Any) -> dict[str, Any]:
 
 
 def _in_place(config: DictConfig, key: str, value: str) -> Any:
-    """What an interpolation comes to if it stands in a configuration, at a key."""
+    """The value of an interpolation at a key of a configuration."""
     changed = copy.deepcopy(config)
     try:
         OmegaConf.update(changed, key, value)
@@ -135,7 +135,7 @@ def _in_place(config: DictConfig, key: str, value: str) -> Any:
 
 
 def _normal_form(value: Any) -> str:
-    """The one way in which a value is written: 1e-3 and 0.001, or 300_000 and 3e5, are the same."""
+    """The normal form of a value: 1e-3 and 0.001, or 300_000 and 3e5, are written alike."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, float) and value.is_integer() and abs(value) < _LONGEST_WHOLE:

@@ -1,4 +1,4 @@
-"""The keys of a configuration: `RunSettings`, and what only the command line has."""
+"""The keys of a configuration: `RunSettings`, and those that only the command line has."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ _TARGET = "_target_"
 OF_THE_COMMAND_LINE = ("env", "teacher", "student", "callbacks", "study", "results", "objective")
 """The keys that `RunSettings` does not have."""
 OBJECTIVES = ("mastered", "area", "return")
-"""What a search may be after: what is mastered at the end, or on average over training, or the return."""
+"""Objectives of a search: final mastery, mean mastery over training, or the return."""
 
 
 @dataclass
 class RunConfig(RunSettings):
-    """One run: what to train on what, for how long, and where it goes.
+    """Configuration of one run: its components, settings and directory.
 
     Attributes:
         env: The env, by `_target_`.
-        teacher: Who chooses the tasks, by `_target_`.
-        student: Who learns: a Stable-Baselines3 algorithm or a simulated student, by `_target_`.
-        callbacks: What hears of the run's events: by name, each by `_target_`.
+        teacher: The teacher, by `_target_`.
+        student: A Stable-Baselines3 algorithm or a simulated student, by `_target_`.
+        callbacks: Callbacks by name, each by `_target_`.
         study: Name of the folder that collects runs to be compared.
         results: Root folder of all results.
-        objective: What a search is after: mastered, area or return.
+        objective: Objective of a search: mastered, area or return.
     """
 
     env: Any = MISSING
@@ -44,7 +44,7 @@ class RunConfig(RunSettings):
 
 
 def require_whole(config: Mapping[str, Any]) -> None:
-    """Make sure that nothing has been taken out of a configuration that every run needs.
+    """Check that a configuration has everything that a run needs.
 
     Args:
         config: A resolved configuration.
@@ -72,11 +72,11 @@ def require_whole(config: Mapping[str, Any]) -> None:
 
 
 def require_component(group: str, node: Any) -> dict[str, Any]:
-    """Make sure that a group of a configuration holds a component; for simulated students, an env is none.
+    """Check that a group of a configuration holds a component (or for the env, a `_target_` of None).
 
     Args:
         group: env, teacher or student.
-        node: What the group holds.
+        node: Value of the group.
 
     Returns:
         The node.
@@ -94,28 +94,28 @@ def require_component(group: str, node: Any) -> dict[str, Any]:
 
 
 def per_env(steps: int, n_envs: Any) -> int:
-    """Steps that each of `n_envs` envs makes so that together they make about `steps`."""
-    # What is wrong with n_envs=0 or n_envs=many is said where settings are checked.
+    """Steps per env so that `n_envs` envs make about `steps` in total."""
+    # Invalid values such as n_envs=0 or n_envs=many are reported where settings are checked.
     return int(max(1, steps // max(1, n_envs))) if isinstance(n_envs, (int, float)) else steps
 
 
 def expanded(folder: str) -> str:
-    """A folder with `~` as the home directory, which shells leave as it is in `results=~/x`."""
+    """A folder with `~` expanded to the home directory, which shells do not do in `results=~/x`."""
     return str(Path(folder).expanduser())
 
 
 def workers_per_job(n_jobs: int) -> int:
-    """Which `n_workers` lets `n_jobs` jobs, as joblib counts them, share this machine's cores."""
-    from joblib import cpu_count, effective_n_jobs  # only parallel sweeps pay for it
+    """The `n_workers` with which `n_jobs` jobs (in joblib's notation) share this machine's cores."""
+    from joblib import cpu_count, effective_n_jobs  # here for start-up time: only parallel sweeps need it
 
     cores = cpu_count() // effective_n_jobs(n_jobs)
     return cores if cores > 1 else 0
 
 
 def without_whole_numbers(settings: type[Any]) -> type[Any]:
-    """A dataclass of settings that leaves it to the settings themselves to check their whole numbers.
+    """A settings dataclass whose integers are checked by the settings themselves instead of OmegaConf.
 
-    YAML reads `1e5` as a float, which OmegaConf refuses where a whole number is asked for.
+    YAML reads `1e5` as a float, which OmegaConf rejects for an integer.
     """
     hints = get_type_hints(settings)
     parts: list[tuple[str, Any, Any]] = []

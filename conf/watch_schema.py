@@ -11,22 +11,22 @@ from omegaconf import MISSING
 from ..runs.settings import LONGEST_VIDEO
 
 ACTIONS = ("random", "none")
-"""What is played where no student is."""
+"""Actions to play without a student."""
 
 
 @dataclass
 class WatchConfig:
-    """What to watch, and where it goes.
+    """What to watch, and the output.
 
     Attributes:
         env: The env, by `_target_`; with `run`, that of the run.
-        run: Directory of the run whose student plays; None for none.
-        trust: Packages and modules of yours that the run's `config.yaml` may name (`docs/trust.md`).
+        run: Directory of the run whose student plays; None for no student.
+        trust: Your packages and modules that the run's `config.yaml` may name (`docs/trust.md`).
         task: A vector, a dict by name, or "easy", "middle", "hard", "random"; None for the env's default.
-        actions: What is played without a student: random actions, or none.
+        actions: Actions without a student: random, or none.
         seed: Seeds the episode, random actions and a random task.
-        seconds: After how many seconds of the env the episode is cut off; None for its end.
-        lidar: Whether a walker's lidar rays are shown.
+        seconds: Env time in seconds after which the episode is cut off; None to play it to its end.
+        lidar: Whether to show a walker's lidar rays.
         sheet: Whether to draw a sheet of sample tracks instead of playing.
         out: The file to write; None opens a window.
     """
@@ -44,13 +44,13 @@ class WatchConfig:
 
 
 def check_watch_ranges(config: dict[str, Any]) -> None:
-    """Refuse values that nothing can be watched with.
+    """Reject invalid values.
 
     Args:
         config: A resolved configuration with the keys of `WatchConfig`.
 
     Raises:
-        ValueError: Naming key, value and what is allowed.
+        ValueError: With key, value and what is allowed.
     """
     for part in fields(WatchConfig):
         if part.name not in config:

@@ -1,4 +1,4 @@
-"""One episode, played step by step, for those who watch it."""
+"""One episode, played step by step to be watched."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from .evaluate import Policy
 
 
 class PlayedEpisode:
-    """An episode, played as far as it is watched; printed, it says how it went.
+    """An episode, played only as far as its steps are consumed; `str` describes its result.
 
     Args:
-        env: Where it is played.
+        env: The env to play in.
         policy: Chooses actions.
         task: The task, shape (d,); None for the env's default.
         seed: Seeds the episode.
-        max_steps: After how many steps it is cut off.
+        max_steps: Number of steps after which it is cut off.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class PlayedEpisode:
         self._last_info: dict[str, Any] | None = None
 
     def steps(self) -> Iterator[None]:
-        """Play; stops after the reset and after each step."""
+        """Play the episode; yields after the reset and after each step."""
         observation, info = self._env.reset(seed=self._seed, options=self._options)
         self._task = info["task"]
         yield
@@ -59,7 +59,7 @@ class PlayedEpisode:
     def frames(self) -> Iterator[NDArray[np.uint8]]:
         """Play in an env with a `RenderCollection` around it; frames have shape (height, width, 3)."""
         for _ in self.steps():
-            # What has been collected since the last time.
+            # The frames collected since the last call.
             yield from cast("list[NDArray[np.uint8]]", self._env.render())
 
     def __str__(self) -> str:

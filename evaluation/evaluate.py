@@ -1,4 +1,4 @@
-"""How a policy fares on given tasks."""
+"""Evaluates a policy on given tasks."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from ..envs.long_episodes import LongEpisodes
 from ..envs.task_space import Task
 
 _MOST_SLOTS = 128
-"""Envs that are worth the memory they take."""
+"""Most envs that are worth their memory."""
 
 Policy = Callable[[Any, Any], Any]
-"""From the observations of some envs, and which of them begin an episode, to the actions.
+"""Maps observations, and whether each is the first of an episode, to actions.
 
-Either for one env, an observation and a bool, or for several, a batch and a boolean array of shape (n,). What
-an algorithm takes beside observations (recurrent state, action masks) the policy keeps or finds out itself.
+Called with an observation and a bool for one env, or with a batch and a boolean array of shape (n,) for
+several. Other inputs of an algorithm (recurrent state, action masks) are handled by the policy itself.
 """
 
 
 @dataclass(frozen=True)
 class TaskResult:
-    """How one episode of a task went."""
+    """The result of one episode of a task."""
 
     task_index: int
     task: Task
@@ -37,9 +37,9 @@ class TaskResult:
 
 
 def evaluation_slots(n_tasks: int) -> int:
-    """In how many envs a test set is played: all its tasks at once, up to a limit.
+    """Number of envs in which a test set is played: one per task, up to a limit.
 
-    It depends on nothing else, since the size of a batch changes the rounding of a policy's actions.
+    It depends on nothing else, because the batch size affects the rounding of a policy's actions.
     """
     return min(n_tasks, _MOST_SLOTS)
 
@@ -47,26 +47,26 @@ def evaluation_slots(n_tasks: int) -> int:
 def evaluate(
     policy: Policy, envs: VectorEnv[Any, Any, Any], tasks: Task, seeds: Sequence[int]
 ) -> list[TaskResult]:
-    """Play one episode of each task, as many at once as there are envs.
+    """Play one episode of each task, in all envs in parallel.
 
-    The same policy, tasks and seeds give the same rows, if policy and envs are deterministic.
+    The same policy, tasks and seeds give the same rows if policy and envs are deterministic.
 
     Args:
         policy: Chooses actions.
-        envs: Where to play: a vector env without autoreset whose slots rest once their episode is over,
-            as `envs.make_vec` makes it.
-        tasks: Shape (m, d).
+        envs: A vector env without autoreset whose slots rest once their episode is over, as made by
+            `envs.make_vec`.
+        tasks: Tasks, shape (m, d).
         seeds: One per task.
 
     Returns:
         One row per task, in the order of `tasks`.
 
     Raises:
-        ValueError: If an episode ends without the env saying whether it was a success.
+        ValueError: If an episode ends without the env reporting its success.
         NotFiniteError: If an observation, an action or a reward is not finite.
     """
     slots = envs.num_envs
-    # All slots have to be reset once: those in excess repeat tasks for which other slots are counted.
+    # All slots must be reset once: surplus slots repeat tasks, and their results are not counted.
     playing = np.arange(slots) % len(tasks)
     waiting = iter(range(slots, len(tasks)))
     counted = np.arange(slots) < len(tasks)

@@ -1,4 +1,4 @@
-"""One test of a student."""
+"""One evaluation of a student."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from .metrics import area_under_curve
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a test of a student found.
+    """The result of an evaluation of a student.
 
     Attributes:
         step: Training steps before it.
-        mastered_percent: Percentage of the test tasks, or of a simulated student's cells, that were mastered.
+        mastered_percent: Percentage of the test tasks, or of a simulated student's cells, that are mastered.
         return_mean: Mean episode return.
-        results: One row per test task; none for a simulated student.
-        competence: What a simulated student can do, in [0, 1], with one axis per parameter that matters; None
+        results: One row per test task; empty for a simulated student.
+        competence: Competence of a simulated student, in [0, 1], with one axis per relevant parameter; None
             for other students.
     """
 
@@ -35,12 +35,12 @@ class Evaluation:
 def evaluation_curves(
     evaluation: Evaluation, steps: Sequence[int], percents: Sequence[float]
 ) -> dict[str, float]:
-    """The numbers of an evaluation that are followed over training, by name.
+    """Values of an evaluation that are logged as curves over training, by name.
 
     Args:
-        evaluation: The latest one.
-        steps: At which the student has been tested so far, this time included.
-        percents: How much was mastered each time.
+        evaluation: The latest evaluation.
+        steps: Steps of all evaluations so far, including this one.
+        percents: Percentage mastered in each of them.
     """
     curves = {
         "area_under_curve": area_under_curve(steps, percents),

@@ -1,4 +1,4 @@
-"""Numbers that an evaluation, or a series of them, comes down to."""
+"""Metrics of an evaluation, or of a series of them."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def area_under_curve(steps: ArrayLike, scores: ArrayLike) -> float:
     """The mean height of a learning curve: the trapezoidal area under it, divided by its length.
 
     Args:
-        steps: Increasing, shape (m,).
-        scores: Shape (m,); what comes out has their unit. A curve of one point has its height.
+        steps: Increasing steps, shape (m,).
+        scores: Scores, shape (m,); the result has their unit. For a single point it is its score.
     """
     x, y = np.asarray(steps, np.float64), np.asarray(scores, np.float64)
     return float(np.trapezoid(y, x) / (x[-1] - x[0])) if len(x) > 1 else float(y[0])

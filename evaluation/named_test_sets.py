@@ -1,4 +1,4 @@
-"""Test sets that have a name: versioned files beside this module, and CSV files of the user's own."""
+"""Named test sets: versioned files next to this module, and CSV files of the user."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from .task_sets import TaskSet
 
 UNIFORM = "uniform_v1"
 GRIDS = {1: "grid_1d_v1", 2: "grid_2d_v1", 3: "grid_3d_v1"}
-"""Regular grids by the dimensions of their task space."""
+"""Regular grids by the dimension of their task space."""
 OPEN_ENDED = "open_ended_v1"
 
 _UNIFORM_TASKS, _UNIFORM_DIMENSIONS = 50, 20
 _GRID_SIDES = {1: 100, 2: 10, 3: 5}
 _DECIMALS = 6
 _SEEDS = {UNIFORM: 20191030, OPEN_ENDED: 20220302, **{name: 20211000 + dim for dim, name in GRIDS.items()}}
-"""What each file's numbers are drawn from: arbitrary, and far from seeds that people give to runs."""
+"""Seed of each file's random numbers: arbitrary, and unlike the usual seeds of runs."""
 
 
 def uniform_table() -> pd.DataFrame:
@@ -66,11 +66,11 @@ RECIPES: dict[str, Callable[[], pd.DataFrame]] = {
     **{name: partial(grid_table, dim) for dim, name in GRIDS.items()},
     OPEN_ENDED: open_ended_table,
 }
-"""What each file is made by; a new recipe gets a new version, and files never change."""
+"""The function that makes each file; a new recipe gets a new version, and files never change."""
 
 
 def shipped_table(name: str) -> pd.DataFrame:
-    """A versioned file as it is.
+    """The content of a versioned file.
 
     Args:
         name: One of `RECIPES`.
@@ -80,17 +80,17 @@ def shipped_table(name: str) -> pd.DataFrame:
 
 
 def shipped_task_set(name: str, space: TaskSpace) -> tuple[str, TaskSet]:
-    """A named test set in some task space.
+    """A named test set in a task space.
 
     Args:
         name: `uniform` or `grid`.
-        space: Its ranges are what the file's unit cube is stretched to.
+        space: The task space, to whose ranges the file's unit cube is scaled.
 
     Returns:
         The versioned name, and the tasks.
 
     Raises:
-        ValueError: If the file has no tasks of so many dimensions.
+        ValueError: If there are no such tasks for the dimension of the task space.
     """
     if name == "grid":
         if space.dim not in GRIDS:
@@ -117,12 +117,12 @@ def open_ended_task_set() -> TaskSet:
 
 
 def read_task_set(path: Path, space: TaskSpace) -> TaskSet:
-    """A test set of the user's own.
+    """Read a user's test set.
 
     Args:
-        path: A CSV file with a column for each of `space.columns`, in any order, and maybe `seed`, the seed
-            of each task's first episode: 0, 1, 2, … from row to row if it is absent.
-        space: Where the tasks lie.
+        path: A CSV file with a column for each of `space.columns`, in any order, and optionally `seed`, the
+            seed of each task's first episode; if absent, 0, 1, 2, … by row.
+        space: The task space.
 
     Raises:
         ValueError: If the file cannot be read, columns are missing or unknown, or a task is not in the space.
@@ -154,7 +154,7 @@ def with_episodes(task_set: TaskSet, episodes: int) -> TaskSet:
 
     Args:
         task_set: The tasks.
-        episodes: How many of each; the first ones do not depend on how many follow.
+        episodes: Episodes per task; the first ones do not depend on this number.
 
     Returns:
         All episodes of the first task, then all of the second, and so on.

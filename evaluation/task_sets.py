@@ -1,4 +1,4 @@
-"""Sets of test tasks: the same for every teacher and every student that is compared."""
+"""Sets of test tasks, the same for all teachers and students that are compared."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from numpy.typing import ArrayLike
 from ..envs.task_space import Task, TaskSpace
 
 HARDNESS = {"easy": 0.0, "middle": 0.5, "hard": 1.0}
-"""How far the tasks that have a word lie on the way from the easiest to the hardest one."""
+"""Hardness of the tasks that have a name, from 0 (easiest) to 1 (hardest)."""
 
 
 @dataclass(frozen=True)
 class TaskSet:
-    """Tasks to test on, each with the seed of its episode.
+    """Test tasks, each with the seed of its episode.
 
     Attributes:
-        tasks: Shape (m, d).
+        tasks: Tasks, shape (m, d).
         seeds: One per task.
     """
 
@@ -35,20 +35,20 @@ def uniform_tasks(space: TaskSpace, n_tasks: int, seed: int) -> TaskSet:
     """Draw test tasks uniformly from a task space (Portelas et al. 2019 use 50).
 
     Args:
-        space: Where to draw from.
-        n_tasks: How many.
-        seed: The same seed gives the same tasks and episode seeds; keep it over all runs of a study.
+        space: The task space.
+        n_tasks: Number of tasks.
+        seed: The same seed gives the same tasks and episode seeds; use the same one in all runs of a study.
     """
     rng = np.random.default_rng(seed)
     return TaskSet(space.rounded(space.sample(rng, n_tasks)), rng.integers(2**31, size=n_tasks).tolist())
 
 
 def graded_task(space: TaskSpace, hardness: ArrayLike) -> Task:
-    """The task that lies so far on the way from the easiest to the hardest one.
+    """The task at a given hardness, interpolated between the easiest and the hardest one.
 
     Args:
-        space: Where the task lies; its parameters know at which end of their ranges tasks are easy.
-        hardness: From 0 to 1, for all of the task or for each of its numbers, shape (d,).
+        space: The task space; its parameters define at which end of their ranges tasks are easy.
+        hardness: From 0 to 1, for the whole task or for each of its parameters, shape (d,).
     """
     easy_low = np.array([p.easy == "low" for p in space.parameters for _ in range(p.size)])
     shares = np.broadcast_to(np.asarray(hardness, np.float64), space.low.shape)
@@ -56,10 +56,10 @@ def graded_task(space: TaskSpace, hardness: ArrayLike) -> Task:
 
 
 def named_task(space: TaskSpace, wanted: Any, seed: int) -> Task:
-    """The task that a person asks for.
+    """The task that a user specifies.
 
     Args:
-        space: Where the task lies.
+        space: The task space.
         wanted: One of `HARDNESS`, "random", a vector, or a dict from names to values.
         seed: Seeds a random task.
 

@@ -1,1 +1,1 @@
-"""Runs: one training of a student under a teacher, its directory, logs and checkpoints."""
+"""Runs: the training of a student with a teacher, its directory, logs and checkpoints."""

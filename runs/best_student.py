@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 class BestStudent(RunCallback):
-    """Keeps the student of the best evaluation in the folder `best`, as the last one is kept beside it.
+    """Saves the student of the best evaluation to the folder `best`; the last one is in the run directory.
 
-    The best evaluation is the first of those with the most tasks mastered and, among these, the highest mean
-    return. Simulated students are not kept.
+    The best evaluation is the one with the most tasks mastered; ties are broken by the highest mean return,
+    then by the earliest step. Simulated students are not saved.
     """
 
     def __init__(self) -> None:
@@ -32,7 +32,7 @@ class BestStudent(RunCallback):
     def on_start(self, run: Run) -> None:
         self._run = run
         if run.is_resumed:
-            # What was best after the state was saved is not known to be so any more.
+            # The folder may hold a best student from after the checkpoint.
             shutil.rmtree(run.directory.best, ignore_errors=True)
         if self._restored:
             run.directory.best.mkdir()
@@ -52,7 +52,7 @@ class BestStudent(RunCallback):
                 file.replace(run.directory.best / file.name)
 
     def state_dict(self) -> dict[str, Any]:
-        """The score and the files themselves: a state can be older than the best student on disk."""
+        """The score and the files themselves, because a state can be older than the best student on disk."""
         assert self._run is not None
         files = self._run.directory.best.glob("*") if self._score is not None else ()
         return {

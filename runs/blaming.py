@@ -1,4 +1,4 @@
-"""Errors that name their part of the command line."""
+"""Errors that name the part of the command line that caused them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Made = TypeVar("Made")
 
 @contextmanager
 def blaming(key: str) -> Iterator[None]:
-    """Turn what a component raises into a ValueError that names its part of the command line."""
+    """Turn exceptions of a component into a ValueError that names its part of the command line."""
     try:
         yield
     except Exception as error:
@@ -21,25 +21,25 @@ def blaming(key: str) -> Iterator[None]:
 
 
 def make_blaming(key: str, component: Any, make: Callable[[Any], Made]) -> Made:
-    """Make something of a component; if it raises an error, name the argument that is to blame.
+    """Build something from a component; if that raises an error, name the argument to blame.
 
-    Components of ours say which argument they mean. Others may raise whatever Python does with a bad value:
-    what is to blame is then the argument without which the component can be made.
+    Chiron's components say which argument they mean. Others may raise any exception for a bad value: the
+    argument to blame is then the one without which the component can be built.
 
     Args:
-        key: What names the component on the command line.
+        key: Name of the component on the command line.
         component: A class, or a partial of one.
-        make: Makes something of it; called again without some of the arguments after an error.
+        make: Builds something from it; called again without some of the arguments after an error.
 
     Raises:
-        ValueError: If it cannot be made.
+        ValueError: If it cannot be built.
     """
     with blaming(key):
         try:
             return make(component)
         except Exception as error:
             if _took_too_long(error):
-                raise  # Every further attempt would, too.
+                raise  # Every further attempt would take too long as well.
             arguments = component.keywords if isinstance(component, partial) else {}
             for path in _paths(arguments):
                 if _is_named(path[-1], error) and (len(path) == 1 or path[-2] in str(error)):
@@ -48,7 +48,7 @@ def make_blaming(key: str, component: Any, make: Callable[[Any], Made]) -> Made:
                 makes_it = partial(component.func, *component.args, **_without(arguments, path))
                 if _is_named(path[-1], error) or _can_be_made(make, makes_it):
                     raise ValueError(f"{'.'.join(path)}: {_said(error)}") from error
-            # Without an argument that is required nothing can be made; such an error may show its value.
+            # Nothing can be built without a required argument, but the error may show its value.
             for path, value in _leaves(arguments):
                 if value == "" or (isinstance(value, str) and len(value) > 1 and value in str(error)):
                     raise ValueError(f"{'.'.join(path)}: {_said(error)}") from error
@@ -60,7 +60,7 @@ def _took_too_long(error: BaseException | None) -> bool:
 
 
 def _is_named(argument: str, error: Exception) -> bool:
-    """Whether an error says which argument it means, as "size=3 must", "size: must" and "`size` must" do."""
+    """Whether an error names an argument, as in "size=3 must", "size: must" and "`size` must"."""
     name = re.escape(argument)
     return re.search(rf"\b{name}[=:'`]|['`]{name}\b", str(error)) is not None
 
@@ -68,13 +68,13 @@ def _is_named(argument: str, error: Exception) -> bool:
 def _can_be_made(make: Callable[[Any], Any], component: Any) -> bool:
     try:
         make(component)
-    except Exception:  # whatever it is, that argument was not all that is wrong
+    except Exception:  # any error: the removed argument was not the only problem
         return False
     return True
 
 
 def _paths(arguments: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
-    """Where the arguments are, those nested in another before it."""
+    """Paths of the arguments, nested ones before those that contain them."""
     for name, value in arguments.items():
         if isinstance(value, Mapping):
             yield from ((name, *path) for path in _paths(value))
@@ -98,6 +98,6 @@ def _said(error: Exception) -> str:
     text = " ".join(str(error).split())
     if isinstance(error, MemoryError):
         return f"does not fit into memory{text and f': {text}'}"
-    # Of what else Python raises, the name is half of the message.
+    # For other exceptions the class name is an essential part of the message.
     is_sentence = isinstance(error, (ValueError, TypeError, AssertionError)) and bool(text)
     return text if is_sentence else f"{type(error).__name__}: {text}".rstrip(": ")

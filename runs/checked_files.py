@@ -1,4 +1,4 @@
-"""Reading files that may be damaged, or a stranger's: whole, or one sentence that names the file."""
+"""Reads files that may be damaged or untrusted; if one is, the error is one sentence that names the file."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ if TYPE_CHECKING:
     import pandas as pd
 
 TEXT_BYTES = 1 << 20
-"""Of a configuration or a summary, at most."""
+"""Size limit of a configuration or a summary."""
 TABLE_BYTES = 1 << 30
-"""Of a log, at most."""
+"""Size limit of a log."""
 PICTURE_BYTES = 1 << 25
-"""Of a picture, at most."""
+"""Size limit of a picture."""
 LARGEST_BYTES = 1 << 36
-"""Of anything that is read at all."""
+"""Size limit of any file that is read."""
 
 _MOST_NODES = 100_000
-"""Numbers, lists, dicts and pieces of text in one configuration or summary."""
+"""Most numbers, lists, dicts and pieces of text in one configuration or summary."""
 _DEEPEST = 100
-"""Levels of lists and dicts in a configuration."""
+"""Most nested levels of lists and dicts in a configuration."""
 _YAML = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""Several times as fast as the loader in Python; absent where PyYAML was built without libyaml."""
+"""Several times faster than the pure Python loader; absent if PyYAML was built without libyaml."""
 _PIECE = 64
 """Characters of a piece of text."""
 _MOST_BITS = 256
-"""Bits of a whole number; seeds may have many."""
+"""Most bits of an integer; seeds may have many."""
 _MOST_CELLS_PER_BYTE = 8
-"""Of a Parquet file. Seeds and returns are different in every row: an honest file has fewer than one."""
+"""Limit for Parquet files. Seeds and returns differ in every row, so a genuine file has fewer than one."""
 _REASON_LENGTH = 300
 
 
@@ -50,17 +50,17 @@ class DamagedFileError(ValueError):
 
 @contextmanager
 def reading(path: Path, home: Path, most_bytes: int) -> Iterator[BinaryIO]:
-    """Open a file, and turn whatever is wrong with its content into one sentence.
+    """Open a file, and turn any error in reading its content into one sentence.
 
     Args:
         path: The file.
-        home: The folder that it belongs to: links out of it are not followed.
-        most_bytes: How large it may be.
+        home: The folder that it belongs to; links that lead out of it are not followed.
+        most_bytes: Size limit.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        DamagedFileError: If it is no regular file, lies outside of its folder, is too large, or if what the
-            body makes of it fails, in whatever way.
+        DamagedFileError: If it is not a regular file, is outside of its folder or too large, or if the body
+            of the `with` statement raises any exception.
     """
     require_inside(path, home)
     try:
@@ -75,20 +75,20 @@ def reading(path: Path, home: Path, most_bytes: int) -> Iterator[BinaryIO]:
             yield file
     except (FileNotFoundError, DamagedFileError):
         raise
-    # Parsers fail on damaged content in more ways than can be listed, memory and recursion included.
+    # Parsers can raise almost anything on damaged content, including memory and recursion errors.
     except Exception as error:
         raise DamagedFileError(f"{path} cannot be read: {reason_of(error)}") from error
 
 
 def require_inside(path: Path, home: Path) -> None:
-    """Make sure that no link leads from a path in a folder to somewhere else.
+    """Check that no link makes a path in a folder lead out of it.
 
     Args:
-        path: What is going to be read or written; it need not exist.
+        path: The path to be read or written; it need not exist.
         home: The folder, which may itself be a link.
 
     Raises:
-        DamagedFileError: If a link does.
+        DamagedFileError: If a link leads out.
     """
     try:
         place = path.resolve()
@@ -99,14 +99,14 @@ def require_inside(path: Path, home: Path) -> None:
 
 
 def require_no_way_out(folder: Path, home: Path) -> None:
-    """Make sure that all in a folder is regular files and folders, and that no link leads out of its home.
+    """Check that a folder holds only regular files and folders, and that no link leads out of its home.
 
     Args:
-        folder: What is going to be written into.
+        folder: The folder to be written to.
         home: The folder that it belongs to; the same one, or one above.
 
     Raises:
-        DamagedFileError: If something else is there.
+        DamagedFileError: If it holds anything else.
     """
     for path in (folder, *folder.rglob("*")):
         require_inside(path, home)
@@ -115,7 +115,7 @@ def require_no_way_out(folder: Path, home: Path) -> None:
 
 
 def reason_of(error: BaseException) -> str:
-    """What an error says, on one line of sensible length, or its kind if it says nothing."""
+    """The message of an error on one line of limited length, or its class if it has no message."""
     lines = str(error).strip().splitlines()
     return printable(lines[0].strip(), _REASON_LENGTH) if lines else type(error).__name__
 
@@ -127,15 +127,15 @@ def digest_of(path: Path) -> str:
 
 
 def read_yaml(file: BinaryIO) -> dict[str, Any]:
-    """A mapping from YAML, of plain values only.
+    """Read a mapping of plain values from YAML.
 
     Raises:
         ValueError: If it is something else, or larger or deeper than any configuration.
-        yaml.YAMLError: If it is no YAML, or names a type of Python.
+        yaml.YAMLError: If it is not YAML, or names a Python type.
     """
     text = file.read()
     depth = 0
-    # The fast parser reads what is nested by recursion in C, which nothing stops at the end of the stack.
+    # Checked event by event, because the C parser's recursion could overflow the stack.
     for event in yaml.parse(text, _YAML):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > _DEEPEST:
@@ -144,7 +144,7 @@ def read_yaml(file: BinaryIO) -> dict[str, Any]:
 
 
 def read_json(file: BinaryIO) -> dict[str, Any]:
-    """A mapping from JSON.
+    """Read a mapping from JSON.
 
     Raises:
         ValueError: If it is something else, or larger than any summary.
@@ -153,11 +153,11 @@ def read_json(file: BinaryIO) -> dict[str, Any]:
 
 
 def _mapping(value: Any) -> dict[str, Any]:
-    """The same value, if it is a mapping of texts to what JSON knows, of sensible size."""
+    """The same value, after checking that it is a mapping of strings to JSON values of limited size."""
     if not isinstance(value, dict):
         raise ValueError(f"it holds {type(value).__name__}, not keys and values")
-    # Counted as often as they are referred to: YAML can name one list in a list, that twice in another, and
-    # so on, which fits into a line and not into any memory.
+    # Counted once per reference: in YAML a list can refer twice to another, that one twice to a third, and so
+    # on, which fits on one line but not into memory.
     left: list[dict[Any, Any] | list[Any]] = [value]
     count = 0
     while left:
@@ -174,9 +174,9 @@ def _mapping(value: Any) -> dict[str, Any]:
 
 
 def _pieces(leaf: Any) -> int:
-    """How much more than one value a value is."""
+    """How much a leaf counts in addition to one."""
     if isinstance(leaf, str):
-        leaf.encode()  # fails for halves of characters, which cannot be shown
+        leaf.encode()  # fails for lone surrogates, which cannot be printed
         return len(leaf) // _PIECE
     if isinstance(leaf, int) and leaf.bit_length() > _MOST_BITS:
         raise ValueError(f"it holds a whole number of {leaf.bit_length():,} bits")
@@ -186,7 +186,7 @@ def _pieces(leaf: Any) -> int:
 
 
 def read_table(file: BinaryIO) -> pd.DataFrame:
-    """A table from CSV, whose last line is whole.
+    """Read a table from CSV, whose last line must be complete.
 
     Raises:
         ValueError: If it is something else.
@@ -201,11 +201,11 @@ def read_table(file: BinaryIO) -> pd.DataFrame:
 
 
 def read_parquet(file: BinaryIO, columns: Sequence[str] | None = None) -> pd.DataFrame:
-    """A table from Parquet, that is not much larger in memory than on disk.
+    """Read a table from Parquet that is not much larger in memory than on disk.
 
     Args:
-        file: What to read.
-        columns: Which of its columns; all by default.
+        file: The file to read.
+        columns: Columns to read; all by default.
 
     Raises:
         ValueError: If it declares more rows than its bytes can hold, or lacks one of the columns.
@@ -221,16 +221,16 @@ def read_parquet(file: BinaryIO, columns: Sequence[str] | None = None) -> pd.Dat
     for column in columns or ():
         if column not in table.schema_arrow.names:
             raise ValueError(f"it has no column {column}")
-    # A third of the time of pandas' own reader, which looks for data sets and file systems first.
+    # Takes a third of the time of pandas' own reader, which looks for data sets and file systems first.
     frame: pd.DataFrame = table.read(columns).to_pandas()
     return frame
 
 
 def read_array(file: BinaryIO) -> NDArray[np.float64]:
-    """An array of finite floats from a `.npy` file.
+    """Read an array of finite floats from a `.npy` file.
 
     Raises:
-        ValueError: If it is something else, or declares another size than it has.
+        ValueError: If it is something else, or its size is not the one it declares.
     """
     version = np.lib.format.read_magic(file)
     read_header = (
@@ -248,7 +248,7 @@ def read_array(file: BinaryIO) -> NDArray[np.float64]:
 
 
 def read_picture(file: BinaryIO) -> bytes:
-    """The content of a whole PNG file.
+    """Read a complete PNG file.
 
     Raises:
         ValueError: If it is something else.

@@ -1,4 +1,4 @@
-"""When a run's state is saved."""
+"""Saves checkpoints of a run at intervals."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 class Checkpointer(RunCallback):
-    """Saves the state of a run every so many steps or minutes, and before its last rollout.
+    """Saves the state of a run at intervals of steps or minutes, and before its last rollout.
 
-    From there a finished run can be continued exactly, since nothing before it depends on the budget. Where
-    rollouts differ in length, one may be the last if the longest so far would be.
+    A finished run can be continued exactly from there, because nothing earlier depends on the budget. If
+    rollouts differ in length, a rollout counts as last if one of the longest length so far would be.
 
     Args:
         settings: The intervals, each of which may be None, and whether a finished run keeps its last state.
@@ -37,11 +37,11 @@ class Checkpointer(RunCallback):
     def on_rollout_start(self, run: Run) -> None:
         self._longest_rollout = max(self._longest_rollout, run.steps - self._rollout_start)
         self._rollout_start = run.steps
-        # A simulated student's begins after its last episode, too: with a larger budget it is tested before.
+        # Simulated students also get here after the last episode; a larger budget would evaluate them first.
         if run.steps >= run.settings.total_steps:
             return
         by_steps = self._every_steps is not None and run.steps - self._step >= self._every_steps
-        # A monotonic clock: that of the wall may jump.
+        # Monotonic, because the wall clock may jump.
         waited = time.monotonic() - self._time
         by_time = self._every_seconds is not None and waited >= self._every_seconds
         if by_steps or by_time or self._may_be_last(run):
@@ -49,7 +49,7 @@ class Checkpointer(RunCallback):
             self._saved(run.steps)
 
     def _may_be_last(self, run: Run) -> bool:
-        """Whether the rollout that begins may use up the budget, and its beginning has not been saved yet."""
+        """Whether the starting rollout may use up the budget and its start has not been saved yet."""
         if not self._keeps_last or (run.is_resumed and run.steps == self._step):
             return False
         return not self._longest_rollout or run.steps + self._longest_rollout >= run.settings.total_steps

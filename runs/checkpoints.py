@@ -1,4 +1,4 @@
-"""The checkpoints of a run: its last states, whole and checked, and cheap to write often."""
+"""The checkpoints of a run: its latest states, checked for damage, and cheap to write often."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _VERSION = 2
 _KEPT = 2
 _CHUNK_BYTES = 1 << 22
 _MOST_CHUNKS = 48
-"""Full chunks of one checkpoint: those of more bytes are larger, so that a run has few files."""
+"""Most full chunks per checkpoint: larger states have larger chunks, so that a run has few files."""
 _CHUNKS = "chunks of an array"
-"""The key of a dict that stands for a large array."""
+"""The key of a dict that is a placeholder for a large array."""
 
 
 class CheckpointError(ValueError):
@@ -37,9 +37,9 @@ class Checkpoint:
     """A state of a run.
 
     Attributes:
-        step: Steps that the run had made.
-        state: As `chiron.runs.state_file.save_state` takes it.
-        files: What the files were like that the state counts on. They may have grown since.
+        step: Training steps completed.
+        state: State in the format of `chiron.runs.state_file.save_state`.
+        files: Records of the files that the state depends on. They may have grown since.
     """
 
     step: int
@@ -50,42 +50,42 @@ class Checkpoint:
 class Checkpoints:
     """The last two states of a run, in a folder of the run's directory.
 
-    A checkpoint is one file of `state_file`, written beside and renamed. Large arrays lie apart, cut in
-    chunks of at least 4 MiB that are named by their SHA-256: a chunk that has not changed since the last
-    checkpoint is there already and is not written again. Nothing in it is code, and nothing is believed
-    unchecked: files carry checksums, chunks are their names, and the files that a state counts on are
-    compared with what they were.
+    A checkpoint is one file written by `state_file` under a temporary name and then renamed. Large arrays are
+    stored separately, in chunks of at least 4 MiB named by their SHA-256: chunks that have not changed since
+    the last checkpoint are not written again. Checkpoints contain no code, and everything is verified: files
+    carry checksums, chunks are checked against their names, and the files that a state depends on are
+    compared with their records.
 
     Args:
-        folder: Where they lie; made when the first one is written.
+        folder: Folder of the checkpoints; created when the first one is written.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._chunks = folder / "chunks"
         self._whole_chunks: set[str] = set()
-        """Written or read by this object."""
+        """Chunks written or read by this object."""
 
     def steps(self) -> list[int]:
-        """Steps that the run had made at each checkpoint, read or unread, oldest first."""
+        """Step of each checkpoint, usable or not, oldest first."""
         names = (re.fullmatch(r"step-(\d+)\.npz", path.name) for path in self._folder.glob("step-*.npz"))
         return sorted(int(name[1]) for name in names if name)
 
     def newest_step(self) -> int | None:
-        """Steps that the run had made at its newest checkpoint, read or unread; None if there is none."""
+        """Step of the newest checkpoint, usable or not; None if there is none."""
         return max(self.steps(), default=None)
 
     def save(self, checkpoint: Checkpoint) -> None:
-        """Keep a state, and drop all but the last two.
+        """Save a state and remove all but the last two.
 
-        Whatever is on the disk is so before what counts on it: first the files that the state counts on, then
-        its chunks, then the state.
+        Everything is flushed to disk before what depends on it: first the files that the state depends on,
+        then its chunks, then the state.
 
         Args:
-            checkpoint: The state. Its files lie in the run's directory.
+            checkpoint: The state. Its files are in the run directory.
 
         Raises:
-            OSError: If it cannot be written, on a full disk for one; the checkpoints before it stay.
+            OSError: If it cannot be written, for example on a full disk; earlier checkpoints remain.
         """
         for path in sorted(checkpoint.files) + sorted({path.parent for path in checkpoint.files}):
             flush(path)
@@ -102,27 +102,27 @@ class Checkpoints:
             "state": map_leaves(checkpoint.state, lambda value, _: self._put_apart(value, size)),
         }
         save_state(self._file(checkpoint.step), stored)
-        # Those of later steps could not be used, and the run has resumed from an older one.
+        # Checkpoints of later steps are those that could not be used when the run resumed from an older one.
         kept = [step for step in self.steps() if step <= checkpoint.step][-_KEPT:]
         for step in set(self.steps()) - set(kept):
             self._file(step).unlink()
         self._drop_unused_chunks()
 
     def keep_newest(self) -> None:
-        """Drop all but the newest."""
+        """Remove all but the newest."""
         for old in self.steps()[:-1]:
             self._file(old).unlink()
         if self._chunks.exists():
             self._drop_unused_chunks()
 
     def read(self, step: int) -> Checkpoint:
-        """Read a checkpoint, and make sure that the files it counts on are there.
+        """Read a checkpoint and check the files that it depends on.
 
         Args:
             step: One of `steps()`.
 
         Raises:
-            DamagedFileError: If it cannot be used: the file, and what is wrong with it.
+            DamagedFileError: If it cannot be used; the message names the file and what is wrong with it.
         """
         file, home = self._file(step), self._folder.parent
         require_inside(self._chunks, home)
@@ -140,13 +140,13 @@ class Checkpoints:
         return Checkpoint(step, stored["state"], files)
 
     def newest(self) -> tuple[Checkpoint | None, list[str]]:
-        """The newest checkpoint that can be used, and what was wrong with those passed over.
+        """The newest usable checkpoint, and what was wrong with newer ones.
 
         Returns:
-            None if there is no checkpoint at all.
+            None as the checkpoint if there is none at all.
 
         Raises:
-            CheckpointError: If there are checkpoints, and none of them can be used.
+            CheckpointError: If there are checkpoints but none of them can be used.
         """
         faults: list[str] = []
         for step in reversed(self.steps()):
@@ -177,12 +177,12 @@ class Checkpoints:
             return value
         flat = np.ascontiguousarray(value).reshape(-1).view(np.uint8)
         chunks = [self._put_chunk(flat[start : start + size]) for start in range(0, flat.size, size)]
-        # An empty array of its kind says its dtype, structured ones included.
+        # An empty array of the same kind stores the dtype, even a structured one.
         return {_CHUNKS: chunks, "kind": value.reshape(-1)[:0], "shape": list(value.shape)}
 
     def _put_chunk(self, piece: NDArray[np.uint8]) -> str:
         name = hashlib.sha256(piece.data).hexdigest()
-        # One that was there before this process may be damaged.
+        # A chunk from before this process may be damaged.
         if name not in self._whole_chunks:
             with replacing(self._chunks / name) as beside:
                 beside.write_bytes(piece.data)
@@ -226,10 +226,10 @@ def _is_large(value: Any) -> bool:
 
 
 def chunk_size(state: Mapping[str, Any]) -> int:
-    """Bytes of a chunk: a multiple of 4 MiB, which changes only if the state grows by much.
+    """Bytes per chunk: a multiple of 4 MiB that changes only if the state grows a lot.
 
     Args:
-        state: What is cut into chunks.
+        state: The state to be cut into chunks.
     """
     sizes: list[int] = []
     map_leaves(state, lambda value, _: sizes.append(value.nbytes) if _is_large(value) else None)

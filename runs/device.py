@@ -1,4 +1,4 @@
-"""Where the networks of a student may live."""
+"""The devices that a student's networks can be on."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 def require_device(device: str) -> None:
-    """Make sure that torch can use a device.
+    """Check that torch can use a device.
 
     Args:
         device: auto, cpu, cuda or cuda:N.
@@ -31,16 +31,16 @@ def _torch_sees_a_gpu() -> bool:
         version = Path(spec.origin).with_name("version.py")
         if version.exists() and cannot_see_gpus(version.read_text()):
             return False
-    import torch  # takes seconds, which the refusal above does not wait for
+    import torch  # takes seconds, which the check above avoids
 
     return torch.cuda.is_available()
 
 
 def cannot_see_gpus(version: str) -> bool:
-    """Whether a build of torch sees no GPU here, as far as can be told without importing it.
+    """Whether a build of torch certainly finds no GPU here, determined without importing it.
 
     Args:
-        version: The text of its `version.py`, which says what it has been built for.
+        version: The text of its `version.py`, which says what it was built for.
     """
     built_for = dict(re.findall(r"^(cuda|hip)\b[^=\n]*= *(.+?) *$", version, re.MULTILINE))
     if built_for.get("hip") != "None" or "cuda" not in built_for:
@@ -51,6 +51,6 @@ def cannot_see_gpus(version: str) -> bool:
         return False
     try:
         ctypes.CDLL("libcuda.so.1")
-    except OSError:  # no driver, without which CUDA finds no GPU
+    except OSError:  # without a driver CUDA finds no GPU
         return not any(Path("/dev").glob("nv*")) and not Path("/dev/dxg").exists()
     return False

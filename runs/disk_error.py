@@ -1,4 +1,4 @@
-"""What the system has against the files of a run, in a sentence."""
+"""Turns operating system errors on the files of a run into one sentence."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ _OF_ANY_FILE = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.ESTALE),
     *(errno.EMFILE, errno.ENFILE, errno.ENOLCK),
 }
-"""Faults of the disk or of this process, which need not name a file."""
+"""Errors of the disk or this process, whose messages need not name a file."""
 _REMEDIES = {errno.EMFILE: " (ulimit -n sets how many)", errno.EFBIG: " (ulimit -f sets how large)"}
 
 
 class DiskError(OSError):
-    """A run cannot read or write what it has to keep."""
+    """A run cannot read or write its files."""
 
 
 @contextmanager
 def disk_errors_said(path: Path) -> Iterator[None]:
-    """Raise what the system has against files below a path as a sentence; errors of others are passed on.
+    """Re-raise operating system errors on files below a path as one sentence; pass on all other errors.
 
     Args:
         path: The directory of a run.
 
     Raises:
-        DiskError: On leaving.
+        DiskError: On leaving the block.
     """
     try:
         yield

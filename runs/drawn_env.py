@@ -1,4 +1,4 @@
-"""Envs that draw what happens in them."""
+"""Checks for envs that are rendered."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import gymnasium as gym
 
 
 def require_drawing(env: gym.Env[Any, Any], render_mode: str = "rgb_array") -> gym.Env[Any, Any]:
-    """Make sure that an env draws, and return it.
+    """Return an env after checking that it can render.
 
     Raises:
-        ValueError: If it cannot draw so, or not on this machine.
+        ValueError: If it does not support this render mode, or cannot render on this machine.
     """
     modes = env.metadata.get("render_modes", [])
     if render_mode not in modes:
@@ -33,16 +33,16 @@ def _try_to_draw(env: gym.Env[Any, Any]) -> None:
 
 
 def draw_without_display() -> None:
-    """Let envs draw where there is no display; call it before one is built."""
+    """Let envs render without a display; must be called before one is built."""
     if not has_display():
-        os.environ.setdefault("MUJOCO_GL", "egl")  # its default asks for a display even to draw a video
-        # SDL's defaults, which pygame takes, print what they miss of a display and of a sound card.
+        os.environ.setdefault("MUJOCO_GL", "egl")  # the default needs a display even to record a video
+        # SDL's defaults, used by pygame, print errors if there is no display or sound card.
         os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
         os.environ.setdefault("SDL_AUDIODRIVER", "dummy")
 
 
 def has_display() -> bool:
-    """Whether there is a display to open a window on."""
+    """Whether there is a display that can show a window."""
     return sys.platform in ("darwin", "win32") or any(
         os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "SDL_VIDEODRIVER")
     )

@@ -1,4 +1,4 @@
-"""The log of training episodes: one row each, in Parquet files that are readable at any moment."""
+"""The log of training episodes: one row each, in Parquet files that are readable at any time."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _ROWS_PER_PART = 1000
 _SHARE = 10
 """A part holds at least a tenth of the rows before it, so that a long log is a few dozen files."""
 _UNKNOWN = -1
-"""Stands in a checkpoint for a success that the env has not reported."""
+"""Value in a checkpoint for a success that the env has not reported."""
 
 
 class EpisodeLog(RunCallback):
     """Writes the episodes of a run to `episodes/part-00000.parquet`, `part-00001.parquet` and so on.
 
-    A part is written beside and renamed, so whatever bears the name of a part is complete. The first ten have
+    A part is written under a temporary name and renamed, so every part file is complete. The first ten have
     1,000 rows, each further one a tenth of the rows before it; the last one, written when training ends, has
     fewer. Until then, rows that do not fill a part are kept in memory and in checkpoints.
     """

@@ -1,4 +1,4 @@
-"""The student of a run, evaluated on a named test set after training."""
+"""Evaluates the student of a run on a named test set after training."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ from .whole_files import replacing
 def evaluate_run(
     student: TrainedStudent, make_env: EnvFn, test_set: str = "uniform", episodes: int = 1, n_workers: int = 0
 ) -> tuple[str, pd.DataFrame]:
-    """Let the student of a run play a test set, and keep the episodes in the run's directory.
+    """Evaluate the student of a run on a test set, and save the episodes in the run directory.
 
     Args:
-        student: Of a run.
-        make_env: Makes an env of the kind that it was trained in.
+        student: The student of a run.
+        make_env: Makes an env like the one it was trained in.
         test_set: "uniform", "grid", "open_ended" or the path of a CSV file; see `docs/comparing.md`.
-        episodes: Seeded episodes of each task.
+        episodes: Seeded episodes per task.
         n_workers: Processes that step the envs; 0 for none.
 
     Returns:

@@ -1,23 +1,23 @@
-"""What the student of a run may be evaluated on; checked before torch is imported, and after."""
+"""Checks the arguments of an evaluation; imports no torch, so that errors appear at once."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 SHIPPED = ("uniform", "grid", "open_ended")
-"""The test sets that have a name of Chiron's own."""
+"""The test sets that come with Chiron."""
 
 
 def require_evaluation(test_set: str, episodes: int, n_workers: int) -> None:
-    """Refuse what no student can be evaluated on.
+    """Reject arguments with which no student can be evaluated.
 
     Args:
         test_set: One of `SHIPPED`, or the path of a CSV file.
-        episodes: Seeded episodes of each task.
+        episodes: Seeded episodes per task.
         n_workers: Processes that step the envs.
 
     Raises:
-        ValueError: Naming key, value and what is allowed.
+        ValueError: With key, value and what is allowed.
     """
     if episodes < 1:
         raise ValueError(f"--episodes={episodes} must be at least 1")

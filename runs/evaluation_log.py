@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 class EvaluationLog(RunCallback):
-    """Appends evaluations to `evaluations.csv`, which is readable after each.
+    """Appends evaluations to `evaluations.csv`, which is readable after each one.
 
-    Of a simulated student it holds one row per evaluation, of others one per test task.
+    It has one row per evaluation for simulated students, and one per evaluation and test task for others.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""A trained student as a folder that can be published: tensors, configuration and a model card."""
+"""Exports a trained student to a folder that can be published: tensors, configuration and a model card."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .trained_student import TrainedStudent
 
 _README, _MAP = "README.md", "mastery.png"
 _OF_THE_MACHINE = ("host", "pid", "slurm_job", "files")
-"""What the summary of a published run leaves out."""
+"""Keys removed from the summary of a published run."""
 _CARD = """---
 {header}
 ---
@@ -79,16 +79,16 @@ Made with Python {python}: {packages}.
 
 
 def export_student(student: TrainedStudent, folder: Path) -> None:
-    """Write a student into a new folder, which `load_student` and `chiron-evaluate` read like its run.
+    """Write a student to a new folder that `load_student` and `chiron-evaluate` can read like a run.
 
-    The folder appears as a whole. Nothing in it is pickled.
+    The folder appears only when complete. Nothing in it is pickled.
 
     Args:
-        student: Of a finished run.
-        folder: Must not exist, or be empty.
+        student: The student of a finished run.
+        folder: A folder that is empty or does not exist.
 
     Raises:
-        ValueError: If the run has not finished, its files are damaged, or the folder holds something.
+        ValueError: If the run has not finished, its files are damaged, or the folder is not empty.
     """
     require_export(student.directory, folder)
     summary = student.directory.read_summary() or {}
@@ -119,7 +119,7 @@ def _write(
     save_tensors(policy_tensors(model_in(student.folder)), student.steps, export.tensors)
     if (student.folder / NORMALIZATION).exists():
         shutil.copyfile(student.folder / NORMALIZATION, export.normalization)
-    # Where the run was made is nobody's business.
+    # Paths of the original machine are private.
     config = {**(run.read_config() or {}), "results": "results"}
     export.write_config(config)
     shutil.copyfile(run.versions, export.versions)
@@ -138,7 +138,7 @@ def _write(
 
 
 def _last_tested(evaluations: pd.DataFrame, steps: int) -> int:
-    """The step of the evaluation of a student that was saved after so many steps."""
+    """The step of the last evaluation of a student that was saved after the given steps."""
     tested = evaluations["step"]
     return int(tested[tested <= steps].max())
 

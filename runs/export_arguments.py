@@ -1,4 +1,4 @@
-"""Whether a run can be exported; checked before torch is imported, and after."""
+"""Checks whether a run can be exported; imports no torch, so that errors appear at once."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from .run_directory import RunDirectory
 
 
 def require_export(directory: RunDirectory, folder: Path) -> None:
-    """Refuse a run that has not finished, and a folder that holds something.
+    """Reject a run that has not finished, and a folder that is not empty.
 
     Raises:
-        ValueError: Naming what is wrong with which.
+        ValueError: Naming the run or folder and what is wrong with it.
     """
     status = (directory.read_summary() or {}).get("status", "not finished")
     if status != "finished":

@@ -1,4 +1,4 @@
-"""What is written and said of a run that failed."""
+"""How the failure of a run is recorded and reported."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from .run_directory import RunDirectory
 
 
 def record_failure(directory: RunDirectory, error: Exception) -> None:
-    """Say in a run's directory that it failed before training started; a finished run stays as it is.
+    """Record in a run's directory that it failed before training started; a finished run is left unchanged.
 
     Args:
-        directory: Of the run; made if absent.
-        error: Why.
+        directory: The run directory; created if absent.
+        error: The cause.
     """
     last = last_summary(directory) or {}
     if last.get("status") == "finished":
         return
-    # Where not even this can be written, the error itself is what has to be reported.
+    # If even this cannot be written, the original error is the one to report.
     with contextlib.suppress(OSError):
         directory.path.mkdir(parents=True, exist_ok=True)
         times = {"began": now(), "ended": now()}
@@ -35,7 +35,7 @@ def record_failure(directory: RunDirectory, error: Exception) -> None:
 
 
 def sentence_of(error: BaseException) -> str:
-    """What went wrong, on one line."""
+    """The message of an error on one line."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     text = " ".join(dict.fromkeys([lines[0], lines[-1]])) if lines else ""
     if isinstance(error, ValueError | DiskError | EnvError) and text:
@@ -44,16 +44,16 @@ def sentence_of(error: BaseException) -> str:
 
 
 def write_traceback(directory: RunDirectory, error: Exception) -> None:
-    """Write where an error came from into the log of a run."""
+    """Write the traceback of an error to the log of a run."""
     with contextlib.suppress(OSError):
         directory.log.write_text("".join(traceback.format_exception(error)))
 
 
 def process_facts() -> dict[str, Any]:
-    """Which process works for a run, for its summary."""
+    """Facts about the process that executes a run, for its summary."""
     return {"host": socket.gethostname(), "pid": os.getpid(), "slurm_job": os.environ.get("SLURM_JOB_ID")}
 
 
 def now() -> str:
-    """The time (UTC), for a summary."""
+    """The current time (UTC), for a summary."""
     return datetime.now(UTC).isoformat(timespec="seconds")

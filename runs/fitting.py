@@ -1,4 +1,4 @@
-"""Values that YAML cannot write, made of those it can, as the annotation of an argument asks for."""
+"""Converts YAML values to the types that the annotations of arguments ask for."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 import numpy as np
 
 _LINEAR = re.compile(r"lin_(.+)")
-"""How rl-zoo writes a number that falls to zero over the budget."""
+"""rl-zoo's notation for a number that decreases linearly to zero over the budget."""
 _SAID: Mapping[Any, str] = {
     int: "a whole number",
     float: "a number",
@@ -32,33 +32,33 @@ def hints_of(target: Callable[..., Any]) -> dict[str, Any]:
     hints: dict[str, Any] = {}
     for name, annotation in getattr(function, "__annotations__", {}).items():
         alone = types.SimpleNamespace(__annotations__={name: annotation})
-        # Names that are imported for type checkers only are not there.
+        # Names imported only for type checkers are undefined.
         with contextlib.suppress(NameError, TypeError, AttributeError):
             hints |= get_type_hints(alone, getattr(function, "__globals__", {}))
     return hints
 
 
 def not_imported(path: str) -> Any:
-    """Stands for an importer where nothing is to be imported."""
+    """Default importer, which imports nothing."""
     raise ValueError(f"{path} is a text")
 
 
 def fitted(key: str, value: Any, hint: Any, imported: Callable[[str], Any] = not_imported) -> Any:
-    """A value as the annotation of its argument asks for.
+    """Convert a value to the type that the annotation of its argument asks for.
 
-    - A whole number may be written `1e3`.
-    - A list becomes a tuple or an array where one of these is asked for, as in `train_freq=[1,episode]`.
-    - Where a class or a function is asked for, its import path names it, as in `activation_fn=torch.nn.ReLU`.
-    - Where a schedule of a number may stand, `lin_3e-4` falls from 0.0003 to 0 over the budget, as in rl-zoo.
+    - An integer may be written `1e3`.
+    - A list becomes a tuple or an array if the annotation asks for one, as in `train_freq=[1,episode]`.
+    - A class or a function is given by its import path, as in `activation_fn=torch.nn.ReLU`.
+    - If a schedule is allowed, `lin_3e-4` decreases from 0.0003 to 0 over the budget, as in rl-zoo.
 
     Args:
-        key: What the argument is called.
-        value: As in the configuration.
-        hint: The annotation; what it does not say is not asked for.
-        imported: Imports what a path names.
+        key: Name of the argument.
+        value: Value in the configuration.
+        hint: The annotation; `Any` accepts every value.
+        imported: Imports the object at an import path.
 
     Raises:
-        ValueError: If the value is not what the annotation asks for: key, value and what is allowed.
+        ValueError: If the value does not fit the annotation; gives key, value and what is allowed.
     """
     kinds = {_kind(one): one for one in _alternatives(hint)}
     if Any in kinds or not kinds:
@@ -78,12 +78,12 @@ def fitted(key: str, value: Any, hint: Any, imported: Callable[[str], Any] = not
 
 
 def _named(key: str, value: str, kinds: Mapping[Any, Any], imported: Callable[[str], Any]) -> Any:
-    """What a text stands for where no text is asked for."""
+    """The object that a string stands for if the annotation does not allow strings."""
     if value in _literals(kinds):
         return value
     linear = _LINEAR.fullmatch(value)
     if linear and float in kinds and AbstractCallable in kinds:
-        # Imported here for start-up time: it brings torch.
+        # Imported here for start-up time: it imports torch.
         from stable_baselines3.common.utils import LinearSchedule
 
         try:
@@ -112,7 +112,7 @@ def _alternatives(hint: Any) -> Iterator[Any]:
 
 
 def _kind(hint: Any) -> Any:
-    """The class that an annotation asks for; `Any` where it is not known."""
+    """The class that an annotation asks for; `Any` if unknown."""
     origin = get_origin(hint)
     if origin is Literal:
         return hint
@@ -135,7 +135,7 @@ def _is(value: Any, kind: Any) -> bool:
         return True
     try:
         return isinstance(value, kind)
-    except TypeError:  # a protocol that cannot be asked
+    except TypeError:  # a protocol that does not support isinstance
         return True
 
 

@@ -1,4 +1,4 @@
-"""What the directory of a run holds, and so what a run may do there: begin, resume, or leave it alone."""
+"""Determines from a run directory whether a run may start there, resume, or must leave it alone."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _RESULTS = (
     *("model.zip", "model.txt", "normalization.npz", "vec_normalize.pkl", "competence.npy", ".student-*"),
     *("events.out.tfevents.*", "best", *_OF_A_FINISHED_RUN),
 )
-"""All other files of a run; a folder that is matched is the run's own with all that is in it."""
+"""Patterns of all other files of a run; a matching folder belongs to the run with all its contents."""
 
 
 class NotOwnDirectoryError(ValueError):
-    """A directory holds what a run must neither resume nor remove."""
+    """A directory holds something that a run must neither resume nor remove."""
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,9 @@ class Holding:
     """What the directory of a run holds.
 
     Attributes:
-        kind: nothing; a start of this run, without a state to resume from; a checkpoint of this run, or this
-            run, finished after fewer steps than it is to have now; or this run, finished.
-        summary: What `summary.json` says; None if there is none, or none that can be read.
+        kind: nothing; start (this run, without a state to resume from); checkpoint (a checkpoint of this run,
+            which may have finished with a smaller budget); or finished (this run, finished).
+        summary: Content of `summary.json`; None if it is missing or unreadable.
     """
 
     kind: Literal["nothing", "start", "checkpoint", "finished"]
@@ -45,15 +45,15 @@ class Holding:
 
 
 def holding(directory: RunDirectory, config: Mapping[str, Any]) -> Holding:
-    """Look up what a directory holds. The answer stays true while the directory is locked.
+    """Determine what a directory holds. The result stays valid while the directory is locked.
 
     Args:
-        directory: Of the run.
+        directory: The run directory.
         config: The configuration of the run.
 
     Raises:
-        NotOwnDirectoryError: If it holds another run or something else, a run whose damage hides whether it
-            was finished, or this run with a state that does not lead to the budget.
+        NotOwnDirectoryError: If it holds another run or something else, a run too damaged to tell whether it
+            had finished, or this run in a state from which the budget cannot be reached.
     """
     path, remedy = directory.path, "restore it, remove the directory or choose another"
     results = [file for file in _matching(path, _RESULTS) if _has_content(file)]
@@ -97,26 +97,26 @@ def holding(directory: RunDirectory, config: Mapping[str, Any]) -> Holding:
 
 
 def _budget(of: Mapping[str, Any], unknown: int) -> int:
-    """What a configuration or a summary says of a run's budget."""
+    """The budget in a configuration or a summary."""
     total = of.get("total_steps")
     return total if isinstance(total, int) else unknown
 
 
 def remove_drawn(directory: RunDirectory) -> None:
-    """Remove what shows or tests a finished run and is no longer true once it is continued."""
+    """Remove pictures and evaluations of a finished run, which are outdated once it is continued."""
     for file in _matching(directory.path, _OF_A_FINISHED_RUN):
         file.unlink()
 
 
 def remove_results(directory: RunDirectory) -> None:
-    """Remove what an earlier try of a run has left, but for what says which run it is; nothing else."""
+    """Remove the results of an earlier attempt at a run, but not the files that identify it."""
     for file in [*_matching(directory.path, (*_RESULTS, ".part-*")), directory.log]:
         if file.is_dir() and not file.is_symlink():
             shutil.rmtree(file)
         else:
             file.unlink(missing_ok=True)
     for folder in (directory.episodes, directory.reevaluations):
-        with suppress(OSError):  # a file of somebody else's is in it
+        with suppress(OSError):  # it contains a file that is not the run's
             folder.rmdir()
 
 
@@ -129,7 +129,7 @@ def _has_content(file: Path) -> bool:
 
 
 def _foreign(path: Path) -> list[Path]:
-    """What lies in a directory without results and is no file of a run."""
+    """Files in a directory without results that do not belong to a run."""
     own = {path / Path(pattern).parts[0] for pattern in _RESULTS} | set(_matching(path, (*_MARKS, *_RESULTS)))
     return sorted(set(path.iterdir()) - own) if path.exists() else []
 
@@ -143,7 +143,7 @@ def _read_config(directory: RunDirectory) -> Mapping[str, Any] | None:
 
 
 def last_summary(directory: RunDirectory) -> dict[str, Any] | None:
-    """What a run last wrote into its summary; None if there is none, or none that can be read."""
+    """The last summary of a run; None if it is missing or unreadable."""
     try:
         summary = directory.read_summary()
     except (OSError, ValueError):
@@ -155,7 +155,7 @@ def _is_of_another_run(directory: RunDirectory) -> bool:
     """Whether the summary is that of a finished run with another configuration."""
     if _is_unchanged(directory, directory.config):
         return False
-    # The configuration of this run may have been edited, its results not.
+    # The configuration of this run may have been edited, but not its results.
     return not _is_unchanged(directory, directory.evaluations)
 
 
@@ -168,7 +168,7 @@ def _is_unchanged(directory: RunDirectory, file: Path) -> bool:
 
 
 def _require_equal(path: Path, config: Mapping[str, Any], stored: Mapping[str, Any]) -> None:
-    # As the file gives them back: tuples as lists, for one.
+    # Round-tripped like the file, so that tuples become lists, for example.
     written = yaml.safe_load(yaml.safe_dump(dict(config)))
     mine, theirs = (dict(leaves(each)) for each in (written, stored))
     differing = sorted(key for key in mine | theirs if mine.get(key) != theirs.get(key) and not is_how(key))

@@ -1,4 +1,4 @@
-"""What sets a run apart from others, for TensorBoard's table of hyperparameters."""
+"""The hyperparameters of a run for TensorBoard's table."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _NAMES = ("env", "seed", "student", "teacher")
 def hparams_of(
     config: Mapping[str, Any], names: Mapping[str, str], said: Sequence[str] = ()
 ) -> dict[str, HParam]:
-    """Env, teacher, student and seed of a run, the settings of its teacher, and what its user has set.
+    """Env, teacher, student and seed of a run, its teacher's settings, and the settings its user has set.
 
-    The seed is a text, which TensorBoard writes as `0`, and not as `0.0000`.
+    The seed is a string, because TensorBoard would show a number as `0.0000`.
 
     Args:
         config: Its resolved configuration.
-        names: What the configuration calls its env, teacher and student.
+        names: Names of its env, teacher and student in the configuration.
         said: Dotted keys of the settings that its user has set.
     """
     hparams: dict[str, HParam] = {**names, "seed": str(config["seed"])}
@@ -37,17 +37,17 @@ def hparams_of(
 
 
 def differing(hparams: Mapping[str, HParam], said: Sequence[str]) -> set[str]:
-    """The hyperparameters in which runs of a study differ: what was run, and what their user has set.
+    """The hyperparameters in which runs of a study differ: components, seed, and settings set by the user.
 
     Args:
-        hparams: Of a run.
-        said: As `hparams_of` takes it.
+        hparams: Hyperparameters of a run.
+        said: As in `hparams_of`.
     """
     return {*_NAMES} | {name for name in hparams if _is_set(name, said)}
 
 
 def hparam_names() -> set[str]:
-    """The hyperparameters that runs can have; those of teachers from elsewhere are not known."""
+    """All hyperparameters that runs can have, except those of third-party teachers."""
     folder = files("chiron").joinpath("conf", "teacher")
     choices = (yaml.safe_load(path.read_text()) for path in folder.iterdir() if path.name.endswith(".yaml"))
     settings = {f"teacher.{name}" for content in choices for name, _ in leaves(content)}
@@ -55,7 +55,7 @@ def hparam_names() -> set[str]:
 
 
 def run_name(config: Mapping[str, Any], names: Mapping[str, str], path: Path) -> str:
-    """What TensorBoard calls a run in its table: the teacher, and then the rest of its place in the study."""
+    """A run's name in TensorBoard's table: the teacher, then the rest of its path in the study."""
     study = Path(config.get("results", ""), config.get("study", ""))
     if not path.is_relative_to(study):
         return str(path)
@@ -67,7 +67,7 @@ def run_name(config: Mapping[str, Any], names: Mapping[str, str], path: Path) ->
 
 
 def _is_set(name: str, said: Sequence[str]) -> bool:
-    """Whether a setting is among those keys, or below one of them; what a group chooses is not set."""
+    """Whether a setting is one of these keys or nested in one; values that come with a group do not count."""
     if name in _NAMES or is_how(name):
         return False
     return any(name == key or (key not in _NAMES and name.startswith(f"{key}.")) for key in said)

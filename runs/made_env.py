@@ -1,4 +1,4 @@
-"""Making an env of what a configuration or a script gives."""
+"""Makes an env from a component in a configuration or a script."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ def made_env(key: str, component: Any, **arguments: Any) -> gym.Env[Any, Any]:
     """Make an env.
 
     Args:
-        key: What names the env on the command line, for messages.
-        component: A class of envs, a function that makes one, or a partial of these.
-        arguments: Further arguments.
+        key: Name of the env on the command line, for messages.
+        component: An env class, a function that makes one, or a partial of these.
+        arguments: Additional arguments.
 
     Raises:
-        ValueError: If it cannot be made, or is no env: the argument that is to blame.
+        ValueError: If it cannot be made or is no env; names the argument to blame.
     """
     kind = getattr(component, "func", component)
     with blaming(key):

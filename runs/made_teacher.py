@@ -1,4 +1,4 @@
-"""Making a teacher of what a configuration or a script gives."""
+"""Makes a teacher from a component in a configuration or a script."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ def made_teacher(key: str, component: Any, space: TaskSpace, seed: Seed) -> Teac
     """Make a teacher.
 
     Args:
-        key: What names the teacher on the command line, for messages.
-        component: A class of teachers, a function that makes one, or a partial of these.
-        space: The tasks to choose from.
-        seed: Seeds it.
+        key: Name of the teacher on the command line, for messages.
+        component: A teacher class, a function that makes one, or a partial of these.
+        space: The task space.
+        seed: Seed of the teacher.
 
     Raises:
-        ValueError: If it cannot be made, or is no teacher: the argument that is to blame.
+        ValueError: If it cannot be made or is no teacher; names the argument to blame.
     """
     kind = getattr(component, "func", component)
     with blaming(key):

@@ -1,4 +1,4 @@
-"""Refusing what would not fit into this machine's memory, before it is tried."""
+"""Rejects settings that would need more memory than this machine has, before allocating any."""
 
 from __future__ import annotations
 
@@ -24,61 +24,61 @@ _FILES = {
     "": ("memory.max", "memory.current", "inactive_file"),
     "memory": ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
 }
-"""Files of a control group with its limit and use, and what the use counts of files that can be dropped; of
-version 2 and of version 1."""
+"""Files of a control group with its limit and its use, and the statistic of reclaimable file cache in that
+use; for cgroups v2 and v1."""
 _CERTAIN = 1000
-"""So many envs fit anywhere."""
+"""This many envs fit into any machine's memory."""
 _FLAGS_BYTES = 12
-"""Reward, end and time limit of a stored transition."""
+"""Per stored transition: reward, end and time limit."""
 _ROLLOUT_BYTES = 24
-"""Reward, start, value, log probability, advantage and return of a step of a rollout."""
+"""Per rollout step: reward, start, value, log probability, advantage and return."""
 _TEST_BYTES = 40
-"""Seed and result of a test task, at least."""
+"""Per test task: at least its seed and result."""
 _EPISODE_BYTES = 300
-"""An episode of an evaluation: its seed, and its row before it is in a table."""
+"""Per evaluation episode: its seed, and its row before it is added to a table."""
 _WEIGHT_BYTES = 16
-"""A weight, its gradient and Adam's two means."""
+"""Per weight: its value, gradient and Adam's two moments."""
 
 
 def require_room_for_envs(make_env: Callable[[], gym.Env[Any, Any]], n_envs: int) -> None:
-    """Make sure that so many envs fit into memory.
+    """Check that the envs fit into memory.
 
     Args:
-        make_env: Makes one.
-        n_envs: How many.
+        make_env: Makes an env.
+        n_envs: Number of envs.
 
     Raises:
-        ValueError: If they do not: what they need, what is free, and how many would fit.
+        ValueError: If they do not; gives what they need, what is free, and how many would fit.
     """
-    # What an env takes is only looked at where it could matter.
+    # The memory of an env is measured only if it could matter.
     if free_memory() is None or n_envs <= _CERTAIN:
         return
     _require_room("n_envs", n_envs, _bytes_of(make_env))
 
 
 def require_room_for_tests(n_tasks: int, space: TaskSpace) -> None:
-    """Make sure that so many test tasks fit into memory.
+    """Check that the test tasks fit into memory.
 
     Args:
-        n_tasks: How many.
-        space: What they are drawn from.
+        n_tasks: Number of test tasks.
+        space: The task space they are drawn from.
 
     Raises:
-        ValueError: If they do not: what they need, what is free, and how many would fit.
+        ValueError: If they do not; gives what they need, what is free, and how many would fit.
     """
     _require_room("evaluation.n_tasks", n_tasks, 4 * space.dim + _TEST_BYTES)
 
 
 def require_room_for_episodes(episodes: int, n_tasks: int, dim: int) -> None:
-    """Make sure that the episodes of an evaluation fit into memory.
+    """Check that the episodes of an evaluation fit into memory.
 
     Args:
-        episodes: How many of each task.
-        n_tasks: How many tasks.
-        dim: Numbers of a task.
+        episodes: Episodes per task.
+        n_tasks: Number of tasks.
+        dim: Number of task parameters.
 
     Raises:
-        ValueError: If they do not: what they need, what is free, and how many would fit.
+        ValueError: If they do not; gives what they need, what is free, and how many would fit.
     """
     _require_room("--episodes", episodes, n_tasks * (4 * dim + _EPISODE_BYTES))
 
@@ -86,15 +86,15 @@ def require_room_for_episodes(episodes: int, n_tasks: int, dim: int) -> None:
 def require_room_for_replay(
     algorithm: partial[Any], observations: spaces.Space[Any], actions: spaces.Space[Any]
 ) -> None:
-    """Make sure that a student's replay buffer, if it has one, fits into memory.
+    """Check that a student's replay buffer, if it has one, fits into memory.
 
     Args:
         algorithm: Makes the student's algorithm.
-        observations: One env's space.
-        actions: One env's space.
+        observations: Observation space of one env.
+        actions: Action space of one env.
 
     Raises:
-        ValueError: If it does not: what it needs, what is free, and what would fit.
+        ValueError: If it does not; gives what it needs, what is free, and what would fit.
     """
     bytes_per_row = 2 * _bytes_in(observations) + _bytes_in(actions) + _FLAGS_BYTES
     _require_room("buffer_size", _setting(algorithm, "buffer_size"), bytes_per_row)
@@ -103,16 +103,16 @@ def require_room_for_replay(
 def require_room_for_rollout(
     algorithm: partial[Any], observations: spaces.Space[Any], actions: spaces.Space[Any], n_envs: int
 ) -> None:
-    """Make sure that a student's rollout buffer, if it has one, fits into memory.
+    """Check that a student's rollout buffer, if it has one, fits into memory.
 
     Args:
         algorithm: Makes the student's algorithm.
-        observations: One env's space.
-        actions: One env's space.
-        n_envs: How many envs it plays in.
+        observations: Observation space of one env.
+        actions: Action space of one env.
+        n_envs: Number of training envs.
 
     Raises:
-        ValueError: If it does not: what it needs, what is free, and what would fit.
+        ValueError: If it does not; gives what it needs, what is free, and what would fit.
     """
     if _setting(algorithm, "buffer_size") is None:
         bytes_per_row = _bytes_in(observations) + _bytes_in(actions) + _ROLLOUT_BYTES
@@ -120,14 +120,14 @@ def require_room_for_rollout(
 
 
 def require_room_for_network(algorithm: partial[Any], observations: spaces.Space[Any]) -> None:
-    """Make sure that the layers of a student's networks fit into memory, with what Adam keeps of them.
+    """Check that the layers of a student's networks fit into memory, including Adam's state.
 
     Args:
         algorithm: Makes the student's algorithm.
-        observations: One env's space.
+        observations: Observation space of one env.
 
     Raises:
-        ValueError: If they do not: what they need, and what is free.
+        ValueError: If they do not; gives what they need and what is free.
     """
     layers = (algorithm.keywords.get("policy_kwargs") or {}).get("net_arch") or []
     free = free_memory()
@@ -144,11 +144,11 @@ def require_room_for_network(algorithm: partial[Any], observations: spaces.Space
 
 
 def require_batch_in_buffer(algorithm: partial[Any], n_envs: int) -> None:
-    """Make sure that there can be as many transitions as a minibatch has.
+    """Check that a minibatch is no larger than the buffer it is drawn from.
 
     Args:
         algorithm: Makes the student's algorithm.
-        n_envs: How many envs it plays in.
+        n_envs: Number of training envs.
 
     Raises:
         ValueError: If a minibatch is larger than the replay buffer or the rollout that it is drawn from.
@@ -166,7 +166,7 @@ def require_batch_in_buffer(algorithm: partial[Any], n_envs: int) -> None:
 
 
 def _setting(algorithm: partial[Any], name: str) -> int | None:
-    """A number that an algorithm is given or has as default; None if it takes none."""
+    """The value or default of an algorithm's numeric argument; None if it has no such argument."""
     own = inspect.signature(algorithm.func).parameters.get(name)
     value = algorithm.keywords.get(name, own and own.default)
     return value if isinstance(value, int) else None
@@ -182,10 +182,10 @@ def _require_room(key: str, count: int | None, bytes_each: int) -> None:
 
 
 def free_memory() -> int | None:
-    """Bytes that can be had without swapping, within what a container or a batch job may use.
+    """Bytes available without swapping, within the limits of a container or a batch job.
 
     Returns:
-        The number; None where the system does not say.
+        The number; None if the system does not report it.
     """
     if not _MEMINFO.exists():
         return None
@@ -194,14 +194,14 @@ def free_memory() -> int | None:
 
 
 def _free_in_groups() -> Iterator[int]:
-    """What is left in each control group that this process belongs to and that limits memory (cgroups(7))."""
+    """Memory left in each control group of this process that limits memory (cgroups(7))."""
     for line in _GROUPS.read_text().splitlines() if _GROUPS.exists() else []:
         _, controllers, path = line.split(":", 2)
         if controllers not in ("", "memory"):
             continue
         root = _CGROUP / controllers
         limit, used, cache = _FILES[controllers]
-        # Within a container its own group may be mounted as the root.
+        # In a container the process's own group may be mounted as the root.
         own = root / path.lstrip("/")
         for group in {own, *own.parents} if own.is_dir() else {root}:
             with contextlib.suppress(OSError, ValueError):  # no limit here ("max"), or none to read
@@ -211,9 +211,9 @@ def _free_in_groups() -> Iterator[int]:
 
 
 def _bytes_of(make_env: Callable[[], gym.Env[Any, Any]]) -> int:
-    """What one more env takes in Python and NumPy, which is a lower bound."""
+    """Memory of one more env in Python and NumPy, which is a lower bound."""
     few = make_vec(make_env, 2)
-    few.reset(seed=0)  # what is loaded once, compiled code above all, belongs to no single env
+    few.reset(seed=0)  # things loaded once, such as compiled code, do not count per env
     tracemalloc.start()
     more = make_vec(make_env, 10)
     more.reset(seed=0)
@@ -225,7 +225,7 @@ def _bytes_of(make_env: Callable[[], gym.Env[Any, Any]]) -> int:
 
 
 def _bytes_in(space: spaces.Space[Any]) -> int:
-    """Bytes of one element; of spaces without a shape one number."""
+    """Bytes of one element; spaces without a shape count as one number."""
     parts = list(space.spaces.values()) if isinstance(space, spaces.Dict) else [space]
     return sum(
         int(np.prod(part.shape or ())) * (part.dtype or np.dtype(np.float32)).itemsize for part in parts

@@ -1,4 +1,4 @@
-"""Pictures that are asked for when a run has finished already."""
+"""Draws pictures that are requested after a run has finished."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from .run_directory import RunDirectory
 
 
 def draw_missing_pictures(directory: RunDirectory) -> None:
-    """Draw what the teacher of a finished run proposed, if that has not been drawn."""
+    """Draw the tasks that the teacher of a finished run proposed, unless that has been done."""
     if not directory.still.exists():
-        from .run_pictures import draw_teacher  # matplotlib, which a start-up does without
+        from .run_pictures import draw_teacher  # here for start-up time: it imports matplotlib
 
         draw_teacher(directory)

@@ -1,4 +1,4 @@
-"""Callbacks that draw: the figure of a run, and on request what its teacher proposed, and videos."""
+"""Callbacks that draw the figure of a run and, on request, its teacher's proposals and videos."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Figure(RunCallback):
     """Draws `curriculum.png` when a run ends: learning curve, tasks over time, tasks mastered."""
 
     def on_end(self, run: Run) -> None:
-        from .run_pictures import draw_curriculum  # matplotlib, which a start-up does without
+        from .run_pictures import draw_curriculum  # here for start-up time: it imports matplotlib
 
         draw_curriculum(run.directory)
 
@@ -31,7 +31,7 @@ class Pictures(RunCallback):
     """Draws `teacher.png` and `teacher.gif` when a run ends: what the teacher proposed and why."""
 
     def on_end(self, run: Run) -> None:
-        from .run_pictures import draw_teacher  # matplotlib, which a start-up does without
+        from .run_pictures import draw_teacher  # here for start-up time: it imports matplotlib
 
         draw_teacher(run.directory)
 
@@ -43,8 +43,8 @@ class Videos(RunCallback):
     """Records videos of the student at each evaluation, for TensorBoard.
 
     Args:
-        videos: Plays and records.
-        make_policy: Returns the student's policy in an env.
+        videos: Plays and records the episodes.
+        make_policy: Returns the student's policy for an env.
     """
 
     def __init__(self, videos: StudentVideos, make_policy: Callable[[gym.Env[Any, Any]], Policy]) -> None:

@@ -1,7 +1,7 @@
-"""How a run is drawn: the palette, and the parts that its pictures are made of. Matplotlib without pyplot.
+"""Palette and building blocks of the pictures of a run, in matplotlib without pyplot.
 
-Importing this module imports matplotlib, which takes a third of a second: what may never draw imports it
-where drawing begins.
+Importing this module imports matplotlib, which takes a third of a second, so code that may never draw
+imports it only where drawing begins.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ from ..teachers.focus import Focus, FocusBox
 from .video import Frame
 
 INK, SOFT, FRAME = "#1e242c", "#6e7680", "#bec4cc"
-"""Lines and words, words that matter less, frames."""
+"""Colours of lines and text, less important text, and frames."""
 RANDOM, CHOSEN, FOCUS = "#8c8c8c", "#d95f02", "#1f4e9c"
-"""Tasks that a teacher drew from the whole space, tasks that it chose, and its boxes or Gaussians."""
+"""Colours of a teacher's tasks from the whole space, of tasks it chose, and of its boxes or Gaussians."""
 MASTERED, NOT_MASTERED = "#1b7837", "#b296c0"
 COMPETENCE = LinearSegmentedColormap.from_list("competence", ["white", MASTERED])
-"""From 0 to 1."""
+"""Colour map for values from 0 to 1."""
 STEPS = EngFormatter(sep="")
-"""Writes 1500000 as 1.5M on an axis."""
+"""Formats 1500000 as 1.5M on an axis."""
 
 _DEVIATIONS = 2.0
-"""Out to which Gaussians are drawn."""
+"""Gaussians are drawn out to this many standard deviations."""
 
 Line = NDArray[np.float64]
 """Points, shape (n, 2)."""
@@ -45,13 +45,13 @@ Line = NDArray[np.float64]
 
 @contextmanager
 def names_as_text() -> Iterator[None]:
-    """Draw names as they are, within: `$` in the name of a parameter or a teacher begins no formula."""
+    """Context in which `$` in the name of a parameter or a teacher does not start a formula."""
     with mpl.rc_context({"text.parse_math": False}):
         yield
 
 
 class Layer(NamedTuple):
-    """Tasks of one kind: a word for the legend, a colour, and the tasks, shape (n, d)."""
+    """Tasks of one kind: a legend entry, a colour, and the tasks, shape (n, d)."""
 
     word: str
     color: str
@@ -59,7 +59,7 @@ class Layer(NamedTuple):
 
 
 def proposal_layers(tasks: NDArray[np.floating], is_random: NDArray[np.bool_]) -> list[Layer]:
-    """Proposed tasks by where they came from; the chosen ones last, on top."""
+    """Proposed tasks by their source; the chosen ones last, on top."""
     return [Layer("random", RANDOM, tasks[is_random]), Layer("chosen", CHOSEN, tasks[~is_random])]
 
 
@@ -75,8 +75,8 @@ def scatter(axes: Axes, layers: Iterable[Layer], size: float) -> None:
     """Draw tasks of two parameters.
 
     Args:
-        axes: Where.
-        layers: The lowest first.
+        axes: Axes to draw on.
+        layers: Layers to draw, bottom one first.
         size: Diameter of a point, in points.
     """
     for _, color, tasks in layers:
@@ -84,14 +84,14 @@ def scatter(axes: Axes, layers: Iterable[Layer], size: float) -> None:
 
 
 def trace(axes: Axes, outlines: Iterable[tuple[float, Line]], width: float, opaque: bool = False) -> None:
-    """Draw where a teacher looks: the more probable, the darker.
+    """Draw the focus of a teacher: the more probable a part, the darker its line.
 
     Args:
-        axes: Where.
-        outlines: The weight and the line of each part.
-        width: Of a line, in points.
-        opaque: Whether lines hide what is below them: faint ones stay faint where they meet on white ground,
-            but cover what shimmers through otherwise.
+        axes: Axes to draw on.
+        outlines: The weight and the outline of each part.
+        width: Line width, in points.
+        opaque: Whether lines hide what is below them. Faint lines then stay faint where they cross on a white
+            background, but cover what would otherwise show through.
     """
     drawn = sorted(outlines, key=lambda pair: pair[0])
     strengths = 0.15 + 0.85 * np.array([weight for weight, _ in drawn]) / ((drawn and drawn[-1][0]) or 1.0)
@@ -115,7 +115,7 @@ def outline(part: Focus) -> Line:
 
 
 def extent(part: Focus) -> Line:
-    """Low and high end of a part along each parameter, shape (2, d); two deviations of a Gaussian."""
+    """Ends of a part along each parameter, shape (2, d); of a Gaussian, at two standard deviations."""
     if isinstance(part, FocusBox):
         return np.stack([part.low, part.high])
     reach = _DEVIATIONS * np.sqrt(np.maximum(np.diag(part.covariance), 0))
@@ -123,19 +123,19 @@ def extent(part: Focus) -> Line:
 
 
 def rectangle(low: ArrayLike, high: ArrayLike) -> Line:
-    """The closed line around a rectangle, from two of its corners."""
+    """The closed line around a rectangle given by two opposite corners."""
     (x0, y0), (x1, y1) = np.asarray(low, np.float64), np.asarray(high, np.float64)
     return np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1], [x0, y0]])
 
 
 def legend(owner: Axes | Figure, entries: Mapping[str, str], size: float, **place: Any) -> Legend:
-    """A line of coloured dots with their words.
+    """Add a one-line legend of coloured dots with labels.
 
     Args:
-        owner: What gets the legend.
-        entries: Colours by word.
-        size: Of the dots, in points.
-        place: Of the legend, as matplotlib takes it.
+        owner: Axes or figure that the legend is added to.
+        entries: Colours by label.
+        size: Size of the dots, in points.
+        place: Position of the legend, as keyword arguments of matplotlib's `legend`.
     """
     dots = [
         Line2D([], [], marker="o", linestyle="", color=color, markersize=size) for color in entries.values()
@@ -150,36 +150,36 @@ def legend(owner: Axes | Figure, entries: Mapping[str, str], size: float, **plac
 
 
 def axis_label(name: str, units: Mapping[str, str]) -> str:
-    """What an axis of a task parameter is called: its name in words, and its unit if it has one.
+    """Label of a task parameter's axis: its name in words, and its unit if it has one.
 
     Args:
-        name: Of the column.
-        units: By column.
+        name: Name of the column.
+        units: Units by column.
     """
     words = name.replace("_", " ").strip() or name
     return f"{words} ({times(units[name])})" if units.get(name) else words
 
 
 def times(unit: str) -> str:
-    """A unit as it stands after a number: `m`, but `× 0.467 m`."""
+    """A unit as written after a number: `m`, but `× 0.467 m`."""
     return f"× {unit}" if unit[:1].isdigit() else unit
 
 
 def count_steps(axes: Axes) -> None:
-    """Let the x axis of a panel count training steps, with so few marks that they do not touch."""
+    """Make the x axis of a panel show training steps, with few enough ticks that labels do not overlap."""
     axes.set_xlabel("training steps")
     axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
     axes.xaxis.set_major_formatter(STEPS)
 
 
 def panels(count: int, across: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
-    """A figure with so many panels in rows that are about equally long.
+    """A figure with panels in rows of about equal length.
 
     Args:
-        count: How many panels.
-        across: Most of them in a row.
-        width: Of a panel, inches.
-        height: Of a panel, inches.
+        count: Number of panels.
+        across: Most panels per row.
+        width: Width of a panel, inches.
+        height: Height of a panel, inches.
     """
     down = math.ceil(count / across)
     across = math.ceil(count / down)
@@ -191,7 +191,7 @@ def panels(count: int, across: int, width: float, height: float) -> tuple[Figure
 
 
 def pixels(figure: Figure) -> Frame:
-    """What a figure looks like, shape (height, width, 3)."""
+    """A figure rendered as pixels, shape (height, width, 3)."""
     canvas: Any = FigureCanvasAgg(figure)  # untyped in matplotlib
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()

@@ -1,14 +1,14 @@
-"""Names and messages that come from files, as nothing but text to look at."""
+"""Makes names and messages from files safe to print."""
 
 from __future__ import annotations
 
 
 def printable(text: object, longest: int | None = None) -> str:
-    """A text on one line in which nothing acts on a terminal: control characters are spelled out.
+    """A text on one line with control characters escaped, so that it cannot affect a terminal.
 
     Args:
-        text: What is to be shown.
-        longest: Characters after which it is cut off; None for all of it.
+        text: The text to show.
+        longest: Number of characters after which it is cut off; None for no limit.
     """
     whole = str(text)
     shown = whole if longest is None or len(whole) <= longest else f"{whole[: longest - 1]}…"
@@ -18,5 +18,5 @@ def printable(text: object, longest: int | None = None) -> str:
 
 
 def printable_lines(text: object) -> str:
-    """As `printable`, but for a text of several lines."""
+    """Like `printable`, but for a text of several lines."""
     return "\n".join(map(printable, str(text).split("\n")))

@@ -1,4 +1,4 @@
-"""What a person sees of a run in the terminal while it trains."""
+"""Shows the progress of a run in the terminal while it trains."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _RECENT_EPISODES = 100
 
 
 class ProgressDisplay(RunCallback):
-    """Shows a bar with steps per second, time left, recent return and percentage mastered.
+    """Shows a progress bar with steps per second, time left, recent return and percentage mastered.
 
-    Where the output is no terminal, or several runs share it, only lines about evaluations are printed.
+    If the output is not a terminal, or several runs share it, only one line per evaluation is printed.
 
     Args:
-        console: Where to show it.
-        label: Which run it is, where several share the console.
+        console: Console to print on.
+        label: Name of the run if several share the console.
     """
 
     def __init__(self, console: Console | None = None, label: str = "") -> None:

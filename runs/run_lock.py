@@ -1,4 +1,4 @@
-"""Who works in a run's directory."""
+"""Locks a run directory, so that only one process uses it."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from typing import IO
 
 
 class DirectoryBusyError(ValueError):
-    """Another process works in a run's directory."""
+    """Another process is using a run's directory."""
 
 
 class RunLock:
-    """Holds a run's directory for this process, as a context; the system lets go of it when the process ends.
+    """Context manager that locks a run directory; the system releases the lock when the process ends.
 
     Args:
-        path: The file that is locked. It says who holds it, and stays when the lock is gone.
+        path: The lock file. It says who holds the lock, and remains after its release.
 
     Raises:
-        DirectoryBusyError: On entering, if another process holds it: host, process and since when.
+        DirectoryBusyError: On entering, if another process holds the lock; gives host, process and time.
     """
 
     def __init__(self, path: Path) -> None:
@@ -39,7 +39,7 @@ class RunLock:
                     f"{self._path.parent} is in use by {holder(self._path) or 'another process'}: wait for "
                     "it, or stop it"
                 )
-            # Nobody holds the directory: what stood in the way was somebody who asked whether it is held.
+            # No process holds the directory: the lock was blocked briefly by a call of `is_held`.
             fcntl.flock(self._file, fcntl.LOCK_UN)
         self._file.truncate(0)
         since = datetime.now(UTC).isoformat(timespec="seconds")
@@ -49,13 +49,13 @@ class RunLock:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # Emptied first: a file that names a holder is a held one, or one whose holder was killed.
+        # Emptied before the release: a file that names a holder is locked, or its holder was killed.
         self._file.truncate(0)
         self._file.close()
 
 
 def is_held(path: Path) -> bool:
-    """Whether some process holds the lock of this file."""
+    """Whether a process holds the lock of this file."""
     try:
         with path.open() as file:
             return not _try(file, fcntl.LOCK_SH)
@@ -64,7 +64,7 @@ def is_held(path: Path) -> bool:
 
 
 def _try(file: IO[str], kind: int) -> bool:
-    """Whether a lock could be had at once."""
+    """Try to acquire a lock without waiting; whether that succeeded."""
     try:
         fcntl.flock(file, kind | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -73,7 +73,7 @@ def _try(file: IO[str], kind: int) -> bool:
 
 
 def holder(path: Path) -> str | None:
-    """Who wrote into a lock's file that it holds it, in words; None if nobody did."""
+    """The holder named in a lock file, in words; None if it names none."""
     try:
         written = json.loads(path.read_text())
         return f"process {written['pid']} on {written['host']}, since {written['since']}"

@@ -1,4 +1,4 @@
-"""The pictures of a run, from its files alone: its curriculum, and what its teacher proposed and why."""
+"""Draws the pictures of a run from its files: its curriculum, and what its teacher proposed and why."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from .whole_files import replacing
 
 _STILL_MOMENTS = 4
 _MOST_COLUMNS = 4
-"""Task parameters of which all pairs are drawn; more would make panels too small to read."""
+"""Most task parameters for which all pairs are drawn; with more, panels would be too small to read."""
 _BESIDE = 0.03
-"""Distance of columns of test tasks from the end of training, as a share of its steps."""
+"""Distance of the columns of test tasks from the end of training, as a share of the training steps."""
 _LONGEST_NAME = 60
-"""Characters of a name in a title."""
+"""Longest name in a title, in characters."""
 _ANIMATION_DPI = 80
 _FRAMES_PER_SECOND = 3
 
@@ -40,7 +40,7 @@ def task_columns(table: pd.DataFrame) -> list[str]:
 
 @plots.names_as_text()
 def draw_curriculum(directory: RunDirectory) -> None:
-    """Draw learning curve, tasks proposed over time and tasks mastered, into the run's `curriculum.png`.
+    """Draw learning curve, tasks proposed over time and tasks mastered to the run's `curriculum.png`.
 
     Args:
         directory: A run with at least one evaluation and one finished episode; otherwise nothing is drawn.
@@ -80,10 +80,10 @@ def draw_curriculum(directory: RunDirectory) -> None:
 
 @plots.names_as_text()
 def draw_teacher(directory: RunDirectory) -> list[str]:
-    """Draw what the teacher proposed: the run's still, and its animation if its tasks have two parameters.
+    """Draw the tasks the teacher proposed: a still, and an animation if tasks have two parameters.
 
-    In two dimensions each moment shows the tasks proposed since the last one, the boxes or Gaussians the
-    teacher drew from (the darker, the more probable) and, for a simulated student, its competence
+    In two dimensions each frame shows the tasks proposed since the last one, the boxes or Gaussians the
+    teacher drew from (the more probable, the darker) and, for a simulated student, its competence
     underneath. In one dimension the still shows tasks and boxes or Gaussians over time, in more dimensions
     the pairs of the first four parameters, coloured by time.
 
@@ -91,7 +91,7 @@ def draw_teacher(directory: RunDirectory) -> list[str]:
         directory: A run with an episode log.
 
     Returns:
-        The names of the files that were written.
+        The names of the written files.
 
     Raises:
         FileNotFoundError: If the run has logged no episode.
@@ -110,7 +110,7 @@ def draw_teacher(directory: RunDirectory) -> list[str]:
 
 
 def _over_time(directory: RunDirectory, episodes: pd.DataFrame, columns: list[str]) -> Figure:
-    """Tasks of a single parameter, and where the teacher looked, over training steps."""
+    """Tasks with a single parameter, and the teacher's focus, over training steps."""
     snapshots = read_snapshots(directory.snapshots) if directory.snapshots.exists() else []
     figure, (axes,) = plots.panels(1, 1, 9, 4.4)
     is_random = (episodes["source"] == "random").to_numpy()
@@ -132,7 +132,7 @@ def _over_time(directory: RunDirectory, episodes: pd.DataFrame, columns: list[st
 
 
 def _pairs(directory: RunDirectory, episodes: pd.DataFrame, columns: list[str]) -> Figure:
-    """Tasks of many parameters in planes of two."""
+    """Tasks with many parameters, as planes of two."""
     pairs = list(combinations(columns[:_MOST_COLUMNS], 2))
     figure, panels = plots.panels(len(pairs), 3, 4.6, 4.2)
     _draw_by_step(figure, panels, episodes, pairs, _labels(directory, columns))
@@ -148,7 +148,7 @@ def _pairs(directory: RunDirectory, episodes: pd.DataFrame, columns: list[str]) 
 def _ends(
     directory: RunDirectory, episodes: pd.DataFrame, columns: list[str]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """From where to where tasks are drawn: over training tasks, and test tasks, which span the task space."""
+    """Axis limits for tasks: they cover the training tasks, and the test tasks, which span the task space."""
     tested = directory.read_evaluations()
     is_tested = set(columns) <= set(tested)  # tasks of simulated students lie in the unit cube
     spanning = tested[columns].to_numpy() if is_tested else [np.zeros(len(columns)), np.ones(len(columns))]
@@ -157,7 +157,7 @@ def _ends(
 
 
 def _entries(snapshots: Sequence[Snapshot]) -> dict[str, str]:
-    """Words and colours of the legend of a teacher's picture."""
+    """Labels and colours of the legend of a teacher's picture."""
     entries = {"random tasks": plots.RANDOM, "chosen tasks": plots.CHOSEN}
     parts = [part for snapshot in snapshots for part in snapshot.focus]
     if parts:
@@ -168,7 +168,7 @@ def _entries(snapshots: Sequence[Snapshot]) -> dict[str, str]:
 
 
 class _Moments:
-    """The evaluations of a run with two-dimensional tasks, and what was proposed before each."""
+    """The evaluations of a run with two-dimensional tasks, and the tasks proposed before each."""
 
     def __init__(self, directory: RunDirectory, episodes: pd.DataFrame, columns: list[str]) -> None:
         self._title = _title(directory)
@@ -216,7 +216,7 @@ class _Moments:
 
 
 def _labels(directory: RunDirectory, columns: Sequence[str]) -> dict[str, str]:
-    """What axes are called, by column."""
+    """Axis labels by column."""
     units = units_in(directory.read_summary() or {})
     return {name: plots.axis_label(name, units) for name in columns}
 
@@ -267,7 +267,7 @@ def _draw_marginal(
 ) -> None:
     axes.scatter(episodes["step"], episodes[column], s=4, color=plots.RANDOM, linewidths=0)
     if tested is not None:
-        # Side by side: of several parameters, tasks that are mastered and tasks that are not overlap on one.
+        # Side by side, because mastered and other tasks overlap when projected on one of several parameters.
         beside = _BESIDE * tested["step"].iloc[0]
         layers = plots.mastery_layers(tested[["step", column]].to_numpy(), tested["mastered"].to_numpy(bool))
         for place, layer in enumerate(reversed(layers), start=1):

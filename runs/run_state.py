@@ -1,4 +1,4 @@
-"""How far a run has come, told from its directory."""
+"""The state of a run, determined from its directory."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from .run_lock import holder, is_held
 
 @dataclass(frozen=True)
 class RunState:
-    """How far a run has come.
+    """The state of a run.
 
     Attributes:
-        kind: refused (its directory holds another run), running (in another process), finished, failed (the
-            last time), to resume from a checkpoint, or to start.
-        step: Steps of the checkpoint it would resume from; None if it would begin anew.
-        note: Why it is refused or failed; who runs it.
-        summary: What it left, if finished.
+        kind: refused (its directory holds another run), running (in another process), finished, failed (in
+            the last attempt), resume (from a checkpoint), or start.
+        step: Step of the checkpoint it would resume from; None if it would start from the beginning.
+        note: Why it is refused or failed, or which process runs it.
+        summary: Its summary, if finished.
     """
 
     kind: Literal["refused", "running", "finished", "failed", "resume", "start"]
@@ -30,13 +30,13 @@ class RunState:
 
 
 def run_state(directory: RunDirectory, config: Mapping[str, Any]) -> RunState:
-    """How far a run has come, without doing anything about it.
+    """Determine the state of a run without changing anything.
 
     Args:
-        directory: Of the run.
+        directory: The run directory.
         config: The configuration of the run.
     """
-    # Asked first: a run that ends meanwhile has written its last summary by then.
+    # Checked first, so that a run that ends meanwhile has written its last summary before that is read.
     is_running = is_held(directory.lock)
     try:
         held = holding(directory, config)

@@ -1,4 +1,4 @@
-"""How a run is done: budget, seeds, tests and checkpoints."""
+"""Settings of a run: budget, seeds, evaluations and checkpoints."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from .fitting import fitted, hints_of
 
 LONGEST_VIDEO = 120.0
-"""Seconds of an env that `chiron-watch` shows at most."""
+"""Longest video of `chiron-watch`, in seconds of env time."""
 
 _HOW = (
     *("study", "results", "total_steps", "n_workers", "threads"),
@@ -20,7 +20,7 @@ _HOW = (
 
 @dataclass
 class EvaluationSettings:
-    """When and on what a student is tested.
+    """When a student is evaluated, and on which tasks.
 
     Attributes:
         every_steps: Training steps between evaluations.
@@ -35,7 +35,7 @@ class EvaluationSettings:
 
 @dataclass
 class CheckpointSettings:
-    """When the state of a run is saved; whichever comes first.
+    """When the state of a run is saved: at whichever interval ends first.
 
     Attributes:
         every_steps: Training steps between checkpoints; None to go by the clock alone.
@@ -50,7 +50,7 @@ class CheckpointSettings:
 
 @dataclass
 class RunSettings:
-    """Everything about a run but its env, teacher, student and callbacks.
+    """All settings of a run except its env, teacher, student and callbacks.
 
     Attributes:
         total_steps: Environment steps of training.
@@ -81,13 +81,13 @@ class RunSettings:
         """Refuse values that no run can use.
 
         Raises:
-            ValueError: Naming key, value and what is allowed.
+            ValueError: With key, value and what is allowed.
         """
         for key, least in _AT_LEAST.items():
             value: Any = self
             for part in key.split("."):
                 value = getattr(value, part)
-            # In a configuration that is still composed, mandatory values are strings.
+            # While a configuration is being composed, mandatory values are strings.
             if isinstance(value, int) and value < least:
                 raise ValueError(f"{key}={value} must be at least {least}")
             if isinstance(value, int) and value > _AT_MOST.get(key, value):
@@ -109,16 +109,16 @@ _AT_LEAST = {
     "evaluation.seed": 0,
 }
 _AT_MOST = {"n_workers": 1024, "threads": 1024}
-"""More than any machine has; a process that asks for tens of thousands of threads is aborted."""
+"""More than any machine has; a process that requests tens of thousands of threads is aborted."""
 
 
 def settings_from(kind: type[Any], values: dict[str, Any], prefix: str = "") -> Any:
-    """Make a settings dataclass of nested dicts; whole numbers may be written as `1e5`.
+    """Make a settings dataclass from nested dicts; integers may be written as `1e5`.
 
     Args:
         kind: The dataclass.
         values: Its fields by name, nested dataclasses as dicts.
-        prefix: What the keys are called in messages.
+        prefix: Prefix of the keys in messages.
 
     Raises:
         ValueError: If a key is unknown or a value cannot be used.
@@ -139,11 +139,11 @@ def settings_from(kind: type[Any], values: dict[str, Any], prefix: str = "") -> 
 
 
 def leaves(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Dotted key and value of everything in a configuration that is no mapping itself, or an empty one.
+    """Dotted key and value of every leaf of a configuration; empty mappings are leaves too.
 
     Args:
         node: The configuration.
-        prefix: What the keys begin with.
+        prefix: Prefix of the keys.
     """
     for key, value in node.items():
         if isinstance(value, Mapping) and value:
@@ -153,8 +153,8 @@ def leaves(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
 
 
 def is_how(key: str) -> bool:
-    """Whether a dotted key says where, for how long and how a run is done, and not what it is.
+    """Whether a dotted key sets where, for how long or how a run is executed, not what is run.
 
-    Such keys are no part of a run's identity: they may change before it is resumed or continued.
+    Such keys are not part of a run's identity: they may change before it is resumed or continued.
     """
     return key.partition(".")[0] in _HOW

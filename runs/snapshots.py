@@ -1,4 +1,4 @@
-"""What teacher and student were like at each evaluation, for pictures of the curriculum."""
+"""Snapshots of teacher and student at each evaluation, for pictures of the curriculum."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class Snapshot:
 
     Attributes:
         step: Training steps so far.
-        focus: Where the teacher looked.
-        competence: What a simulated student could do, in [0, 1], shape (cells, cells) with one axis per
+        focus: Focus of the teacher.
+        competence: Competence of a simulated student, in [0, 1], shape (cells, cells) with one axis per
             task parameter; None for other students.
     """
 

@@ -1,4 +1,4 @@
-"""States on disk: nested dicts and lists of JSON values and arrays, in one file that holds no code."""
+"""Saves states (nested dicts and lists of JSON values and arrays) in one file that holds no code."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from .checked_files import DamagedFileError
 from .whole_files import open_regular, replacing
 
 _JSON = "json"
-"""The member that holds everything but the arrays, as UTF-8 bytes."""
+"""The archive member that holds everything except the arrays, as UTF-8 bytes."""
 
 _ARRAY = "array of this file"
-"""The key of a dict that stands for an array in the JSON."""
+"""The key of a dict that is a placeholder for an array in the JSON."""
 
 
 def save_state(path: str | Path, state: Mapping[str, Any]) -> None:
-    """Write a state as an .npz file, in one step: whoever reads finds the old file or the new one, whole.
+    """Write a state to an .npz file atomically: readers find either the old file or the new one.
 
     Args:
-        path: The file, under exactly this name.
+        path: The file; no suffix is added to its name.
         state: Nested dicts with string keys, lists, numbers, strings, booleans, None and numpy arrays.
 
     Raises:
@@ -43,19 +43,19 @@ def save_state(path: str | Path, state: Mapping[str, Any]) -> None:
 def load_state(
     path: str | Path, replace: Callable[[dict[str, Any]], Any] = lambda node: node
 ) -> dict[str, Any]:
-    """Read what `save_state` wrote; tuples have become lists, and numpy scalars plain numbers.
+    """Read a state written by `save_state`; tuples become lists, and numpy scalars plain numbers.
 
     Args:
         path: The file.
-        replace: Called with every dict, innermost first; what it returns takes the dict's place.
+        replace: Called with every dict, innermost first; its return value replaces the dict.
 
     Raises:
-        DamagedFileError: If there is no such file, or if it cannot be read or is no state.
+        DamagedFileError: If there is no such file, it cannot be read, or is not a state.
     """
     path = Path(path)
     try:
         with open_regular(path) as file, np.load(file, allow_pickle=False) as members:
-            # Reading an array reads no further than the array says that it goes; checksums are of all bytes.
+            # Reading an array stops at the array's declared size, but checksums cover all bytes.
             if members.zip.testzip() is not None:
                 raise ValueError("checksum")
 
@@ -65,7 +65,7 @@ def load_state(
             state = json.loads(members[_JSON].tobytes(), object_hook=node)
     except DamagedFileError:
         raise
-    # Whatever readers of damaged bytes may raise.
+    # Readers may raise anything on damaged bytes.
     except Exception as error:
         raise DamagedFileError(f"{path} must be a state file; it is damaged or something else") from error
     if not isinstance(state, dict):
@@ -74,7 +74,7 @@ def load_state(
 
 
 def _to_json(value: Any, where: str, arrays: dict[str, NDArray[Any]]) -> Any:
-    """What stands for a leaf in the JSON; an array is added to `arrays`."""
+    """The JSON representation of a leaf; an array is added to `arrays`."""
     if isinstance(value, np.ndarray) and not value.dtype.hasobject:
         name = f"array_{len(arrays)}"
         arrays[name] = value

@@ -1,4 +1,4 @@
-"""Signals that ask a run to stop: after the first it saves its state and ends, after a second at once."""
+"""Signals that stop a run: after the first it saves its state and stops, after a second it stops at once."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from types import FrameType
 from typing import Any
 
 _BATCH_WARNING = signal.SIGUSR2
-"""What submitit's jobs hear before their time limit or a preemption."""
+"""Signal that submitit's jobs receive before their time limit or a preemption."""
 _SAME_REQUEST_SECONDS = 1.0
-"""Batch systems and `timeout` send SIGTERM to a process and to its group, which is one request to stop."""
+"""Batch systems and `timeout` send SIGTERM to a process and to its group; this counts as one request."""
 _GRACE_SECONDS = 600.0
 
 _heard: list[int] = []
 _heard_at = 0.0
 _raise_from: int | None = None
-"""From which signal on a KeyboardInterrupt is raised; None for never."""
+"""Number of signals from which on a KeyboardInterrupt is raised; None for never."""
 _listener: Callable[[], None] | None = None
 _before: dict[int, Any] = {}
-"""The handlers that were there before ours."""
+"""The previous signal handlers."""
 
 
 @contextlib.contextmanager
 def heard(raise_from: int) -> Iterator[None]:
-    """Let signals end a block with a KeyboardInterrupt; one that comes earlier is noted, and said.
+    """Count signals and end the block with a KeyboardInterrupt; earlier signals only print a message.
 
-    SIGINT and SIGTERM are heard, and a batch system's warning; a lost terminal (SIGHUP) is ignored, and so is
-    SIGINT where it was ignored before. Signals are counted from the beginning of the outermost block on. In
-    threads other than the main one nothing changes.
+    Handles SIGINT, SIGTERM and a batch system's warning; a lost terminal (SIGHUP) is ignored, and so is
+    SIGINT if it was ignored before. Signals are counted from the start of the outermost block. In threads
+    other than the main one nothing changes.
 
     Args:
-        raise_from: Which signal ends the block, and those after it.
+        raise_from: Number of the first signal that ends the block.
     """
     global _raise_from
     if threading.current_thread() is not threading.main_thread():
@@ -57,38 +57,38 @@ def heard(raise_from: int) -> Iterator[None]:
 
 
 def listen() -> None:
-    """Count signals from now on, without an end; they end nothing outside of `heard`."""
+    """Count signals from now on, indefinitely; outside of `heard` they do not stop anything."""
     _heard.clear()
     numbers = [signal.SIGINT, signal.SIGTERM, *([_BATCH_WARNING] if _is_in_slurm() else [])]
     for number in [*numbers, signal.SIGHUP]:
         handler = signal.getsignal(number)
-        # None: a handler that is not Python's, and which Python could not give back.
+        # None: a handler not installed from Python, which Python could not restore.
         if handler not in (signal.SIG_IGN, None):
             _before[number] = handler
             signal.signal(number, _hear if number in numbers else signal.SIG_IGN)
 
 
 def times_asked() -> int:
-    """How often this process has been asked to stop, while it hears that."""
+    """Number of counted requests to stop this process."""
     return len(_heard) if _before else 0
 
 
 def pass_on(listener: Callable[[], None]) -> None:
-    """Let the first signal call a function and end nothing, to the end of the innermost block."""
+    """Make the first signal call a function instead of stopping, until the end of the innermost block."""
     global _raise_from, _listener
     _raise_from, _listener = 2, listener
 
 
 def exit_code() -> int:
-    """What a process that was asked to stop exits with, as in shells: 130 after Ctrl-C, 143 after SIGTERM."""
+    """Exit code of a process that was asked to stop, as in shells: 130 after Ctrl-C, 143 after SIGTERM."""
     return 128 + (_heard[0] if _heard else signal.SIGINT)
 
 
 def give_back_to_slurm() -> None:
-    """Let Slurm go on with a job that it asked to stop, now that everything of the run is safe.
+    """Hand a job that Slurm asked to stop back to Slurm, once the run's state has been saved.
 
-    After the warning of a time limit or a preemption the job is queued again. After a SIGTERM it is Slurm
-    that ends it, and queues it again or not: a job that left by itself would not be queued again.
+    After a warning of a time limit or a preemption the job is requeued. After a SIGTERM, wait for Slurm to
+    end the job and decide whether to requeue it: a job that exits by itself would not be requeued.
     """
     if not _is_in_slurm() or not _heard:
         return
@@ -123,7 +123,7 @@ def _hear(number: int, frame: FrameType | None) -> None:
         return
     if len(_heard) >= _raise_from:
         raise KeyboardInterrupt
-    # The handler may have interrupted somebody who is printing, or there may be no terminal any more.
+    # The signal may have interrupted a print, or the terminal may be gone.
     with contextlib.suppress(OSError, RuntimeError, ValueError, AttributeError):
         sys.stderr.write("Stopping as soon as nothing is lost; a second Ctrl-C or SIGTERM stops at once.\n")
         sys.stderr.flush()

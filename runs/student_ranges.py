@@ -1,4 +1,4 @@
-"""Ranges of the arguments of Stable-Baselines3's algorithms, which check few of them before use."""
+"""Valid ranges for arguments of Stable-Baselines3's algorithms, which check few of them themselves."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Range:
-    """Which numbers are allowed.
+    """A range of allowed numbers.
 
     Attributes:
-        low: The least.
-        high: The greatest; no more than finite, if it is infinite.
-        above: Whether `low` itself is not allowed.
-        infinite: Whether infinity is allowed, too.
+        low: Lower bound.
+        high: Upper bound; if infinite, any finite number is allowed.
+        above: Whether `low` itself is excluded.
+        infinite: Whether infinity is allowed too.
     """
 
     low: float = -math.inf
@@ -47,7 +47,7 @@ _RANGES: Mapping[str, Range] = {
     **dict.fromkeys(("train_freq", "target_update_interval", "policy_delay", "n_critics"), _COUNT),
     **dict.fromkeys(("stats_window_size", "sub_sampling_factor", "n_critic_updates"), _COUNT),
     **dict.fromkeys(("cg_max_steps", "line_search_max_iter", "n_top"), _COUNT),
-    # ARS keeps a copy of its policy for each, and learns first when the last has played all its episodes.
+    # ARS keeps a copy of its policy for each delta, and first learns after all have played all episodes.
     **dict.fromkeys(("n_delta", "n_eval_episodes"), Range(1, 1e6)),
     **dict.fromkeys(("learning_starts", "target_policy_noise", "target_noise_clip"), _NOT_NEGATIVE),
     **dict.fromkeys(("learning_rate", "clip_range", "ent_coef", "vf_coef", "cg_damping"), _NOT_NEGATIVE),
@@ -67,13 +67,13 @@ _RANGES: Mapping[str, Range] = {
 
 
 def require_ranges(arguments: Mapping[str, Any]) -> None:
-    """Make sure that a student's arguments are in the ranges that its algorithm can use.
+    """Check that a student's arguments are in the ranges that its algorithm supports.
 
     Args:
-        arguments: Of the algorithm and of what is done around it, by name.
+        arguments: Arguments of the algorithm and of its adapter, by name.
 
     Raises:
-        ValueError: If one is not: key, value and what is allowed.
+        ValueError: If one is not; gives key, value and what is allowed.
     """
     for key, value in _leaves(arguments):
         name = key.rpartition(".")[2]
@@ -95,7 +95,7 @@ def _leaves(arguments: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[st
 
 
 def _numbers_in(value: Any) -> list[float]:
-    """What has to be in range: a number; of a schedule its first and last, of a frequency the number."""
+    """Values that must be in range: a number, a schedule's first and last value, or a frequency's number."""
     if isinstance(value, tuple) and value:
         value = value[0]
     if isinstance(value, Callable) and not isinstance(value, type):  # type: ignore[arg-type]
@@ -105,7 +105,7 @@ def _numbers_in(value: Any) -> list[float]:
 
 
 def _require_sizes(key: str, value: Any) -> None:
-    """Layers have whole numbers of units: a list of them, or such lists by network."""
+    """Check that layer sizes are integers: in a list, or in such lists by network."""
     networks = value.values() if isinstance(value, Mapping) else [value]
     for layers in networks:
         is_list = isinstance(layers, (list, tuple))

@@ -1,4 +1,4 @@
-"""Short videos of a student at work while it trains."""
+"""Records short videos of a student during training."""
 
 from __future__ import annotations
 
@@ -25,27 +25,27 @@ _SEED = 0
 
 
 class StudentVideos:
-    """Records videos of a student on an easy, a middle and a hard task.
+    """Records videos of a student on an easy, a medium and a hard task.
 
     Args:
-        env: Where it plays, with `render_mode="rgb_array"`.
-        action_repeat: For how many steps of the env it holds an action.
+        env: The env to play in, with `render_mode="rgb_array"`.
+        action_repeat: Number of env steps for which each action is repeated.
     """
 
     def __init__(self, env: gym.Env[Any, Any], action_repeat: int) -> None:
         self._frames_per_second = int(env.metadata.get("render_fps", 30))
-        # Inside the repetition of actions, so that each of the env's own steps is a frame.
+        # Inside the action repeat, so that every env step is a frame.
         self._env = ActionRepeat(RenderCollection(env), action_repeat)
         self._space = env.get_wrapper_attr("task_space")
 
     def record(self, make_policy: Callable[[gym.Env[Any, Any]], Policy]) -> dict[str, bytes]:
-        """Let a policy play the first seconds of an episode of each task.
+        """Record the first seconds of an episode of each task.
 
         Args:
-            make_policy: Makes what chooses actions, from the env it acts in.
+            make_policy: Makes the policy, given the env it acts in.
 
         Returns:
-            The content of a GIF file, by the word for its task.
+            The content of a GIF file by the name of its task.
         """
         every = max(1, round(self._frames_per_second / _FRAMES_PER_SECOND))
         # The first frame is that of the reset.

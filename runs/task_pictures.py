@@ -1,4 +1,4 @@
-"""Small pictures of a task space for TensorBoard: what was proposed, and what was mastered."""
+"""Small pictures of a task space for TensorBoard: proposed and mastered tasks."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from . import plots
 from .video import Frame
 
 _WIDTH = 350
-"""What TensorBoard gives a picture. All lengths here are pixels."""
+"""Width of a picture in TensorBoard. All lengths here are in pixels."""
 _PLANE = 284
 _STRIP_WIDTH, _STRIP_HEIGHT, _STRIP_PITCH = 190, 30, 46
 _MOST_STRIPS = 16
 _MARGIN, _TOP, _RIGHT = 14, 50, 20
 _UNIT_HEIGHT = 14
 _LONGEST_NAME = 21
-"""Characters."""
+"""In characters."""
 _MANY_POINTS = 200
 _MOST_ON_STRIPS = 300
 _GOLDEN = (np.sqrt(5) - 1) / 2
@@ -35,16 +35,16 @@ _GOLDEN = (np.sqrt(5) - 1) / 2
 def draw_proposals(
     space: TaskSpace, step: int, tasks: Task, is_random: NDArray[np.bool_], focus: Sequence[Focus]
 ) -> Frame:
-    """Tasks that a teacher proposed, and where it looks now: the more probable, the darker.
+    """Draw the tasks that a teacher proposed, and its current focus: the more probable, the darker.
 
-    Two parameters span a plane; fewer or more get a strip each, on which points are scattered upwards.
+    Two parameters span a plane; otherwise each parameter has a strip, with points scattered vertically.
 
     Args:
-        space: Where the tasks lie.
+        space: The task space.
         step: Training steps so far.
-        tasks: Shape (n, d), oldest first.
+        tasks: Proposed tasks, shape (n, d), oldest first.
         is_random: Which of them the teacher drew from the whole space, shape (n,).
-        focus: Its boxes and Gaussians.
+        focus: The teacher's boxes and Gaussians.
     """
     if space.dim != 2:
         tasks, is_random = tasks[-_MOST_ON_STRIPS:], is_random[-_MOST_ON_STRIPS:]
@@ -54,14 +54,14 @@ def draw_proposals(
 
 
 def draw_evaluation(space: TaskSpace, evaluation: Evaluation) -> Frame | None:
-    """What a test found: the test tasks that are mastered, or the competence of a simulated student.
+    """Draw an evaluation: the test tasks that are mastered, or the competence of a simulated student.
 
     Args:
-        space: Where the tasks lie.
-        evaluation: The test.
+        space: The task space.
+        evaluation: The evaluation.
 
     Returns:
-        None, if a simulated student does not say what it can do.
+        The picture; None if a simulated student does not report its competence.
     """
     title = f"{evaluation.mastered_percent:.0f}% mastered after {evaluation.step:,} steps"
     if evaluation.results:
@@ -74,24 +74,24 @@ def draw_evaluation(space: TaskSpace, evaluation: Evaluation) -> Frame | None:
 
 
 def draw_mastery(space: TaskSpace, title: str, tasks: Task, mastered: NDArray[np.bool_]) -> Frame:
-    """Which test tasks are mastered.
+    """Draw which test tasks are mastered.
 
     Args:
-        space: Where the tasks lie.
-        title: Written above.
-        tasks: Shape (n, d).
-        mastered: Which of them are, shape (n,).
+        space: The task space.
+        title: Title of the picture.
+        tasks: Test tasks, shape (n, d).
+        mastered: Which of them are mastered, shape (n,).
     """
     return _draw(space, title, plots.mastery_layers(tasks, mastered), (), 8)
 
 
 def draw_competence(names: Sequence[str], title: str, competence: NDArray[np.float64]) -> Frame:
-    """What a simulated student can do, as shades of green; in more than two dimensions, its means along each.
+    """Draw a simulated student's competence in shades of green; beyond two dimensions, its means along each.
 
     Args:
-        names: Of the parameters, one for each axis of the competence.
-        title: Written above.
-        competence: In [0, 1], with one axis per parameter.
+        names: Names of the parameters, one for each axis of the competence.
+        title: Title of the picture.
+        competence: Competence in [0, 1], with one axis per parameter.
     """
     dim = competence.ndim
     figure, axes = _picture(names[:dim], np.zeros(dim), np.ones(dim), title, {"competence": plots.MASTERED})
@@ -133,7 +133,7 @@ def _draw(
 
 
 def _on_strips(unit: NDArray[np.floating], strips: int) -> NDArray[np.float64]:
-    """Points of the unit cube, on every strip: along it by value, scattered across it by golden sections."""
+    """Points of the unit cube on every strip: along it by value, scattered across it by the golden ratio."""
     across = 0.9 - 0.8 * (np.arange(len(unit)) * _GOLDEN % 1)
     y = np.arange(strips)[:, None] + across * _STRIP_HEIGHT / _STRIP_PITCH
     return np.stack([unit[:, :strips].T.ravel(), y.ravel()], axis=1)
@@ -160,17 +160,17 @@ def _picture(
     entries: Mapping[str, str],
     units: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[Figure, Axes]:
-    """A plane, or one strip for each parameter.
+    """A figure with a plane, or one strip for each parameter.
 
     Returns:
-        The figure, and its axes, in which strip k reaches from (0, k) down to (1, k + 0.65): axes for each
-        strip would take half of a second.
+        The figure, and its axes, in which strip k spans (0, k) to (1, k + 0.65), downwards; separate axes for
+        each strip would take half a second.
     """
     dim, plane = len(names), len(names) == 2
     strips = min(dim, _MOST_STRIPS)
     width, height = (_PLANE, _PLANE) if plane else (_STRIP_WIDTH, strips * _STRIP_PITCH)
     total = _TOP + height + (36 if plane else 6)
-    # At 72 dots per inch a point, matplotlib's unit of length, is a pixel.
+    # At 72 dots per inch a point, matplotlib's unit of length, equals a pixel.
     figure = Figure(figsize=((_WIDTH + 0.01) / 72, (total + 0.01) / 72), dpi=72)
     left = _WIDTH - _RIGHT - width
     axes = figure.add_axes((left / _WIDTH, 1 - (_TOP + height) / total, width / _WIDTH, height / total))

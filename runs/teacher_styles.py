@@ -1,4 +1,4 @@
-"""How teachers are drawn and named for readers: one colour and one line each, the same in every picture."""
+"""Display names and line styles of teachers: one colour and one line each, the same in every picture."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ import hashlib
 from typing import Literal, NamedTuple
 
 Dashes = Literal["-"] | tuple[float, tuple[float, ...]]
-"""How a line is broken, as matplotlib takes it."""
+"""A line style of matplotlib."""
 SOLID: Dashes = "-"
 DASHED, DOTTED, DASHDOT = (0, (5, 1.6)), (0, (1.2, 1.4)), (0, (5, 1.4, 1.2, 1.4))
 DASHES: tuple[Dashes, ...] = (SOLID, DASHED, DOTTED, DASHDOT)
 
 
 class TeacherStyle(NamedTuple):
-    """A teacher for readers.
+    """Display name and line style of a teacher.
 
     Attributes:
-        name: What papers call it.
-        color: Of its curves, as `#rrggbb`. Colours and lines together can be told apart by the colour-blind.
-        dashes: Of its curves.
+        name: Its name in papers.
+        color: Colour of its curves, as `#rrggbb`. Colour and line together are colour-blind safe.
+        dashes: Line style of its curves.
     """
 
     name: str
@@ -49,13 +49,13 @@ _STUDENTS = {"ppo": "PPO", "sac": "SAC", "fast_sac": "FastSAC", "overlapped_sac"
 
 
 def teacher_style(name: str) -> TeacherStyle:
-    """How a teacher is drawn and named.
+    """Display name and line style of a teacher.
 
-    `alp_gmm_benchmark` is drawn as `alp_gmm`. A teacher that is not known gets a colour and a line that
-    follow from its name alone, so they are the same in every picture too.
+    `alp_gmm_benchmark` is drawn as `alp_gmm`. An unknown teacher gets a colour and a line that depend only on
+    its name, so they are the same in every picture too.
 
     Args:
-        name: What the configuration calls it.
+        name: Its name in the configuration.
     """
     known = [own for own in _STYLES if name == own or name.startswith(f"{own}_")]
     if known:
@@ -70,11 +70,11 @@ def teacher_style(name: str) -> TeacherStyle:
 
 
 def display_name(group: str, name: str) -> str:
-    """What papers call an env, teacher, student, or study.
+    """The name of an env, teacher, student or study in papers.
 
     Args:
         group: `env`, `teacher`, `student` or `study`.
-        name: What the configuration calls it.
+        name: Its name in the configuration.
     """
     if group == "teacher":
         return teacher_style(name).name
@@ -84,6 +84,6 @@ def display_name(group: str, name: str) -> str:
 
 
 def readable(name: str) -> str:
-    """`stump_height` as `Stump height`."""
+    """Turn `stump_height` into `Stump height`."""
     words = name.replace("_", " ").strip()
     return words[:1].upper() + words[1:] if words else name

@@ -1,4 +1,4 @@
-"""What TensorBoard shows of a run while it trains."""
+"""Logs a run to TensorBoard while it trains."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class TensorBoard(RunCallback):
-    """Writes curves, pictures and the table of hyperparameters into an event file of the run's directory."""
+    """Writes curves, pictures and the table of hyperparameters to an event file in the run directory."""
 
     def __init__(self) -> None:
         self._log: TensorBoardLog | None = None
@@ -74,11 +74,11 @@ class TensorBoard(RunCallback):
             self._log.add_picture("evaluation/mastery", mastery, step)
 
     def add_videos(self, step: int, videos: Mapping[str, bytes]) -> None:
-        """Show videos of the student.
+        """Log videos of the student.
 
         Args:
             step: Training steps so far.
-            videos: Contents of GIF files by the name of what is played.
+            videos: Contents of GIF files, by the name of the task.
         """
         assert self._log is not None
         for name, gif in videos.items():

@@ -18,17 +18,17 @@ from torch.utils.tensorboard.summary import hparams as hparams_summaries
 from .video import Frame
 
 GROUPS = ("evaluation", "curriculum", "episodes", "student", "speed")
-"""What comes before the slash in the name of every curve."""
+"""Prefixes of the names of curves."""
 
 _NAMES = {
     "time/fps": "speed/steps_per_second",
     "rollout/exploration_rate": "student/exploration_rate",
 }
 _GROUPS = {"train": "student", "rollout": "episodes", "time": "speed"}
-"""From what Stable-Baselines3 calls a curve or a group of them to what it is called here."""
+"""Names of curves or groups of curves here, by their names in Stable-Baselines3."""
 
 _SAME_AS_OURS = {"rollout/ep_rew_mean", "rollout/ep_len_mean", "rollout/success_rate"}
-"""Means over the latest hundred episodes, which `RecentEpisodes` has too."""
+"""Means over the latest hundred episodes, which `RecentEpisodes` logs too."""
 
 _QUESTIONS = {
     "Percentage mastered": "evaluation/mastered_percent",
@@ -49,16 +49,16 @@ HParam = str | int | float | bool
 
 
 class TensorBoardLog(TensorBoardOutputFormat):
-    """An output of Stable-Baselines3's logger, which sorts what comes from there into `GROUPS`.
+    """An output of Stable-Baselines3's logger that sorts its curves into `GROUPS`.
 
     Args:
-        folder: Where the event file goes. A file that is there stays, and is gone on from.
+        folder: Folder of the event file. An existing file is kept and continued.
     """
 
     def __init__(self, folder: Path) -> None:
         super().__init__(str(folder))
         self._writer: Any = self.writer  # untyped in torch
-        # What ends the thread that writes is raised again at the next flush; it is not to be printed as well.
+        # An exception that ends the writer thread is raised again at the next flush, so it is not printed.
         writer: Any = self._writer.file_writer
         writer.event_writer._async_writer._worker._invoke_excepthook = lambda thread: None
 
@@ -82,7 +82,7 @@ class TensorBoardLog(TensorBoardOutputFormat):
             self._add_image(tag, gif, first.size, step)
 
     def _add_image(self, tag: str, content: bytes, size: tuple[int, int], step: int) -> None:
-        # torch decodes pictures only to encode them again, and animations with moviepy.
+        # torch would decode and re-encode pictures, and needs moviepy for animations.
         width, height = size
         image = Summary.Image(width=width, height=height, colorspace=3, encoded_image_string=content)
         self._writer.file_writer.add_summary(Summary(value=[Summary.Value(tag=tag, image=image)]), step)
@@ -90,18 +90,18 @@ class TensorBoardLog(TensorBoardOutputFormat):
     def add_hparams(
         self, name: str, hparams: Mapping[str, HParam], columns: Iterable[str], differing: Container[str]
     ) -> None:
-        """Give the run a line in the HParams tab, and lay out the custom scalars.
+        """Add the run to the HParams tab, and write the layout of the custom scalars.
 
         Args:
-            name: Of the run.
-            hparams: What sets it apart.
-            columns: Hparams that other runs may have. TensorBoard takes the columns of its table from any one
-                of the runs it shows, so each of them has to know all.
-            differing: Those in which runs differ: TensorBoard shows the first five of them, by name.
+            name: Name of the run.
+            hparams: Hyperparameters of the run.
+            columns: Hyperparameters that other runs may have. TensorBoard takes the columns of its table from
+                any one of the runs it shows, so each run has to list them all.
+            differing: Hyperparameters in which runs differ: TensorBoard shows the first five by name.
         """
         self._writer.add_custom_scalars(LAYOUT)
         experiment = Experiment(
-            # The writers of TensorBoard's own API leave `differs` unsaid.
+            # TensorBoard's own API does not set `differs`.
             hparam_infos=[
                 HParamInfo(name=column, differs=column in differing)
                 for column in sorted({*columns, *hparams})
@@ -127,10 +127,10 @@ class TensorBoardLog(TensorBoardOutputFormat):
 
 
 def curve_names(recorded: Iterable[str]) -> dict[str, str]:
-    """What curves are called here, by what Stable-Baselines3 calls them; what is here twice is left out.
+    """Names of curves here, by their names in Stable-Baselines3; duplicates of our own are left out.
 
     Args:
-        recorded: Names in Stable-Baselines3's logger.
+        recorded: Names of curves in Stable-Baselines3's logger.
     """
     return {name: _name_of(name) for name in recorded if name not in _SAME_AS_OURS}
 

@@ -1,4 +1,4 @@
-"""Services that keep track of experiments: Weights & Biases and MLflow."""
+"""Callbacks for experiment trackers: Weights & Biases and MLflow."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ _log = logging.getLogger(__name__)
 _EVALUATION = "evaluation/"
 _MASTERY = f"{_EVALUATION}mastery"
 _LONGEST_UPLOAD = 120
-"""Seconds for which a run that has ended waits for Weights & Biases."""
+"""Seconds that a run waits for Weights & Biases after its end."""
 _LARGEST_BATCH = 100
-"""Parameters that MLflow takes at once."""
+"""Most parameters that MLflow accepts at once."""
 
 
 class Tracker(RunCallback):
-    """Sends a run to a service: its configuration, the curves that TensorBoard has too, and what is mastered.
+    """Sends a run to a service: its configuration, the curves logged to TensorBoard, and pictures of mastery.
 
-    A run that is resumed goes on with its run there. Points that were sent after the checkpoint are sent
-    again, with the same values. If the service fails the run goes on without it, which a warning says once.
+    A resumed run continues its run in the service. Points that were sent after the checkpoint are sent
+    again, with the same values. If the service fails, the run continues without it and warns once.
 
     Attributes:
-        service: What the service is called.
-        extra: The extra of this package that installs it.
-        module: The module that it needs.
+        service: Name of the service.
+        extra: The extra of this package that installs its client.
+        module: The module that it requires.
     """
 
     service: ClassVar[str]
@@ -86,7 +86,7 @@ class Tracker(RunCallback):
         self._attempt(lambda: self._end(run.steps >= run.settings.total_steps))
 
     def send(self, curves: Mapping[str, float], step: int) -> None:
-        """Send one value for each of some curves.
+        """Send one value per curve.
 
         Args:
             curves: Values by name.
@@ -107,21 +107,21 @@ class Tracker(RunCallback):
             return
         try:
             call()
-        except Exception as error:  # whatever a service and the way there lead to
+        except Exception as error:  # services and networks can fail in any way
             self._is_lost = True
             _log.warning("%s failed, and the run goes on without it: %s", self.service, sentence_of(error))
 
     @abstractmethod
     def _begin(self, run: Run, name: str, known: str | None) -> str:
-        """Begin a run there, or go on with one.
+        """Start a run in the service, or continue one.
 
         Args:
             run: The run.
-            name: What to call it.
-            known: The id of the run there to go on with; None to begin one.
+            name: Its name in the service.
+            known: The id of the run in the service to continue; None to start a new one.
 
         Returns:
-            The id of the run there.
+            The id of the run in the service.
         """
 
     @abstractmethod
@@ -134,21 +134,21 @@ class Tracker(RunCallback):
 
     @abstractmethod
     def _end(self, is_finished: bool) -> None:
-        """End the run there: it has finished, or was interrupted or failed."""
+        """End the run in the service as finished, or as interrupted or failed."""
 
 
 class WandB(Tracker):
-    """Sends a run to Weights & Biases, whose own files go to `wandb/` in the run's directory.
+    """Sends a run to Weights & Biases, whose own files go to `wandb/` in the run directory.
 
     Args:
-        project: The project there.
-        entity: The user or team there; None for the one that is logged in.
-        group: What to group the run by; None for its study.
-        tags: Beside the names of env, teacher and student.
-        mode: online, offline (send it later by `wandb sync`), shared or disabled; None to let WANDB_MODE say.
+        project: The W&B project.
+        entity: The W&B user or team; None for the one that is logged in.
+        group: The group of the run; None for its study.
+        tags: Tags in addition to the names of env, teacher and student.
+        mode: online, offline (upload it later with `wandb sync`), shared or disabled; None to use WANDB_MODE.
 
     Raises:
-        ValueError: If wandb is not installed, or nobody is logged in.
+        ValueError: If wandb is not installed, or no user is logged in.
     """
 
     service, extra, module = "Weights & Biases", "wandb", "wandb"
@@ -194,7 +194,7 @@ class WandB(Tracker):
             reinit="create_new",
             settings=wandb.Settings(console="off", quiet=True, finish_timeout=_LONGEST_UPLOAD),
         )
-        # Its own counter of steps would refuse what is sent again after a resume.
+        # W&B's own step counter would reject points that are sent again after a resume.
         self._run.define_metric("*", step_metric="step")
         return str(self._run.id)
 
@@ -211,11 +211,11 @@ class WandB(Tracker):
 
 
 class MLflow(Tracker):
-    """Sends a run to an MLflow server or into a store of MLflow's.
+    """Sends a run to an MLflow server or a local MLflow store.
 
     Args:
-        tracking_uri: The server or store; None to let MLFLOW_TRACKING_URI say.
-        experiment: The experiment there; made if absent. None for the run's study.
+        tracking_uri: The server or store; None to use MLFLOW_TRACKING_URI.
+        experiment: The MLflow experiment, created if absent; None for the run's study.
 
     Raises:
         ValueError: If mlflow is not installed.
@@ -225,7 +225,7 @@ class MLflow(Tracker):
 
     def __init__(self, tracking_uri: str | None = None, experiment: str | None = None) -> None:
         super().__init__()
-        # Training waits meanwhile: by itself MLflow tries for two minutes, and has each try printed.
+        # Training waits meanwhile: by default MLflow retries for two minutes and prints each attempt.
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
         logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
         self._uri, self._experiment = tracking_uri, experiment
@@ -264,7 +264,7 @@ class MLflow(Tracker):
 
 
 class _Output(KVWriter):
-    """An output of Stable-Baselines3's logger; what evaluations find comes to callbacks by another way."""
+    """An output of Stable-Baselines3's logger; results of evaluations reach callbacks by `on_evaluation`."""
 
     def __init__(self, send: Callable[[Mapping[str, float], int], None]) -> None:
         self._send = send

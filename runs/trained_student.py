@@ -1,4 +1,4 @@
-"""What a run has learned, ready to play."""
+"""The trained student of a run, ready to act."""
 
 from __future__ import annotations
 
@@ -22,29 +22,29 @@ from .memory import require_room_for_network
 from .run_directory import RunDirectory
 
 Build = Callable[[Mapping[str, Any]], Callable[..., Any]]
-"""Turns the node of a component in a configuration into what makes it, as `chiron.conf.build.build` does."""
+"""Turns the configuration of a component into a callable that makes it, like `chiron.conf.build.build`."""
 
 
 class TrainedStudent:
-    """The student of a run, and what it needs to know about its env.
+    """The trained student of a run, and the settings of its env.
 
-    It is made as for training, from the run's configuration, and reads tensors and arrays from the run's
-    files: nothing in them is executed.
+    It is built as for training, from the run's configuration, and then loads tensors and arrays from the
+    run's files: nothing in them is executed.
 
     Args:
-        directory: The run's directory.
-        build: Makes the algorithm of its configuration.
-        best: Whether to take the student of the best evaluation instead of the last.
+        directory: The run directory.
+        build: Builds the algorithm from its configuration.
+        best: Whether to load the student of the best evaluation instead of the last.
         algorithm: The algorithm with its arguments; None to let `build` make it.
 
     Raises:
-        ValueError: If no run lies there, its student is simulated, or it has left no model yet.
+        ValueError: If this is no run directory, its student is simulated, or it has no model yet.
 
     Attributes:
-        directory: The run's directory.
-        folder: Where its files lie: that directory, or `best` in it.
+        directory: The run directory.
+        folder: Folder of the student's files: the run directory, or `best` in it.
         env: The configuration of the env it was trained in.
-        action_repeat: For how many steps of the env it holds an action.
+        action_repeat: Number of env steps for which each action is repeated.
         is_best: Whether it is the student of the best evaluation.
     """
 
@@ -67,7 +67,7 @@ class TrainedStudent:
         self._build = build
 
     def make_env(self) -> gym.Env[Any, Any]:
-        """An env as it was trained in, in which each of its actions is held as in training.
+        """An env like the one it was trained in, with the same action repeat.
 
         Raises:
             ValueError: If the run's configuration names an env that is not trusted or cannot be made.
@@ -83,20 +83,20 @@ class TrainedStudent:
         deterministic: bool = True,
         action_masks: NDArray[np.bool_] | None = None,
     ) -> tuple[Any, Any]:
-        """Choose actions, as `predict` of Stable-Baselines3 does; observations are those of `make_env`.
+        """Choose actions like `predict` of Stable-Baselines3, for observations of envs from `make_env`.
 
         Args:
-            observation: What an env returned, not normalised, or a batch of that.
-            state: What the last call returned; None at the start of an episode.
+            observation: An observation of an env, not normalised, or a batch of observations.
+            state: State returned by the last call; None at the start of an episode.
             episode_start: Whether the observation is the first of an episode, shape (n,); for batches only.
-            deterministic: Whether to take the most probable action instead of drawing one.
-            action_masks: What `env.action_masks()` says, for algorithms that choose among allowed actions.
+            deterministic: Whether to take the most probable action instead of sampling one.
+            action_masks: Result of `env.action_masks()`, for algorithms with action masking.
 
         Returns:
-            One action, or a batch of them, and the state to be passed to the next call.
+            One action, or a batch of them, and the state to pass to the next call.
 
         Raises:
-            ValueError: If masks are missing or of no use, or the student's files are missing or damaged.
+            ValueError: If masks are missing or not supported, or the student's files are missing or damaged.
         """
         model, name = self._model, type(self._model).__name__
         if takes_action_masks(model) != (action_masks is not None):
@@ -111,7 +111,7 @@ class TrainedStudent:
         """The deterministic policy, which normalises observations as in training.
 
         Args:
-            envs: Where it is going to act: one env, or a vector env. It does not hold actions: `make_env` and
+            envs: The env or vector env to act in. The policy does not repeat actions: `make_env` and
                 `ActionRepeat` do.
 
         Raises:
@@ -142,11 +142,11 @@ class TrainedStudent:
                 return load_student_model(algorithm, normalize, observations, actions, self.folder)
             except (ValueError, TypeError, AssertionError):
                 raise
-            # Of networks or arrays that a strange file declares, for one.
+            # For example, because of network or array sizes declared by an untrusted file.
             except Exception as error:
                 raise DamagedFileError(f"its student cannot be made: {reason_of(error)}") from error
 
     @property
     def steps(self) -> int:
-        """Training steps that the model has behind it."""
+        """Number of training steps of the model."""
         return saved_steps(model_in(self.folder))

@@ -1,4 +1,4 @@
-"""Videos and stills of an episode: frames in, one file out."""
+"""Writes the frames of an episode to a video or still."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _GIF_COLORS = 128
 
 
 def write_video(frames: Iterable[Frame], path: Path, frames_per_second: int) -> None:
-    """Write frames as they come, so that only a file's own form of them is held in memory.
+    """Write frames as they arrive, so that memory holds them only in encoded form.
 
     Args:
-        frames: At least one, all of one shape.
-        path: What to write: `.gif` (about 25 frames per second: others are left out), `.mp4` (H.264), or
-            `.png` (the last frame).
-        frames_per_second: How fast the frames are meant to be seen.
+        frames: At least one, all of the same shape.
+        path: File to write: `.gif` (at most about 25 frames per second, others are dropped), `.mp4` (H.264),
+            or `.png` (the last frame).
+        frames_per_second: Frame rate of `frames`.
 
     Raises:
         ValueError: If the suffix is none of these.
@@ -37,10 +37,10 @@ def write_video(frames: Iterable[Frame], path: Path, frames_per_second: int) -> 
 
 
 def require_video(path: Path) -> None:
-    """Make sure that a file is one that `write_video` can write.
+    """Check that `write_video` can write a file.
 
     Raises:
-        ValueError: If its suffix is none of those, or needs PyAV, which is not installed.
+        ValueError: If its suffix is not supported, or needs PyAV, which is not installed.
     """
     suffix = path.suffix.lower()
     if suffix not in _WRITERS:
@@ -50,11 +50,11 @@ def require_video(path: Path) -> None:
 
 
 def encode_gif(frames: Iterable[Frame], frames_per_second: int) -> bytes:
-    """The content of a GIF file, of about 25 frames per second at most; others are left out.
+    """The content of a GIF file with at most about 25 frames per second; others are dropped.
 
     Args:
-        frames: At least one, all of one shape.
-        frames_per_second: How fast the frames are meant to be seen.
+        frames: At least one, all of the same shape.
+        frames_per_second: Frame rate of `frames`.
     """
     content = io.BytesIO()
     _write_gif(iter(frames), content, frames_per_second)
@@ -63,7 +63,7 @@ def encode_gif(frames: Iterable[Frame], frames_per_second: int) -> bytes:
 
 def _write_gif(frames: Iterator[Frame], out: Path | BinaryIO, frames_per_second: int) -> None:
     every = max(1, round(frames_per_second / _GIF_FRAMES_PER_SECOND))
-    # A palette of its own for each frame: it holds whatever comes into view, and costs less than a kilobyte.
+    # A separate palette per frame fits whatever comes into view, and costs less than a kilobyte.
     images = (
         Image.fromarray(frame).quantize(_GIF_COLORS, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
         for frame in islice(frames, 0, None, every)
@@ -82,7 +82,7 @@ def _write_mp4(frames: Iterator[Frame], path: Path, frames_per_second: int) -> N
     import av  # an optional dependency: it brings FFmpeg
 
     first = next(frames)
-    # Players expect colours at half the resolution, so both sides have to be even.
+    # Players expect chroma at half the resolution, so both sides have to be even.
     height, width = (side - side % 2 for side in first.shape[:2])
     with av.open(path, "w") as container:
         stream = container.add_stream("libx264", rate=frames_per_second, options={"crf": "18"})

@@ -1,4 +1,4 @@
-"""An episode in a window, or as a video."""
+"""Shows an episode in a window, or records it as a video."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ def watch(
     seconds: float | None = None,
     out: Path | None = None,
 ) -> PlayedEpisode:
-    """Play an episode in a window, until that is closed, or into a file; the env is closed in the end.
+    """Play an episode in a window, until it is closed, or to a file; the env is closed at the end.
 
     Args:
-        env: An env that draws: "human" for a window, "rgb_array" for a file.
-        make_policy: Makes what chooses actions, from the env it acts in.
+        env: An env with render mode "human" for a window, "rgb_array" for a file.
+        make_policy: Makes the policy, given the env it acts in.
         task: The task, shape (d,); None for the env's default.
         seed: Seeds the episode.
-        action_repeat: For how many of the env's steps an action is held.
-        seconds: After how many seconds of the env the episode is cut off; None for its end.
+        action_repeat: Number of env steps for which each action is repeated.
+        seconds: Env time in seconds after which the episode is cut off; None to play it to its end.
         out: The file to write, `.gif`, `.mp4` or `.png`, of `LONGEST_VIDEO` at most; None shows a window.
 
     Returns:
         The episode, as far as it was played.
     """
-    # Inside the repetition of actions, so that each of the env's own steps is a frame.
+    # Inside the action repeat, so that every env step is a frame.
     repeating = ActionRepeat(env if out is None else RenderCollection(env), action_repeat)
     if out is not None and seconds is None:
         seconds = LONGEST_VIDEO
@@ -63,21 +63,21 @@ def watch(
 
 
 def no_student(actions: str, env: gym.Env[Any, Any], seed: int) -> Policy:
-    """A policy for an env in which no student plays.
+    """A policy for an env without a student.
 
     Args:
-        actions: "random", or "none" for actions of zeros.
-        env: Where to act.
+        actions: "random", or "none" for all-zero actions.
+        env: The env to act in.
         seed: Seeds random actions.
     """
     env.action_space.seed(seed)
     if actions == "random":
         return lambda observation, episode_start: env.action_space.sample()
-    nothing = np.zeros_like(env.action_space.sample())[()]  # a number, where an action is one
+    nothing = np.zeros_like(env.action_space.sample())[()]  # a scalar if actions are scalars
     return lambda observation, episode_start: nothing
 
 
 def _window_is_closed() -> bool:
-    """Whether a person has closed the window of an env that draws with pygame, as Gymnasium's do."""
+    """Whether the user has closed the window of an env that renders with pygame, as Gymnasium's envs do."""
     pygame = sys.modules.get("pygame")
     return pygame is not None and pygame.display.get_init() and bool(pygame.event.peek(pygame.QUIT))

@@ -1,4 +1,4 @@
-"""Files that a killed process, a full disk and a power cut leave whole, and checksums that tell."""
+"""Files that survive killed processes, full disks and power cuts intact, with checksums to verify that."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from typing import BinaryIO
 from .checked_files import DamagedFileError
 
 _AT_ONCE = 1 << 20
-"""Bytes that are read and hashed together."""
+"""Bytes read and hashed at once."""
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Write a file beside its place, flush it to the disk, and move it there in the end.
+    """Write a file atomically: to a temporary path, which is flushed to disk and then renamed.
 
     Yields:
-        The path to write to, with the same suffix; nothing is there.
+        The temporary path to write to, with the same suffix; it does not exist yet.
     """
     beside = path.with_name(f".part-{path.name}")
-    # What a killed process left there, or a link that somebody has put there.
+    # A leftover of a killed process, or a link placed by somebody else.
     beside.unlink(missing_ok=True)
     try:
         yield beside
@@ -39,7 +39,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def flush(path: Path) -> None:
-    """Make the content of a file, or the names of the files in a folder, outlast a power cut."""
+    """Flush the content of a file, or the names in a folder, to disk, so that it survives a power cut."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -49,14 +49,14 @@ def flush(path: Path) -> None:
 
 @contextmanager
 def open_regular(path: Path) -> Iterator[BinaryIO]:
-    """Open a file for reading, if it is one: a link may lead anywhere, and a pipe never ends.
+    """Open a regular file for reading; links are rejected as they may lead anywhere, pipes as they never end.
 
     Raises:
-        DamagedFileError: If there is no such file, or something else bears its name.
+        DamagedFileError: If there is no such file, or it is not a regular file.
         OSError: If it cannot be read.
     """
     try:
-        # Without waiting for whoever might write into a pipe.
+        # Without waiting for a writer if it is a pipe.
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError:
         raise DamagedFileError(f"{path} is missing") from None
@@ -72,7 +72,7 @@ def open_regular(path: Path) -> Iterator[BinaryIO]:
 
 @dataclass(frozen=True)
 class FileRecord:
-    """What a file was like at some moment.
+    """Length and checksum of a file at some moment.
 
     Attributes:
         length: Its length in bytes.
@@ -83,7 +83,7 @@ class FileRecord:
     sha256: str
 
     def check(self, path: Path) -> None:
-        """Make sure that a file still begins with what it held then; it may have grown since.
+        """Check that a file still begins with its content of that moment; it may have grown since.
 
         Raises:
             DamagedFileError: Naming the file, if it is missing, shorter, changed, or no regular file.
@@ -101,7 +101,7 @@ class FileRecord:
 
 
 class GrowingFile:
-    """A file that is appended to, and its checksum, for which every byte is read once.
+    """A file that is appended to, with a checksum that is updated incrementally, reading every byte once.
 
     Args:
         path: The file; it need not exist yet.
@@ -113,10 +113,10 @@ class GrowingFile:
         self._length = 0
 
     def record(self) -> FileRecord:
-        """What the file is like now.
+        """Length and checksum of the file now.
 
         Raises:
-            DamagedFileError: If it is missing, or has become shorter.
+            DamagedFileError: If it is missing or has become shorter.
             OSError: If it cannot be read.
         """
         with open_regular(self.path) as file:
@@ -130,18 +130,18 @@ class GrowingFile:
 
 
 def _pieces(file: BinaryIO, most: float = math.inf) -> Iterator[bytes]:
-    """What comes next in a file, at most so many bytes."""
+    """The next bytes of a file in pieces, at most `most` bytes in total."""
     while piece := file.read(int(min(_AT_ONCE, most))):
         most -= len(piece)
         yield piece
 
 
 class AppendFile(GrowingFile):
-    """A text file that pieces are appended to, each whole or not at all.
+    """A text file that pieces are appended to, each completely or not at all.
 
     Args:
-        path: The file; made if absent.
-        kept: What it was like when it held what is to stay; what has come later is dropped. None for all.
+        path: The file; created if absent.
+        kept: Record of the content to keep; everything after it is dropped. None keeps all.
     """
 
     def __init__(self, path: Path, kept: FileRecord | None = None) -> None:
@@ -154,10 +154,10 @@ class AppendFile(GrowingFile):
         """Append a piece of text.
 
         Raises:
-            OSError: If it cannot be written, on a full disk for one; the file is then as it was before.
+            OSError: If it cannot be written, for example on a full disk; the file is then left unchanged.
         """
         piece = text.encode()
-        # Unbuffered: one call to the system, which a killed process has made or has not made.
+        # Unbuffered: a single system call, which a killed process has either made or not.
         with self._open() as file:
             try:
                 written = 0

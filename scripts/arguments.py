@@ -1,4 +1,4 @@
-"""How arguments are read: those that Hydra reads next, and those of commands without Hydra."""
+"""Preprocesses arguments for Hydra, and parses those of commands without Hydra."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from ..runs.printable import printable
 
 
 def with_home(arguments: Sequence[str]) -> list[str]:
-    """Write the home directory for the `~` of `key=~/folder`, as bash does; Hydra cannot read it."""
+    """Expand the `~` of `key=~/folder` to the home directory, as bash does; Hydra cannot parse it."""
     home = str(Path.home())
     return [re.sub(r"^([^=\s]+=)~(?=/|$)", lambda found: found[1] + home, argument) for argument in arguments]
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line, whatever was typed."""
+    """A parser whose errors are always one line."""
 
     def error(self, message: str) -> NoReturn:
-        """Print how the command is used and what is wrong, and leave with 2."""
+        """Print the usage and the error, and exit with code 2."""
         super().error(printable(message))
 
     def add_student_options(self) -> None:
-        """`--best` and `--trust`, of commands that use a trained student."""
+        """Add `--best` and `--trust`, for commands that use a trained student."""
         self.add_argument(
             "--best",
             action="store_true",

@@ -1,4 +1,4 @@
-"""chiron-check: whether an env keeps the contract that teachers, students and evaluations rely on."""
+"""chiron-check: checks that an env satisfies the contract of teachers, students and evaluations."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .refusal import refuse, say_error
 COMMAND = "chiron-check"
 
 BROKEN = 1
-"""Exit code for an env that does not keep the contract."""
+"""Exit code for an env that violates the contract."""
 
 
 def main() -> None:
@@ -46,7 +46,7 @@ def _check(config: DictConfig) -> None:
         made_env(chosen, make_env)
     except (ValueError, OmegaConfBaseException) as error:
         refuse(error, COMMAND)
-    # For start-up time: it imports torch, which what is refused above does not need.
+    # Here for start-up time: it imports torch, which the errors above do not need.
     from ..students.sb3_env_check import is_a_stable_baselines_env, plain
 
     checks = (*CHECKS, is_a_stable_baselines_env)

@@ -1,4 +1,4 @@
-"""chiron-compare: which condition is better, and how sure that is."""
+"""chiron-compare: compares conditions, with statistics."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ COMMAND = "chiron-compare"
 _TENSORBOARD = "http://localhost:6006/"
 
 _MEANS = "comparison/tensorboard"
-"""What TensorBoard calls the means of the conditions, wherever they lie."""
+"""Name of the means of the conditions in TensorBoard, wherever their files are."""
 
 _WIDEST = 1000
-"""Columns that a table may take where the output is no terminal."""
+"""Width of a table, in characters, if the output is not a terminal."""
 
 
 def main() -> None:
@@ -96,7 +96,7 @@ def main() -> None:
 
 
 def _folders(given: Sequence[str]) -> list[Path] | dict[str, Path]:
-    """The folders of a command line; by name, if they have names."""
+    """The folders on the command line; by name if they have names."""
     named = [text for text in given if "=" in text and not Path(text).is_dir()]
     if not named:
         return [Path(text) for text in given]
@@ -154,11 +154,11 @@ def _compare(options: argparse.Namespace) -> None:
 
 
 def _selection(comparison: Comparison) -> str:
-    """What TensorBoard is to show: means of the conditions, not smoothed, in one colour per teacher."""
+    """TensorBoard settings that show the means of the conditions, unsmoothed, in one colour per teacher."""
     shown = {"smoothing": "0", "runFilter": "tensorboard/", "tagFilter": "evaluation/"}
     teachers = [condition.names["teacher"] for condition in comparison.counted]
     if 1 < len(teachers) == len(set(teachers)):
-        # Single runs then have the colour of their teacher's mean. The longest first: one may begin another.
+        # Single runs then get the colour of their teacher's mean. Longest first: names may be prefixes.
         names = "|".join(sorted(map(re.escape, teachers), key=len, reverse=True))
         shown["runColorGroup"] = f"regex:(?:^|/)({names})(?:/|$)"
     return urlencode(shown, quote_via=quote)
@@ -177,7 +177,7 @@ def _table(title: str, rows: Sequence[dict[str, str]]) -> Table:
 
 
 def _shown_by_tensorboard(folders: Sequence[Path] | Mapping[str, Path], out: Path) -> str:
-    """Arguments with which TensorBoard shows the runs and the means of the conditions, and nothing else."""
+    """Arguments for TensorBoard that show only the runs and the means of the conditions."""
     named = folders if isinstance(folders, Mapping) else _named(folders)
     first = next(iter(named.values()))
     if all(folder.resolve().is_relative_to(first.resolve()) for folder in (*named.values(), out)):
@@ -188,7 +188,7 @@ def _shown_by_tensorboard(folders: Sequence[Path] | Mapping[str, Path], out: Pat
 
 
 def _named(folders: Sequence[Path]) -> dict[str, Path]:
-    """Folders by their last parts, or by their whole paths if these are not all different."""
+    """Folders by their base names, or by their full paths if those are not unique."""
     by_name = {folder.resolve().name: folder for folder in folders}
     whole = {str(folder).strip("/"): folder for folder in folders}
     return by_name if len(by_name) == len(whole) else whole

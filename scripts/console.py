@@ -1,4 +1,4 @@
-"""The result of a run in the terminal."""
+"""Prints the result of a run to the terminal."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from ..runs.run_directory import RunDirectory
 
 
 def plain_console() -> Console:
-    """A console that shows text as it is: names come from files and command lines, and are no styles."""
+    """A console without markup, since names from files and command lines must be printed literally."""
     return Console(highlight=False, markup=False, emoji=False)
 
 
 def print_summary(console: Console, directory: RunDirectory, study: Path, summary: dict[str, Any]) -> None:
-    """Print the result of a run, where its figure is, and how to see its study in TensorBoard."""
+    """Print the result of a run, the path of its figure, and how to view its study in TensorBoard."""
     names = [summary[key] for key in ("env", "teacher", "student")]
     table = Table(title=Text(printable(" · ".join([*names, f"seed {summary['seed']}"]))))
     for heading in ("mastered", "return", "steps", "episodes", "time", "steps/s", "status"):
@@ -49,14 +49,14 @@ def result_line(summary: dict[str, Any]) -> str:
 
 
 def finished_already(summary: dict[str, Any], total_steps: int) -> str:
-    """What to say of a run that was done before, with at least as many steps as it is to have."""
+    """Message for a run that has already finished with at least as many steps as requested."""
     if summary["total_steps"] <= total_steps:
         return "finished already"
     return f"finished already, after {summary['steps']:,} steps, which is more than total_steps={total_steps}"
 
 
 class _Outliving(io.FileIO):
-    """A standard stream that drops what is written once its terminal or reader has gone."""
+    """A standard stream that discards output once its terminal or reader is gone."""
 
     def write(self, data: Any) -> int:
         try:
@@ -66,9 +66,9 @@ class _Outliving(io.FileIO):
 
 
 def outlive_the_terminal() -> None:
-    """Let neither a closed terminal or pipe nor its encoding end this process.
+    """Keep this process running if its terminal or pipe is closed or cannot encode the output.
 
-    What cannot be encoded is printed as "?".
+    Characters that cannot be encoded are printed as "?".
     """
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)

@@ -1,4 +1,4 @@
-"""chiron-evaluate: what a trained student makes of a test set."""
+"""chiron-evaluate: evaluates a trained student on a test set."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 COMMAND = "chiron-evaluate"
 
 FAILED = 1
-"""Exit code for an evaluation that broke down."""
+"""Exit code for an evaluation that failed."""
 
 
 def main() -> None:
@@ -58,7 +58,7 @@ def main() -> None:
 
 
 def _evaluate(folders: Sequence[Path], test_set: str, episodes: int, n_workers: int, best: bool) -> None:
-    """Evaluate the runs in or below some folders; a folder without any is an error as such."""
+    """Evaluate the runs in the given folders and their subfolders; a folder without any is an error."""
     console, problems, code, evaluated = plain_console(), list[str](), LEFT_OUT, 0
     for run in [RunDirectory(path) for folder in folders for path in _runs_below(folder)]:
         try:
@@ -84,7 +84,7 @@ def _evaluate(folders: Sequence[Path], test_set: str, episodes: int, n_workers: 
 def _play(
     run: RunDirectory, test_set: str, episodes: int, n_workers: int, best: bool
 ) -> tuple[str, pd.DataFrame]:
-    # For start-up time: these import torch, which what is refused before does not need.
+    # Here for start-up time: these import torch, which earlier errors do not need.
     from ..runs.evaluate_run import evaluate_run
     from ..runs.trained_student import TrainedStudent
 
@@ -95,7 +95,7 @@ def _play(
 
 
 def _runs_below(folder: Path) -> list[Path]:
-    """The runs in or below a folder; the folder itself, if there is none or it cannot be read."""
+    """The runs in a folder and its subfolders; the folder itself if there are none or it cannot be read."""
     found: list[Path] = []
     with suppress(OSError):
         found = sorted(config.parent for config in folder.rglob("config.yaml"))
@@ -103,8 +103,8 @@ def _runs_below(folder: Path) -> list[Path]:
 
 
 def _table(rows: pd.DataFrame, title: str) -> Table:
-    """One line for each test env; of tasks, one for all of them."""
-    # For start-up time: these import scipy.
+    """One row per test env; for a test set of tasks, one row for all of them."""
+    # Here for start-up time: these import scipy.
     from ..analysis.statistics import mean_and_sd, plus_minus
     from ..analysis.worst_tasks import worst_return_of
 

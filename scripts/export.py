@@ -1,4 +1,4 @@
-"""chiron-export: a trained student as a folder to publish."""
+"""chiron-export: exports a trained student to a folder that can be published."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _export(run: Path, out: Path | None, best: bool) -> Path:
     directory.require_student(best)
     folder = out or Path(_name(directory.read_summary() or {}))
     require_export(directory, folder)
-    # For start-up time: these import torch, which what is refused above does not need.
+    # Here for start-up time: these import torch, which the errors above do not need.
     from ..runs.export import export_student
     from ..runs.trained_student import TrainedStudent
 

@@ -1,4 +1,4 @@
-"""What the commands have in common whose arguments Hydra reads."""
+"""Shared code of the commands whose arguments are parsed by Hydra."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ Result = TypeVar("Result")
 
 _FULL_ERROR = "HYDRA_FULL_ERROR"
 _WITHOUT_USE = ("hydra.run.dir", "hydra.output_subdir", "hydra.job.chdir")
-"""Keys by which Hydra would write files of its own before anything is checked."""
+"""Keys that would make Hydra write its own files before anything is checked."""
 
 _kept: list[Exception] = []
 
 
 def keeping_errors(task: Callable[[DictConfig], Result]) -> Callable[[DictConfig], Result | None]:
-    """Keep what a task raises from Hydra, which would print a line of its own and its frames.
+    """Hide a task's exceptions from Hydra, which would print its own message and stack frames.
 
-    `hydra_errors_refused` raises it again.
+    `hydra_errors_refused` raises them again.
     """
 
     @functools.wraps(task)
@@ -56,14 +56,14 @@ def overrides_of(hydra_config: Any) -> list[str]:
 
 @contextmanager
 def hydra_errors_refused(program: str, has_begun: Callable[[], bool] = lambda: False) -> Iterator[None]:
-    """Leave with one sentence about whatever Hydra has against the command line; pass on what a task raised.
+    """Exit with one sentence if Hydra rejects the command line; re-raise exceptions of the task.
 
     Args:
-        program: What the command is called.
-        has_begun: Whether the command line has been read, so that an error is no fault of it.
+        program: Name of the command.
+        has_begun: Whether the command line has been parsed, so that it did not cause the error.
     """
     before = os.environ.get(_FULL_ERROR)
-    # Without this, Hydra prints whatever it catches in its own way and exits with 1.
+    # Without this, Hydra prints exceptions in its own format and exits with 1.
     os.environ[_FULL_ERROR] = "1"
     _kept.clear()
     try:
@@ -83,7 +83,7 @@ def hydra_errors_refused(program: str, has_begun: Callable[[], bool] = lambda: F
 
 
 def _require_usable(arguments: Sequence[str]) -> None:
-    """Refuse what Hydra would take for something else, or not name."""
+    """Reject arguments that Hydra would misinterpret, or whose errors it would not attribute to them."""
     given = get_args_parser().parse_args(list(arguments)).overrides
     for override in OverridesParser.create().parse_overrides(given):
         if override.key_or_group in _WITHOUT_USE:
@@ -100,7 +100,7 @@ def _require_usable(arguments: Sequence[str]) -> None:
 
 
 def _values_of(override: Override) -> list[Any]:
-    """The value of an override, or all those that a sweep lists."""
+    """The value of an override, or all values that a sweep lists."""
     if not override.is_sweep_override():
         return [override.value()]
     is_listed = override.is_discrete_sweep() and override.value_type is not ValueType.GLOB_CHOICE_SWEEP

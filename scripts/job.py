@@ -1,4 +1,4 @@
-"""One job of the command line: what it is to run, where it goes, and whether it has been done."""
+"""One job of the command line: what it runs, its directory, and its state."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 
 class Job:
-    """What a composed configuration asks for.
+    """The run described by a composed configuration.
 
     Args:
         config: The composed configuration, with or without its `hydra` node.
-        hydra: Its `hydra` node: what was chosen in each group, the overrides, and the folder of the command.
+        hydra: Its `hydra` node: the choice in each group, the overrides, and the working directory.
 
     Raises:
         omegaconf.errors.OmegaConfBaseException: If a mandatory value is missing.
@@ -36,10 +36,10 @@ class Job:
 
     Attributes:
         config: The resolved configuration as plain Python.
-        names: What the config calls its env, teacher and student.
+        names: Names of its env, teacher and student in the configuration.
         overrides: All overrides of the command line, as `key=value`.
         study: The folder of all runs of its study.
-        directory: Where the run leaves its files.
+        directory: The run directory.
     """
 
     def __init__(self, config: DictConfig, hydra: Any) -> None:
@@ -52,7 +52,7 @@ class Job:
         self.names = {group: str(choices[group]) for group in COMPONENTS}
         self.overrides = overrides_of(hydra)
         self.study = Path(self.config["results"], self.config["study"])
-        # A launcher may put its jobs into a folder other than the command's.
+        # A launcher may run its jobs in another working directory.
         if Path(hydra.runtime.cwd) != Path.cwd():
             self.study = Path(hydra.runtime.cwd, self.study)
         level = override_level(own, self.config, defaults_of(own, hydra))
@@ -61,11 +61,11 @@ class Job:
 
     @property
     def label(self) -> str:
-        """Which job of its study it is: the path of its directory there."""
+        """Identifies the job in its study: the path of its directory relative to the study."""
         return str(self.directory.path.relative_to(self.study))
 
     def finished_summary(self) -> dict[str, Any] | None:
-        """What the very same job left when it was run before, or None if it has yet to finish.
+        """The summary of this job if it has already finished, else None.
 
         Raises:
             NotOwnDirectoryError: If the directory holds another run or anything else.
@@ -74,14 +74,14 @@ class Job:
         return held.summary if held.kind == "finished" else None
 
     def objective(self, summary: Mapping[str, Any]) -> float | None:
-        """What a search is to make large, of a job that has finished.
+        """The objective that a search maximizes, for a finished job.
 
         Args:
-            summary: What it left.
+            summary: The summary of its run.
         """
         if self.config["objective"] == "area":
             mastery = self.directory.read_mastery()
-            # For start-up time.
+            # Here for start-up time.
             from ..evaluation.metrics import area_under_curve
 
             return area_under_curve(mastery.index, mastery)
@@ -90,14 +90,14 @@ class Job:
         return value
 
     def state(self) -> RunState:
-        """How far the job has come, without doing anything about it."""
+        """The state of the job, determined without changing anything."""
         return run_state(self.directory, self.config)
 
     def build(self, callbacks: Callable[[], Mapping[str, RunCallback]] = dict) -> Run:
-        """Make the run, which checks everything about it and writes nothing.
+        """Make the run; checks everything about it and writes nothing.
 
         Args:
-            callbacks: Makes further callbacks.
+            callbacks: Makes additional callbacks.
 
         Raises:
             ValueError: If the configuration cannot be run.
@@ -108,16 +108,16 @@ class Job:
         return run
 
     def draw_what_is_missing(self) -> None:
-        """Draw the pictures of a finished run that are asked for now."""
+        """Draw requested pictures that a finished run does not have yet."""
         if self.config["pictures"]:
             draw_missing_pictures(self.directory)
 
     def check(self, elsewhere: bool = False, build: bool = True) -> None:
-        """Make sure that the job has been done or can be.
+        """Check that the job has finished or can be run.
 
         Args:
-            elsewhere: Whether another machine will run it, which may have a GPU where this one has none.
-            build: Whether to build it; False, if one that differs in the seed alone has been built.
+            elsewhere: Whether it will run on another machine, which may have a GPU even if this one has none.
+            build: Whether to build it; False if one that differs only in the seed has been built.
 
         Raises:
             ValueError: If it cannot be run.
@@ -136,7 +136,7 @@ class Job:
         path = self.directory.path
         existing = next(parent for parent in (path, *path.absolute().parents) if parent.exists())
         try:
-            # Only trying tells: permissions say nothing of full, foreign or read-only file systems.
+            # Permissions do not reveal full, foreign or read-only file systems, so try to write.
             tempfile.TemporaryFile(dir=existing).close()
         except OSError as error:
             raise ValueError(

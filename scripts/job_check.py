@@ -1,4 +1,4 @@
-"""Before the first job of a sweep starts: every job is checked, and what there is to do is said."""
+"""Checks all jobs of a sweep before the first one starts, and prints what there is to do."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from .sweep import Sweep
 
 
 class CheckJobs(Callback):
-    """Builds each job of a sweep, so that a bad one is refused now and not after hours.
+    """Builds each job of a sweep, so that an invalid one is rejected now and not after hours.
 
     Args:
-        dry_run: Whether to print the table of jobs and leave.
+        dry_run: Whether to print the table of jobs and exit.
     """
 
     sweep: ClassVar[Sweep | None] = None
-    """What this process has started, if it is a sweep."""
+    """The sweep that this process has started, if any."""
 
     def __init__(self, dry_run: bool = False) -> None:
         self._dry_run = dry_run
@@ -69,14 +69,14 @@ class CheckJobs(Callback):
         if sweep.launcher != "serial" and is_batched and any(s.kind != "finished" for s in states):
             _compile_engine()
         if stop_signals.times_asked():
-            raise KeyboardInterrupt  # which the compiler may have swallowed
+            raise KeyboardInterrupt  # the compiler may have swallowed it
         if sweep.launcher == "joblib":
-            # Imported here: other sweeps do without joblib.
+            # Imported here: other sweeps do not need joblib.
             from .joblib_jobs import tie_to_this_process
 
             tie_to_this_process()
         if sweep.launcher == "slurm":
-            # Imported here: other sweeps do without it.
+            # Imported here: other sweeps do not need it.
             from .slurm_jobs import wait_with_squeue
 
             wait_with_squeue()
@@ -88,9 +88,9 @@ class CheckJobs(Callback):
 
 
 def _leave_to_optuna(search: Search) -> None:
-    # It tells of each of its parts when it is imported.
+    # It logs each of its parts on import.
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    # Imported here: an extra, which other sweeps do without.
+    # Imported here: an optional dependency that other sweeps do not need.
     from .search_sweeper import search_with
 
     search_with(search)
@@ -106,7 +106,7 @@ def _require_slurm() -> None:
 
 
 def _compile_engine() -> None:
-    """Compile the batched engine, so that jobs which start together find it in Numba's cache."""
+    """Compile the batched engine, so that jobs that start together find it in Numba's cache."""
     envs = gym.make_vec("chiron/StumpTracks-v0", num_envs=1, vectorization_mode="vector_entry_point")
     envs.reset(seed=0)
     envs.close()

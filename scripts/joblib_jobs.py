@@ -1,4 +1,4 @@
-"""How the processes of a sweep that runs its jobs side by side begin and end."""
+"""Start and end of the worker processes of a sweep that runs its jobs in parallel."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _LOOK_SECONDS = 0.5
 
 
 def tie_to_this_process() -> None:
-    """Let joblib's workers end when this process does, and hear from it when a signal asks it to stop."""
-    # Imported here: an extra.
+    """Make joblib's workers end with this process, and forward its stop signals to them."""
+    # Imported here: an optional dependency.
     from hydra_plugins.hydra_joblib_launcher import _core
     from joblib import Parallel
 
@@ -27,7 +27,7 @@ def tie_to_this_process() -> None:
 
 
 def _begin(parent: int) -> None:
-    """What a worker does first."""
+    """Initialize a worker."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     stop_signals.listen()
     outlive_the_terminal()
@@ -35,7 +35,7 @@ def _begin(parent: int) -> None:
 
 
 def _end_with(parent: int) -> None:
-    """End this process when its parent has been killed, which could not end it in good order any more."""
+    """End this process if its parent has been killed and so could not stop it."""
     while os.getppid() == parent:
         time.sleep(_LOOK_SECONDS)
     os.kill(os.getpid(), signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""chiron-picture: what the teacher of a run proposed and why."""
+"""chiron-picture: draws what the teacher of a run proposed and why."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def main() -> None:
             _draw(folder)
         except (ValueError, FileNotFoundError) as error:
             problems.append(str(error))
-        # Whatever else matplotlib makes of the numbers in a strange file.
+        # Matplotlib may raise anything on the numbers in an untrusted file.
         except Exception as error:
             problems.append(f"{folder} cannot be drawn: {type(error).__name__}: {reason_of(error)}")
     if problems:
@@ -43,7 +43,7 @@ def _draw(folder: Path) -> None:
         raise FileNotFoundError(
             f"{printable(folder)} is not a run directory (chiron-compare compares the runs in a folder)"
         )
-    # For start-up time: it imports matplotlib and pandas, which nothing above needs.
+    # Here for start-up time: it imports matplotlib and pandas, which nothing above needs.
     from ..runs.run_pictures import draw_teacher
 
     run.require_unchanged(run.config, run.episodes, run.evaluations, run.snapshots)

@@ -1,4 +1,4 @@
-"""Saying in one sentence why something cannot be run."""
+"""Reports in one sentence why something cannot be run."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ from ..conf.choices import choices_of
 from ..runs.printable import printable
 
 BAD_INPUT = 2
-"""Exit code for what cannot be run as asked."""
+"""Exit code for requests that cannot be run."""
 LEFT_OUT = 3
-"""Exit code for what was done, but for a damaged part, which a sentence names."""
+"""Exit code for a command that succeeded except for a damaged part, which it named."""
 _EXTRAS = {
     "hydra/launcher/joblib": "launcher=joblib",
     "hydra/launcher/ray": "launcher=ray",
     "hydra/launcher/submitit_slurm": "launcher=slurm",
     "hydra/sweeper/optuna": "sweeper=optuna",
 }
-"""By what an extra adds to Hydra, our choice that needs it; the extra has the choice's name."""
+"""Choices that need an extra, by the Hydra choice that the extra adds; the extra is named like our choice."""
 
 
 def refuse(error: Exception, program: str = "chiron-train", code: int = BAD_INPUT) -> NoReturn:
-    """Leave with an exit code, 2 by default, and one sentence about what is wrong."""
+    """Exit with a code, 2 by default, and one sentence about what is wrong."""
     say_error(error, program)
     sys.exit(code)
 
 
 def say_error(error: Exception, program: str) -> None:
-    """Print one sentence about what is wrong, after the traceback of the user's code if that raised it."""
-    # Imported here for start-up time: they bring gymnasium.
+    """Print one sentence about what is wrong, after the traceback if the user's code raised the error."""
+    # Imported here for start-up time: they import gymnasium.
     from ..envs.user_code import user_code
     from ..envs.vector.env_error import EnvError
 
@@ -56,11 +56,11 @@ def _first_cause(error: BaseException) -> BaseException:
 
 
 def as_sentence(error: Exception) -> str:
-    """What an error of Hydra, OmegaConf or a component of ours means to who typed the command."""
+    """An error of Hydra, OmegaConf or a component as a sentence for the user of the command."""
     if isinstance(error, YAMLError):
         return f"broken YAML: {_all_lines(error)}"
     if not isinstance(error, HydraException | OmegaConfBaseException):
-        # Ours and those of users say everything; of the others, the name is half of what they say.
+        # Messages of Chiron and of users are complete; for other errors the class name is essential.
         says_all = isinstance(error, (ValueError, OSError)) or type(error).__module__ != "builtins"
         return str(error) if says_all else f"{type(error).__name__}: {error}"
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
@@ -77,7 +77,7 @@ def as_sentence(error: Exception) -> str:
         return f"{error.override!r} cannot be read: {_first_line(error)}"
     if isinstance(error, MissingMandatoryValue):
         return f"{error.full_key} has no default: give {error.full_key}=…"
-    # OmegaConf's own error, which names key and value, is the cause of what Hydra raises.
+    # OmegaConf's own error, which names key and value, is the cause of Hydra's.
     cause = error.__cause__
     if isinstance(cause, ConfigAttributeError | ConfigKeyError) and cause.parent_node is not None:
         known = ", ".join(str(key) for key in cause.parent_node)
@@ -90,7 +90,7 @@ def as_sentence(error: Exception) -> str:
 
 
 def _all_lines(error: BaseException) -> str:
-    """An error of several lines on one, without what it says of OmegaConf's own types."""
+    """A multi-line error on one line, without its details about OmegaConf's own types."""
     lines = [line.strip() for line in str(error).splitlines()]
     kept = [line for line in lines if line and not line.startswith(("object_type=", "reference_type="))]
     return " ".join(line if line.endswith(":") else f"{line};" for line in kept).rstrip(";")

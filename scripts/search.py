@@ -1,4 +1,4 @@
-"""A sweep whose jobs Optuna chooses, with several seeds for each setting."""
+"""A sweep whose jobs are chosen by Optuna, with several seeds per setting."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from .hydra_command import overrides_of
 from .sweep import ELSEWHERE, Sweep, jobs_of
 
 SEED = "seed"
-"""The key whose values are no settings to choose from."""
+"""The key whose values are not part of the search space."""
 
 
 class Search(Sweep):
-    """The jobs of a search so far, in the order in which they were launched.
+    """The jobs of a search so far, in the order of their launch.
 
     Args:
-        config: The configuration that Hydra composed of the command line, with its `hydra` node.
-        arguments: What was typed after the command's name.
+        config: The configuration that Hydra composed from the command line, with its `hydra` node.
+        arguments: The arguments of the command.
 
     Raises:
         hydra.errors.HydraException: If a job cannot be composed.
-        ValueError: If nothing is left to search for.
+        ValueError: If there is nothing to search for.
 
     Attributes:
         fixed: The overrides that are the same in all trials.
-        space: The overrides that Optuna is to choose from.
-        seeds: With which each setting is tried.
-        trials: Overrides and mean objective of each trial; NaN if a job of it failed.
+        space: The overrides that define Optuna's search space.
+        seeds: Seeds with which each setting is run.
+        trials: Overrides and mean objective of each trial; NaN if one of its jobs failed.
     """
 
     def __init__(self, config: DictConfig, arguments: Sequence[str]) -> None:
@@ -45,7 +45,7 @@ class Search(Sweep):
         self.seeds: list[str] = []
         self.trials: list[tuple[tuple[str, ...], float]] = []
         params = config.hydra.sweeper.get("params") or {}
-        # A key that is typed replaces that of an experiment.
+        # A key on the command line overrides that of an experiment.
         given = {**dict(params), **dict(text.split("=", 1) for text in overrides_of(config.hydra))}
         first = []
         for override in OverridesParser.create().parse_overrides([f"{k}={v}" for k, v in given.items()]):
@@ -67,11 +67,11 @@ class Search(Sweep):
         (self._first,) = jobs_of(config, [[*first, *self.fixed, f"{SEED}={self.seeds[0]}"]])
 
     def add(self, overrides: Sequence[tuple[str, ...]]) -> None:
-        """Take up jobs that are about to be launched."""
+        """Add jobs that are about to be launched."""
         self.jobs += jobs_of(self._config, overrides)
 
     def check(self) -> None:
-        """Make sure that a first setting can be run.
+        """Check that a first setting can be run.
 
         Raises:
             ValueError: If it cannot.
@@ -93,7 +93,7 @@ class Search(Sweep):
 
 
 def _one_of(override: Any) -> str:
-    """A value that an override of a sweep lists or reaches."""
+    """One value in the list or range of a sweep's override."""
     if override.is_interval_sweep():
         return str(override.value().start)
     return str(next(iter(override.sweep_string_iterator())))

@@ -1,4 +1,4 @@
-"""Hydra's sweeper for Optuna, with several seeds for each setting."""
+"""Hydra's sweeper for Optuna, with several seeds per setting."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ _NAME = f"{optuna_sweeper.OptunaSweeper.__module__}.{optuna_sweeper.OptunaSweepe
 
 
 class SearchSweeper(optuna_sweeper.OptunaSweeper):  # type: ignore[misc]  # untyped
-    """Hydra's sweeper, whose trials are settings and not jobs."""
+    """Hydra's sweeper, with settings instead of jobs as trials."""
 
     search: ClassVar[Search]
-    """What this process has started."""
+    """The search that this process has started."""
 
     def sweep(self, arguments: list[str]) -> None:
-        """Search; the arguments are those that the search has sorted."""
+        """Run the search; the arguments are those that `Search` has sorted."""
         self.sweeper.params = None
         self.sweeper.launcher = _Trials(self.sweeper.launcher, self.search)
         super().sweep([*self.search.space, *self.search.fixed])
 
 
 def search_with(search: Search) -> None:
-    """Let Hydra's sweeper for Optuna launch the jobs of a search."""
-    # It says in six lines what the table says in one.
+    """Make Hydra's sweeper for Optuna launch the jobs of a search."""
+    # Its six lines repeat one row of our table.
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     logging.getLogger("hydra_plugins.hydra_optuna_sweeper._impl").setLevel(logging.WARNING)
     SearchSweeper.search = search
-    # Hydra takes plugins from its own packages only.
+    # Hydra loads plugins from its own packages only.
     Plugins.instance().class_name_to_class[_NAME] = SearchSweeper
 
 
 class _Trials:
-    """A launcher of trials: each is a setting, with a job for each seed."""
+    """A launcher of trials, each of which is a setting with one job per seed."""
 
     def __init__(self, launcher: Any, search: Search) -> None:
         self._launcher = launcher

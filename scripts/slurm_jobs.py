@@ -1,4 +1,4 @@
-"""How a sweep waits for its jobs in Slurm."""
+"""Waits for the jobs of a sweep in Slurm."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LEFT_THE_QUEUE = "COMPLETED"
 
 
 class QueueWatcher(SlurmInfoWatcher):
-    """Asks squeue what became of jobs: unlike submitit's own watcher it needs no accounting database."""
+    """Queries job states with squeue; unlike submitit's own watcher it needs no accounting database."""
 
     def _make_command(self) -> list[str] | None:
         return ["squeue", "--me", "--noheader", "--states=all", "--format=%i|%T"]
@@ -29,15 +29,15 @@ class QueueWatcher(SlurmInfoWatcher):
                 tasks = range(int(bounds[0]), int(bounds[-1]) + 1) if bounds else [None]
                 for task in tasks:
                     states[main if task is None else f"{main}_{task}"] = {"State": state}
-        # Slurm forgets jobs some minutes after their end.
+        # Slurm forgets jobs a few minutes after their end.
         return {job: states.get(job, {"State": _LEFT_THE_QUEUE}) for job in self._registered}
 
 
 class PatientJob(SlurmJob[Any]):
-    """A job of a sweep, which does not keep the sweep from waiting for the others when it is lost."""
+    """A job of a sweep; if it is lost, the sweep still waits for the others."""
 
     watcher = QueueWatcher(delay_s=_LONGEST_WAIT_SECONDS)
-    # A job without a result was cancelled or killed: no slow file system holds anything back.
+    # A job without a result was cancelled or killed; results are not delayed by a slow file system.
     _results_timeout_s = 5
 
     def results(self) -> list[Any]:
@@ -52,7 +52,7 @@ class PatientJob(SlurmJob[Any]):
 
 
 def wait_with_squeue() -> None:
-    """Let submitit, and so Hydra's launcher, wait for jobs in this way."""
+    """Make submitit, and thus Hydra's launcher, wait for jobs in this way."""
     SlurmExecutor.job_class = PatientJob
-    # For arrays of jobs, which sweeps are, submitit takes the class by its name.
+    # For job arrays, which sweeps are, submitit looks the class up by name.
     slurm.SlurmJob = PatientJob  # type: ignore[misc]

@@ -1,4 +1,4 @@
-"""The jobs of a sweep: which they are, how far each has come, and how to do those again that failed."""
+"""The jobs of a sweep, their states, and the commands that rerun the failed ones."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ class Sweep:
     """All jobs of a command line.
 
     Args:
-        config: The configuration that Hydra composed of the command line, with its `hydra` node.
-        arguments: What was typed after the command's name.
-        jobs: Those that are known; None for every combination of the command line.
+        config: The configuration that Hydra composed from the command line, with its `hydra` node.
+        arguments: The arguments of the command.
+        jobs: The known jobs; None for every combination of the command line.
 
     Raises:
         hydra.errors.HydraException: If a job cannot be composed.
@@ -46,8 +46,8 @@ class Sweep:
         ValueError: If two jobs would share a directory.
 
     Attributes:
-        jobs: In the order in which they start.
-        launcher: What the config calls the launcher.
+        jobs: The jobs, in the order in which they start.
+        launcher: Name of the launcher in the configuration.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Sweep:
             )
 
     def check(self) -> None:
-        """Make sure that each job has been done or can be.
+        """Check that each job has finished or can be run.
 
         Raises:
             ValueError: If one cannot.
@@ -79,11 +79,11 @@ class Sweep:
             built.add(but_for_the_seed)
 
     def states(self) -> list[RunState]:
-        """How far each job has come."""
+        """The state of each job."""
         return [job.state() for job in self.jobs]
 
     def digest(self, states: Sequence[RunState]) -> str:
-        """The states in one line, as "6 jobs: 2 finished, 1 to resume, 3 to start"."""
+        """The states in one line, such as "6 jobs: 2 finished, 1 to resume, 3 to start"."""
         kinds = Counter[str](state.kind for state in states)
         parts = [f"{kinds[kind]} {words}" for kind, words in _DIGEST if kinds[kind]]
         count = len(self.jobs)
@@ -116,7 +116,7 @@ class Sweep:
         return table
 
     def print_end(self, console: Console, states: Sequence[RunState]) -> None:
-        """Print what came of the jobs, and the commands that do those again that failed."""
+        """Print the results of the jobs, and the commands that rerun the failed ones."""
         self.print_table(console, states)
         failed = [job for job, state in zip(self.jobs, states, strict=True) if state.kind == "failed"]
         if failed:
@@ -125,7 +125,7 @@ class Sweep:
             console.print(f"  {command}", soft_wrap=True)
 
     def commands(self, jobs: Sequence[Job]) -> list[str]:
-        """The fewest command lines, near enough, that run these jobs and no others."""
+        """About the smallest set of command lines that run exactly these jobs."""
         groups: list[dict[str, tuple[str, ...]]] = [
             {key: (value,) for key, value in _pairs(job).items()} for job in jobs
         ]
@@ -153,7 +153,7 @@ def jobs_of(config: DictConfig, combinations: Iterable[Sequence[str]]) -> Iterat
     """Jobs of a command line.
 
     Args:
-        config: The configuration that Hydra composed of the command line, with its `hydra` node.
+        config: The configuration that Hydra composed from the command line, with its `hydra` node.
         combinations: The overrides of each job.
     """
     loader = GlobalHydra.instance().config_loader()
@@ -161,7 +161,7 @@ def jobs_of(config: DictConfig, combinations: Iterable[Sequence[str]]) -> Iterat
     try:
         for overrides in combinations:
             composed = loader.load_sweep_config(config, list(overrides))
-            # Values may refer to Hydra's own: how many jobs share this machine, for one.
+            # Values may refer to Hydra's own, such as the number of jobs that share this machine.
             HydraConfig.instance().set_config(composed)
             yield Job(composed, composed.hydra)
     finally:
@@ -189,7 +189,7 @@ def _pairs(job: Job) -> dict[str, str]:
 
 
 def _varying(jobs: Sequence[Job]) -> list[str]:
-    """The keys of overrides that are not the same in all jobs."""
+    """The keys of overrides that differ between jobs."""
     pairs = [_pairs(job) for job in jobs]
     keys = dict.fromkeys(key for of_job in pairs for key in of_job)
     return [key for key in keys if len({of_job.get(key) for of_job in pairs}) > 1]
@@ -198,7 +198,7 @@ def _varying(jobs: Sequence[Job]) -> list[str]:
 def _union(
     one: Mapping[str, tuple[str, ...]], other: Mapping[str, tuple[str, ...]]
 ) -> dict[str, tuple[str, ...]] | None:
-    """Both groups as one, if they differ in the values of a single key; None otherwise."""
+    """The union of two groups if they differ in the values of a single key; None otherwise."""
     differing = [key for key in one if one[key] != other.get(key)]
     if len(differing) != 1 or one.keys() != other.keys():
         return None

@@ -1,4 +1,4 @@
-"""chiron-train: one run, or with -m a sweep of them."""
+"""chiron-train: executes one run, or a sweep of runs with -m."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from ..runs.run import RunCallback
 
 FAILED = 1
-"""Exit code: training broke down, or jobs of a sweep are not done."""
+"""Exit code if training failed, or if jobs of a sweep have not finished."""
 _PROGRAM, _DRY_RUN = "chiron-train", "--dry-run"
 
 
@@ -42,7 +42,7 @@ def main() -> None:
     if {"--help", "-h"} & set(sys.argv[1:]):
         print_help(sys.argv[1:])
         return
-    # Hydra shows what is logged as information; here only warnings are for the terminal.
+    # Hydra prints log messages from INFO on; the terminal should only show our warnings.
     for name in ("chiron", "torch"):
         logging.getLogger(name).setLevel(logging.WARNING)
     CheckJobs.sweep = None
@@ -59,12 +59,12 @@ def main() -> None:
 
 
 def _train_and_report() -> int:
-    """Run or sweep, print what came of it, and return the exit code."""
+    """Execute a run or a sweep, print the result, and return the exit code."""
     stopped = False
     try:
         with hydra_errors_refused(_PROGRAM, lambda: CheckJobs.sweep is not None):
             _train()
-        # A single run that comes to its end has not been stopped, whatever it was asked.
+        # A single run that reaches its end was not stopped, even if a signal arrived.
         stopped = CheckJobs.sweep is not None and stop_signals.times_asked() > 0
     except (CheckpointError, DirectoryBusyError, NotOwnDirectoryError) as error:
         refuse(error)
@@ -73,8 +73,8 @@ def _train_and_report() -> int:
     except Exception as error:
         if CheckJobs.sweep is None and not _is_said_in_a_sentence(error):
             raise
-        # What a job raises stays in its directory: this is a launcher that could not go on, for one because a
-        # signal ended what worked for it.
+        # Errors of jobs are recorded in their directories: this one is of a launcher that could not continue,
+        # for example because a signal ended its workers.
         stopped = stop_signals.times_asked() > 0
         if not stopped:
             say_error(error, _PROGRAM)
@@ -97,7 +97,7 @@ def _train_and_report() -> int:
 @hydra.main(version_base="1.3", config_path="pkg://chiron.conf", config_name="config")
 @keeping_errors
 def _train(config: DictConfig) -> float | None:
-    """Train what a composed configuration asks for; returns the objective of a job of a sweep."""
+    """Execute the run of a composed configuration; returns the objective for jobs of a sweep."""
     hydra_config = HydraConfig.get()
     if hydra_config.mode is RunMode.MULTIRUN:
         return _do_job(config, hydra_config)
@@ -126,7 +126,7 @@ def _train(config: DictConfig) -> float | None:
 
 
 def _do_job(config: DictConfig, hydra_config: Any) -> float | None:
-    """Do one job of a sweep, whose failure is its own: the others must not hear of it."""
+    """Execute one job of a sweep; its failure must not affect the others."""
     if stop_signals.times_asked():
         return None
     console = plain_console()
@@ -136,7 +136,7 @@ def _do_job(config: DictConfig, hydra_config: Any) -> float | None:
         console.print(f"{label}: {what}", soft_wrap=True)
 
     if multiprocessing.get_start_method(allow_none=True) == "loky":
-        # joblib's own, which a process that a job spawns for its envs would not know.
+        # joblib's own start method is unknown to worker processes that a job spawns for its envs.
         multiprocessing.set_start_method("spawn", force=True)
     is_alone = hydra_config.runtime.choices.launcher == "serial"
     try:
@@ -168,7 +168,7 @@ def _interrupted(interrupt: KeyboardInterrupt) -> str:
 
 
 def _build_and_execute(job: Job, callbacks: Callable[[], dict[str, RunCallback]]) -> dict[str, Any]:
-    """Build a job's run and execute it; that it could not even be built is written into its directory."""
+    """Build a job's run and execute it; a failure to build it is recorded in its directory."""
     from ..runs.failures import record_failure  # imports torch
 
     try:
@@ -180,7 +180,7 @@ def _build_and_execute(job: Job, callbacks: Callable[[], dict[str, RunCallback]]
 
 
 def _progress(console: Console, label: str = "") -> dict[str, RunCallback]:
-    from ..runs.progress import ProgressDisplay  # not needed to refuse a configuration
+    from ..runs.progress import ProgressDisplay  # not needed to reject a configuration
 
     return {"progress": ProgressDisplay(console, label)}
 
@@ -192,19 +192,19 @@ def _sentence_of(error: BaseException) -> str:
 
 
 def _is_said_in_a_sentence(error: BaseException) -> bool:
-    """Whether what ended a run is a fault of the env or the machine, whose message says everything."""
+    """Whether the error that ended a run comes from the env or the machine, and its message is sufficient."""
     # Imported here for start-up time: all import torch.
     from ..envs.finite import NotFiniteError
     from ..envs.vector.env_error import EnvError
     from ..runs.disk_error import DiskError
 
-    # Torch has no class of its own for it.
+    # Torch has no exception class for it.
     is_out_of_memory = isinstance(error, MemoryError) or "allocate memory" in str(error)
     return is_out_of_memory or isinstance(error, (NotFiniteError, EnvError, DiskError))
 
 
 def _without_dry_run(arguments: list[str]) -> list[str]:
-    """`--dry-run` as an override of Hydra's, put beside others, since flags must not part overrides."""
+    """Replace `--dry-run` by a Hydra override next to the others, since flags must not separate overrides."""
     if _DRY_RUN not in arguments:
         return arguments
     rest = [argument for argument in arguments if argument != _DRY_RUN]

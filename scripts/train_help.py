@@ -1,4 +1,4 @@
-"""`chiron-train --help`, made of the configuration itself: its groups, its choices and its settings."""
+"""`chiron-train --help`, generated from the configuration: its groups, choices and settings."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def print_help(arguments: Sequence[str]) -> None:
     """Print the help of `chiron-train`.
 
     Args:
-        arguments: Of the command line; a `--config-dir` among them adds its choices.
+        arguments: Arguments of the command line; a `--config-dir` among them adds its choices.
     """
     width = min(shutil.get_terminal_size().columns, 100)
     print("chiron-train: train a student on tasks that a teacher chooses, and test what it has mastered.\n")

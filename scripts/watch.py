@@ -1,4 +1,4 @@
-"""chiron-watch: a student at work, or what the tasks of an env look like."""
+"""chiron-watch: shows an episode of a student, or the tasks of an env."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def rejoin_braces(arguments: list[str]) -> list[str]:
-    """Undo what shells make of `task={a:1,b:2}` without quotes: `task=a:1 task=b:2`."""
+    """Undo the brace expansion of an unquoted `task={a:1,b:2}` by shells to `task=a:1 task=b:2`."""
     pieces = [argument.removeprefix("task=") for argument in arguments if argument.startswith("task=")]
     if len(pieces) < 2:
         return arguments
@@ -71,7 +71,7 @@ def _watch(config: DictConfig) -> None:
         wanted = {str(key): value for key, value in resolved.items()}
         check_watch_ranges(wanted)
         _require_env(wanted)
-        # What the command line names may be executed; what the files of a run name has to be trusted.
+        # Code named on the command line may be executed; code named in the files of a run must be trusted.
         with trusting(wanted["trust"]) if wanted["run"] is not None else nullcontext():
             (_draw_sheet if wanted["sheet"] else _play)(wanted)
     except (ValueError, DependencyNotInstalled, HydraException, OmegaConfBaseException) as error:
@@ -82,7 +82,7 @@ def _watch(config: DictConfig) -> None:
 
 
 def _draw_sheet(wanted: Mapping[str, Any]) -> None:
-    # For start-up time: these import matplotlib and numba, which --help does not need.
+    # Here for start-up time: these import matplotlib and numba, which --help does not need.
     from ..analysis.track_sheet import SHEET_SUFFIXES, draw_track_sheet
     from ..envs.walkers.walker_env import WalkerEnv
 
@@ -151,7 +151,7 @@ def _require_env(wanted: Mapping[str, Any]) -> None:
 def _student(wanted: Mapping[str, Any]) -> TrainedStudent | None:
     if wanted["run"] is None:
         return None
-    # For start-up time: it imports torch.
+    # Here for start-up time: it imports torch.
     from ..runs.trained_student import TrainedStudent
 
     return TrainedStudent(RunDirectory(Path(wanted["run"])), build)
