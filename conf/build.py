@@ -76,7 +76,7 @@ def _built(node: Mapping[str, Any], where: str) -> partial[Any]:
 
 
 def _arguments(target: Callable[..., Any], name: str, given: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """Keyword arguments of a target, from what a configuration gives for them."""
+    """Keyword arguments of a target, from their values in a configuration."""
     parameters = _parameters_of(target)
     takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
     unknown = [] if takes_any else [key for key in given if key not in parameters]

@@ -1,4 +1,4 @@
-"""The actions of the current episodes, to restore envs whose state cannot be copied."""
+"""Records the actions of the current episodes, to restore envs whose state cannot be copied."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..envs.task_space import Task
 class ActionHistory:
     """Stores the actions of every slot since its reset, and replays them.
 
-    An episode depends on its task, its seed and the actions alone, so replaying it restores its state.
+    An episode depends only on its task, seed and actions, so replaying it restores its state.
     """
 
     def __init__(self) -> None:
@@ -62,7 +62,7 @@ class ActionHistory:
         steps = int(lengths.max())
         is_over = np.ones(envs.num_envs, dtype=np.bool_)
         for step in range(steps + 1):
-            # What a slot does before its reset does not matter, but it must not be stepped after an end.
+            # Steps of a slot before its reset do not matter, but it must not be stepped after an end.
             starting = is_over | (steps - lengths == step)
             if starting.any():
                 observations, _ = envs.reset(

@@ -1,4 +1,4 @@
-"""A curriculum for simulators that step thousands of envs at once, in torch's tensors."""
+"""A curriculum for simulators that step thousands of envs at once as torch tensors."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ from ..envs.task_space import TaskSpace
 from ..teachers.curriculum import Curriculum
 
 EnvIds = Tensor | Sequence[int] | slice | None
-"""Which envs: integers of shape (m,), a slice of all, or None for all."""
+"""Indices of envs: integers of shape (m,), a slice, or None for all."""
 
 
 class BatchCurriculum:
-    """Tasks for envs that are reset, and results of those whose episodes have ended, in batches of tensors.
+    """Chooses tasks for envs that are reset, and takes results of ended episodes, as batches of tensors.
 
     For simulators that keep thousands of envs on one device and reset some of them in every step. At a reset,
-    call `tell` for envs whose episode has ended and then `ask`; nothing is to be called in other steps, and
-    no call does anything for envs that it does not name. An env that is asked for again without having been
-    told drops its episode.
+    call `tell` for the envs whose episode has ended and then `ask`; no calls are needed in other steps, and
+    no call affects envs that it does not name. If `ask` is called for an env without `tell`, its episode is
+    dropped.
 
     Args:
         curriculum: Chooses the tasks.
-        num_envs: How many envs there are.
-        device: Where the tensors are, those given and those returned.
+        num_envs: Number of envs.
+        device: Device of all tensors passed and returned.
 
     Raises:
-        ValueError: If there are no envs, or the teacher needs what a batch of envs cannot give: the student's
-            critic, or a student that keeps to `Proposal.trains`.
+        ValueError: If there are no envs, or the teacher needs something that a batch of envs cannot provide:
+            the student's critic, or a student that respects `Proposal.trains`.
 
     Attributes:
         curriculum: As given.
         tasks: Task of each env, float32 of shape (n, d) on the device; the default before the first `ask`.
-            `ask` writes into it in place, so it can be kept and read by terms of observations and events.
-        steps: Sum of the lengths told.
+            `ask` updates it in place, so observation and event terms can hold a reference to it.
+        steps: Sum of the lengths passed to `tell`.
     """
 
     def __init__(
@@ -55,16 +55,16 @@ class BatchCurriculum:
 
     @property
     def space(self) -> TaskSpace:
-        """The space of the tasks."""
+        """The task space."""
         return self.curriculum.space
 
     @property
     def device(self) -> torch.device:
-        """Where the tensors are."""
+        """The device of the tensors."""
         return self.tasks.device
 
     def column(self, name: str) -> Tensor:
-        """One number of all tasks, a view of shape (n,) that changes with them.
+        """One parameter of all tasks, a view of shape (n,) that changes with them.
 
         Raises:
             ValueError: If there is no such column.
@@ -77,7 +77,7 @@ class BatchCurriculum:
         """Choose the next tasks of some envs.
 
         Args:
-            env_ids: Which envs.
+            env_ids: Indices of the envs.
 
         Returns:
             Their tasks, float32 of shape (m, d), also written to `tasks`.
@@ -100,17 +100,17 @@ class BatchCurriculum:
         success: Tensor | None = None,
         lengths: Tensor | None = None,
     ) -> None:
-        """Report how the episodes of some envs went; each result is credited to the task last asked for.
+        """Report the results of episodes; each is credited to the env's task from the last `ask`.
 
         Args:
-            env_ids: Which envs.
+            env_ids: Indices of the envs.
             returns: Sums of rewards, shape (m,).
             success: Whether the tasks were solved, shape (m,), for teachers that need it and for the logs.
             lengths: Numbers of steps, shape (m,), for the logs; 1 each if not given.
 
         Raises:
-            ValueError: If there is no such env, one is named twice or has no task, the shape or device of a
-                tensor is another, or the teacher needs `success`. No result is credited then.
+            ValueError: If there is no such env, one is named twice or has no task, a tensor has the wrong
+                shape or device, or the teacher needs `success`. No result is credited then.
             NotFiniteError: If a return is not finite. No result is credited then.
         """
         ids = self._ids(env_ids)
@@ -143,10 +143,10 @@ class BatchCurriculum:
         return {"curriculum": self.curriculum.state_dict(), "steps": self.steps}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Resume from a state that `state_dict` returned.
+        """Resume from a state returned by `state_dict`.
 
         Raises:
-            ValueError: If the state is another teacher's or another task space's.
+            ValueError: If the state is of another teacher or another task space.
         """
         self.curriculum.load_state_dict(state["curriculum"])
         self.steps = state["steps"]

@@ -1,4 +1,4 @@
-"""What the slots of a vector env play: tasks from a curriculum, and results back to it."""
+"""Connects the slots of a vector env to a curriculum: tasks to the slots, results to the curriculum."""
 
 from __future__ import annotations
 
@@ -21,32 +21,32 @@ from .action_history import ActionHistory
 
 
 class CurriculumSlots:
-    """The part that the adapters to Stable-Baselines3 and to `gymnasium.vector` have in common.
+    """Shared code of the adapters to Stable-Baselines3 and to `gymnasium.vector`.
 
     An adapter calls `choose` and `begin` to start episodes, `step`, and `finish` for each slot whose episode
-    has ended. It decides when slots are reset, and what the learner is told.
+    has ended. It decides when slots are reset, and what the learner sees.
 
     Args:
         envs: One function per slot that makes its env, or a `gymnasium.vector.VectorEnv` with autoreset
             disabled whose `reset` takes `options={"reset_mask": (n,), "task": (n, d)}`.
         curriculum: Chooses the tasks.
         n_workers: Number of processes that step the envs, if they are given as functions; 0 for this one.
-        adapter: What the adapter is called, for messages.
+        adapter: Name of the adapter, for messages.
 
     Raises:
-        ValueError: If there are no envs, the vector env resets its slots itself, its spaces are none that
-            students take, or the envs have no tasks or another task space than the curriculum.
+        ValueError: If there are no envs, the vector env resets its slots itself, students do not support its
+            spaces, or the envs have no tasks or another task space than the curriculum.
 
     Attributes:
         envs: The vector env.
         curriculum: As given.
         n: Number of slots.
         steps: Env steps made by all slots together.
-        tasks: Task of each slot's current episode, or of its next one where the last one has ended, float32
+        tasks: Task of each slot's current episode, or of its next one if the last one has ended, float32
             of shape (n, d).
         over: Slots whose episode has ended and whose next one has not begun, bool of shape (n,).
-        n_over: How many they are.
-        observations: What the envs returned last, of all slots.
+        n_over: Number of these slots.
+        observations: The latest observations of all slots.
     """
 
     def __init__(
@@ -100,12 +100,12 @@ class CurriculumSlots:
     def begin(
         self, mask: NDArray[np.bool_], slots: Sequence[int], options: Mapping[str, Any] | None = None
     ) -> tuple[Any, dict[str, Any]]:
-        """Reset some slots into the episodes chosen for them.
+        """Reset some slots to start the episodes chosen for them.
 
         Args:
-            mask: Which slots, shape (n,).
+            mask: The slots to reset, shape (n,).
             slots: Their indices.
-            options: Further options of the envs' reset.
+            options: Additional options of the envs' reset.
 
         Returns:
             The observations of all slots, and the infos of the reset.
@@ -125,11 +125,11 @@ class CurriculumSlots:
         return self.observations, infos
 
     def rest(self, over: NDArray[np.bool_]) -> None:
-        """Say in which slots nothing is played until they begin, bool of shape (n,)."""
+        """Set the slots that rest until they begin, bool of shape (n,)."""
         self.over, self.n_over = over, int(np.count_nonzero(over))
 
     def check_actions(self, actions: Any) -> None:
-        """Make sure that actions are finite.
+        """Check that actions are finite.
 
         Raises:
             NotFiniteError: If one is not.
@@ -197,7 +197,7 @@ class CurriculumSlots:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Resume from a state that `state_dict` returned, after `over` and the curriculum have been restored.
+        """Resume from a state returned by `state_dict`, after `over` and the curriculum have been restored.
 
         Raises:
             ValueError: If replaying the actions does not lead to the stored observations.
@@ -220,7 +220,7 @@ class CurriculumSlots:
             )
 
     def _stateful(self) -> Any:
-        """What holds the state of the current episodes: the vector env itself, or the history of actions."""
+        """The holder of the state of the current episodes: the vector env, or the history of actions."""
         return self.envs if self._history is None else self._history
 
 

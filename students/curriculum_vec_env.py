@@ -28,10 +28,10 @@ class CurriculumVecEnv(VecEnv):
     """A `VecEnv` that plays every episode on the task that a curriculum chooses for it.
 
     When the episode of a slot ends, its result is reported to the curriculum first, then the next task is
-    requested and the slot is reset into it, all within the same `step_wait`. For Stable-Baselines3 this is
-    an ordinary `VecEnv`: infos are those of the envs, and contain `terminal_observation` and
-    `TimeLimit.truncated`, and in `episode` return and length as with `VecMonitor`. Put `VecNormalize`
-    outside, so that teachers see raw returns.
+    requested and the slot is reset to start it, all within the same `step_wait`. For Stable-Baselines3 this
+    is an ordinary `VecEnv`: infos are those of the envs, plus `terminal_observation`, `TimeLimit.truncated`,
+    and return and length in `episode` as with `VecMonitor`. Apply `VecNormalize` outside, so that teachers
+    see raw returns.
 
     Args:
         envs: One function per slot that makes its env, or a `gymnasium.vector.VectorEnv` with autoreset
@@ -40,8 +40,8 @@ class CurriculumVecEnv(VecEnv):
         n_workers: Number of processes that step the envs, if they are given as functions; 0 for this one.
 
     Raises:
-        ValueError: If there are no envs, the vector env resets its slots itself, its spaces are none that
-            students take, or the envs have another task space than the curriculum.
+        ValueError: If there are no envs, the vector env resets its slots itself, students do not support its
+            spaces, or the envs have another task space than the curriculum.
 
     Attributes:
         envs: The vector env.
@@ -115,7 +115,7 @@ class CurriculumVecEnv(VecEnv):
         return self._slots.state_dict()
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Resume from a state that `state_dict` returned, after the curriculum has loaded its own.
+        """Resume from a state returned by `state_dict`, after the curriculum has loaded its own.
 
         Raises:
             ValueError: If replaying the actions does not lead to the stored observations.
@@ -127,7 +127,7 @@ class CurriculumVecEnv(VecEnv):
         self.envs.close()
 
     def has_attr(self, attr_name: str) -> bool:
-        """Whether every env has an attribute or a method; unlike `get_attr`, this calls no method."""
+        """Whether every env has an attribute or a method; unlike `get_attr`, this does not call methods."""
         if hasattr(self.envs, "call"):
             return all(self.envs.call("has_wrapper_attr", attr_name))
         return hasattr(self.envs, attr_name)

@@ -23,30 +23,31 @@ class CurriculumVectorEnv(VectorWrapper[Any, Any, Any, Any, NDArray[Any]]):
     """A `gymnasium.vector.VectorEnv` that plays every episode on the task that a curriculum chooses for it.
 
     In the step in which the episode of a slot ends, its result is reported to the curriculum first, then the
-    next task is requested, whatever the autoreset mode. The mode decides when the slot is reset into it, as
-    Gymnasium defines the modes:
+    next task is requested, whatever the autoreset mode. The mode decides when the slot is reset to start it,
+    as defined by Gymnasium:
 
     - `SAME_STEP`: in the same step. The observation is the first of the next episode; the last one and its
       infos are in `infos["final_obs"]` and `infos["final_info"]`.
-    - `NEXT_STEP`: in the next step, which ignores the slot's action and earns nothing in it.
+    - `NEXT_STEP`: in the next step, which ignores the slot's action and gives it no reward.
     - `DISABLED`: in `reset(options={"reset_mask": terminated | truncated})`, which the learner calls before
       its next step.
 
-    The infos are those of the envs, and `task`, float32 of shape (n, d): the task of the episode that each
-    slot's observation belongs to. Put wrappers that change rewards outside, so that teachers see raw returns.
+    The infos are those of the envs, plus `task`, float32 of shape (n, d): the task of the episode that each
+    slot's observation belongs to. Apply wrappers that change rewards outside, so that teachers see raw
+    returns.
 
     Args:
         envs: One function per slot that makes its env, or a `gymnasium.vector.VectorEnv` with autoreset
-            disabled whose `reset` takes `options={"reset_mask": (n,), "task": (n, d)}`, and which lets a slot
-            whose episode has ended rest until then, as those of `make_vec` do.
+            disabled whose `reset` takes `options={"reset_mask": (n,), "task": (n, d)}`, and in which a slot
+            whose episode has ended rests until then, as in those of `make_vec`.
         curriculum: Chooses the tasks.
         n_workers: Number of processes that step the envs, if they are given as functions; 0 for this one.
-        autoreset_mode: What the learner sees, whatever the envs do.
+        autoreset_mode: The mode that the learner sees, whatever that of the envs.
 
     Raises:
-        ValueError: If there are no envs, the vector env resets its slots itself, its spaces are none that
-            students take, the envs have no tasks or another task space than the curriculum, or there is no
-            such mode.
+        ValueError: If there are no envs, the vector env resets its slots itself, students do not support its
+            spaces, the envs have no tasks or another task space than the curriculum, or there is no such
+            mode.
 
     Attributes:
         env: The vector env inside.
@@ -77,7 +78,7 @@ class CurriculumVectorEnv(VectorWrapper[Any, Any, Any, Any, NDArray[Any]]):
 
     @property
     def steps(self) -> int:
-        """Env steps made by all slots together; a step that only resets a slot is none of its env."""
+        """Env steps made by all slots together; a step that only resets a slot does not count."""
         return self._slots.steps
 
     def reset(
@@ -86,9 +87,9 @@ class CurriculumVectorEnv(VectorWrapper[Any, Any, Any, Any, NDArray[Any]]):
         """Start episodes; unfinished ones are dropped.
 
         Args:
-            seed: Not used: the curriculum, which has a seed of its own, seeds every episode.
-            options: `reset_mask`, bool of shape (n,): which slots to reset, all of them if absent. The rest
-                is the envs'.
+            seed: Not used: the curriculum, which has its own seed, seeds every episode.
+            options: `reset_mask`, bool of shape (n,): the slots to reset, all if absent. Other options are
+                passed to the envs.
 
         Returns:
             The observations of all slots, and the infos of those that were reset.
@@ -102,7 +103,7 @@ class CurriculumVectorEnv(VectorWrapper[Any, Any, Any, Any, NDArray[Any]]):
         mask = slot_mask(given.pop("reset_mask", None), self.num_envs)
         if not self._has_begun and not mask.all():
             raise ResetNeeded("options['reset_mask'] must be left out of the first reset")
-        # Those whose episode has ended have got their next one already.
+        # Slots whose episode has ended already have their next one.
         self._slots.choose((mask & ~self._slots.over).nonzero()[0].tolist())
         self._has_begun = True
         observations, infos = self._slots.begin(mask, mask.nonzero()[0].tolist(), given)
@@ -111,7 +112,7 @@ class CurriculumVectorEnv(VectorWrapper[Any, Any, Any, Any, NDArray[Any]]):
     def step(
         self, actions: Any
     ) -> tuple[Any, NDArray[Any], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]:
-        """Step every slot, and report and reset those whose episode ends, as the autoreset mode says.
+        """Step every slot, and report and reset those whose episode ends, depending on the autoreset mode.
 
         Raises:
             ResetNeeded: If there has been no reset, or autoreset is disabled and a slot needs one.
@@ -140,7 +141,7 @@ class CurriculumVectorEnv(VectorWrapper[Any, Any, Any, Any, NDArray[Any]]):
         observations: Any,
         infos: dict[str, Any],
     ) -> tuple[Any, dict[str, Any]]:
-        """Report the results of slots whose episodes are over, choose what follows, and reset if wanted."""
+        """Report the results of slots whose episodes are over, choose their next tasks, and reset if due."""
         slots, ended = self._slots, over.nonzero()[0].tolist()
         successes, known = infos.get("is_success", ()), infos.get("_is_success")
         for slot in ended:
@@ -181,7 +182,7 @@ class CurriculumVectorEnv(VectorWrapper[Any, Any, Any, Any, NDArray[Any]]):
         return {**self._slots.state_dict(), "over": self._slots.over.copy()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Resume from a state that `state_dict` returned, after the curriculum has loaded its own.
+        """Resume from a state returned by `state_dict`, after the curriculum has loaded its own.
 
         The next call is `step`, with the actions for `observations`.
 
@@ -194,5 +195,5 @@ class CurriculumVectorEnv(VectorWrapper[Any, Any, Any, Any, NDArray[Any]]):
 
     @property
     def observations(self) -> Any:
-        """What the last step or reset returned: where to continue after `load_state_dict`."""
+        """The latest observations: where to continue after `load_state_dict`."""
         return self._slots.observations

@@ -1,4 +1,4 @@
-"""A student that is reset periodically, without its teacher being told."""
+"""A student that is reset periodically without informing its teacher."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Forgetting(BaseCallback):
     rely on old results. Running statistics of `VecNormalize` are kept, since they describe the envs.
 
     Args:
-        every_steps: Training steps between resets; a reset takes place when the next rollout begins.
+        every_steps: Training steps between resets; a reset happens when the next rollout begins.
         seed: Seeds the new networks.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Resuming algorithms that do not learn in the loops of Stable-Baselines3."""
+"""Resumes algorithms that do not use the training loops of Stable-Baselines3."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from .training_state import TrainingState
 
 
 class OwnLoop(BaseCallback):
-    """Lets an algorithm be resumed exactly whose `learn` is its own, as that of ARS.
+    """Makes an algorithm with its own `learn`, such as ARS, resume exactly.
 
-    When a rollout begins, where states are saved and loaded, ARS has drawn what it tries in it, and its
-    schedules go by the steps that `learn` is asked for, not by all steps. So the generators are kept as they
-    were when the rollout before ended, and `learn` is asked for all steps again.
+    When a rollout begins, where states are saved and loaded, ARS has already drawn its perturbations, and its
+    schedules depend on the steps passed to `learn`, not on all steps. So the generators are kept as they
+    were at the end of the previous rollout, and `learn` is called with the total steps again.
 
     Args:
         algorithm: The algorithm.
-        n_envs: How many envs it learns in.
+        n_envs: Number of training envs.
 
     Raises:
         ValueError: If it would not count its steps as they are made.
@@ -46,7 +46,7 @@ class OwnLoop(BaseCallback):
         return not isinstance(model, (OffPolicyAlgorithm, OnPolicyAlgorithm))
 
     def begin(self, model: BaseAlgorithm) -> None:
-        """To be called before `learn`, which then takes the steps of the whole training."""
+        """Must be called before `learn`, which then takes the steps of the whole training."""
         self._steps, model.num_timesteps = model.num_timesteps, 0
 
     def state_dict(self) -> dict[str, Any]:

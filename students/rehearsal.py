@@ -1,4 +1,4 @@
-"""Trying an algorithm before it is let into a run: it plays and learns for a moment."""
+"""Tries out an algorithm before a run: it plays and learns for a moment."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvObs, VecEnvStepReturn
 
 _EPISODE = 2
-"""Steps of an episode, so that some end."""
+"""Steps per episode, so that some end."""
 _MOST: Mapping[str, int] = {
     "n_steps": 4,
     "n_epochs": 1,
@@ -29,32 +29,32 @@ _MOST: Mapping[str, int] = {
     "cg_max_steps": 2,
     "line_search_max_iter": 2,
 }
-"""What these arguments are reduced to, which say how much is done and not what."""
+"""Reduced values of arguments that determine how much is done, not what."""
 _PER_ENV = {"buffer_size": 64, "learning_starts": 2 * _EPISODE}
 """The same, times the number of envs."""
 _TOTAL_PER_ENV = 10
 
 
 def rehearse(make_algorithm: partial[Any], wrapped: Callable[[VecEnv], VecEnv], vec_env: VecEnv) -> None:
-    """Let an algorithm collect experience and learn from it, in an env of made-up observations.
+    """Let an algorithm collect experience and learn from it in an env with made-up observations.
 
-    What an algorithm asserts about its arguments only when it plays or learns is raised here, in a fraction
-    of a second and without anything written. Amounts, such as the length of a rollout, are reduced. Global
+    Errors in arguments that an algorithm notices only when it plays or learns are raised here, in a fraction
+    of a second and without writing anything. Amounts, such as the length of a rollout, are reduced. Global
     random generators are drawn from.
 
     Args:
         make_algorithm: The algorithm's class with its arguments.
-        wrapped: What is done around its envs.
-        vec_env: Its envs, which are not touched.
+        wrapped: Wraps the envs as for training.
+        vec_env: Its envs, which are not used.
     """
     envs = MadeUpVecEnv(vec_env)
-    # Arguments may be objects with a state, such as noise.
+    # Arguments may be stateful objects, such as noise.
     args, keywords = copy.deepcopy((make_algorithm.args, make_algorithm.keywords))
     reduced = _reduced(make_algorithm.func, keywords, envs.num_envs)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         model = make_algorithm.func(*args, **{**reduced, "env": wrapped(envs), "seed": 0, "device": "cpu"})
-        # The one that an algorithm makes by itself has a folder.
+        # An algorithm's default logger writes to a folder.
         model.set_logger(Logger(None, []))
         model.learn(_TOTAL_PER_ENV * envs.num_envs)
 
@@ -74,10 +74,10 @@ def _reduced(algorithm: Callable[..., Any], keywords: dict[str, Any], n_envs: in
 
 
 class MadeUpVecEnv(VecEnv):
-    """As many envs as another has, with its spaces, whose episodes of two steps say nothing.
+    """A stand-in for a `VecEnv` with the same number of envs and spaces, and two-step random episodes.
 
     Args:
-        vec_env: The other one.
+        vec_env: The `VecEnv` to stand in for.
     """
 
     def __init__(self, vec_env: VecEnv) -> None:
@@ -142,7 +142,7 @@ class MadeUpVecEnv(VecEnv):
 
 
 def _choices(space: spaces.Space[Any]) -> int:
-    """How many choices a mask of actions covers."""
+    """Number of choices that an action mask covers."""
     if isinstance(space, spaces.Discrete):
         return int(space.n)
     if isinstance(space, spaces.MultiDiscrete):

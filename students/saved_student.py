@@ -1,4 +1,4 @@
-"""The files of a saved student, and the student in them: read without unpickling anything."""
+"""Saves and loads students; loading does not unpickle anything."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecNormalize, 
 from .sb3_policy import takes_action_masks
 
 MODEL, NORMALIZATION, SB3_NORMALIZATION = "model.zip", "normalization.npz", "vec_normalize.pkl"
-"""The algorithm as Stable-Baselines3 saves it, statistics of `VecNormalize`, and these as it saves them."""
+"""The algorithm in Stable-Baselines3's format; `VecNormalize` statistics in ours and in its format."""
 TENSORS = "model.safetensors"
 """The parameters of the policy of an exported student, in place of `MODEL`."""
 MODEL_USAGE = "model.txt"
-"""What `model.zip` needs to be played by Stable-Baselines3 alone."""
+"""Instructions for using `model.zip` with Stable-Baselines3 alone."""
 _SAFE, _STEPS = ".safetensors", "steps"
 _WITHOUT_MEMORY: Mapping[str, Any] = {
     "buffer_size": 1,
@@ -36,12 +36,12 @@ _WITHOUT_MEMORY: Mapping[str, Any] = {
     "n_steps": 1,
     "batch_size": 1,
 }
-"""Attributes of algorithms that say how much is stored in training."""
+"""Attributes of algorithms that determine how much is stored in training."""
 
 
 def save_student(model: BaseAlgorithm, folder: Path) -> None:
-    """Write an algorithm, and the statistics that normalise its observations, into a folder."""
-    # Stable-Baselines3 leaves a file that it has opened itself open when the disk is full.
+    """Write an algorithm, and the statistics that normalise its observations, to a folder."""
+    # If Stable-Baselines3 opens the file itself, it does not close it when the disk is full.
     with (folder / MODEL).open("wb") as file:
         model.save(file)
     normalizer = model.get_vec_normalize_env()
@@ -51,11 +51,11 @@ def save_student(model: BaseAlgorithm, folder: Path) -> None:
 
 
 def model_usage(model: BaseAlgorithm, action_repeat: int) -> str:
-    """A text on how a saved algorithm is played by a plain script, as it was trained.
+    """Instructions for using a saved algorithm in a plain script, with the settings of its training.
 
     Args:
         model: The algorithm, with the envs that it was trained in.
-        action_repeat: For how many steps of the env it held each action.
+        action_repeat: Number of env steps for which each action was repeated.
     """
     kind = type(model)
     normalizer = model.get_vec_normalize_env()
@@ -101,17 +101,17 @@ def load_student_model(
     actions: spaces.Space[Any],
     folder: Path,
 ) -> BaseAlgorithm:
-    """An algorithm that plays as a saved one does, made from its arguments as for training.
+    """An algorithm that acts like a saved one, built from its arguments as for training.
 
-    Only tensors, arrays and numbers are read from the files, so files of others execute nothing. It has the
-    parameters of the policy, without a replay buffer or an optimizer's state, and is not meant to learn.
+    Only tensors, arrays and numbers are read from the files, so untrusted files cannot execute code. It has
+    the parameters of the policy, but no replay buffer or optimizer state, and is not meant to learn.
 
     Args:
         make_algorithm: The algorithm's class with the arguments that it was trained with, as a partial.
-        vec_normalize: Arguments of `VecNormalize`; None if it did not normalise.
-        observations: One env's space.
-        actions: One env's space.
-        folder: Where `save_student` wrote it.
+        vec_normalize: Arguments of `VecNormalize`; None if it was not used.
+        observations: Observation space of one env.
+        actions: Action space of one env.
+        folder: Folder written by `save_student`.
 
     Raises:
         ValueError: If a file is missing or damaged, or holds another kind of student.
@@ -121,7 +121,7 @@ def load_student_model(
         vec_env = VecNormalize(vec_env, **vec_normalize)
         if vec_env.norm_obs:
             load_normalization(vec_env, folder / NORMALIZATION)
-    # As `BaseAlgorithm.load` makes one: with nothing set up, so that attributes can still be changed.
+    # Like in `BaseAlgorithm.load`, without setting up the model, so that attributes can still be changed.
     model = make_algorithm(env=None, seed=None, device="cpu", _init_setup_model=False)
     vec_env = model._wrap_env(vec_env, monitor_wrapper=False)
     model.env, model._vec_normalize_env, model.n_envs = vec_env, unwrap_vec_normalize(vec_env), 1
@@ -142,7 +142,7 @@ def load_student_model(
 
 
 def model_in(folder: Path) -> Path:
-    """The file of a folder that holds the student, whether or not it is there."""
+    """The path of the student's file in a folder, whether or not it exists."""
     return folder / TENSORS if (folder / TENSORS).exists() else folder / MODEL
 
 
@@ -150,7 +150,7 @@ def policy_tensors(path: Path) -> dict[str, Any]:
     """The parameters of a saved policy.
 
     Args:
-        path: What `model_in` says.
+        path: Result of `model_in`.
 
     Raises:
         ValueError: If the file cannot be read.
@@ -162,23 +162,23 @@ def policy_tensors(path: Path) -> dict[str, Any]:
 
 
 def save_tensors(tensors: Mapping[str, Any], steps: int, path: Path) -> None:
-    """Write the parameters of a policy into a file of safetensors, which nothing is unpickled from.
+    """Write the parameters of a policy to a safetensors file, which can be read without unpickling.
 
     Args:
-        tensors: By name.
-        steps: Training steps behind them.
+        tensors: Parameters by name.
+        steps: Number of training steps.
         path: The file.
     """
     _require_safetensors()
     from safetensors.torch import save
 
-    # Networks may share tensors, which have to be written for each.
+    # Tensors shared between networks must be written for each.
     owned = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     path.write_bytes(save(owned, {"format": "pt", _STEPS: str(steps)}))
 
 
 def read_tensors(path: Path, part: str) -> dict[str, Any]:
-    """Tensors from a model that Stable-Baselines3 has saved; nothing else in the file is looked at.
+    """Tensors from a model saved by Stable-Baselines3; nothing else in the file is read.
 
     Args:
         path: A file of `BaseAlgorithm.save`.
@@ -189,21 +189,21 @@ def read_tensors(path: Path, part: str) -> dict[str, Any]:
     """
     content = io.BytesIO(_read(path, f"{part}.pth"))
     try:
-        # In the form that PyTorch has written since 2020; in it, too, nothing is compressed.
+        # The format of PyTorch since 2020, which is not compressed either.
         with zipfile.ZipFile(content) as inner:
             _require_stored(inner, content.seek(0, io.SEEK_END))
         content.seek(0)
         tensors: dict[str, Any] = torch.load(content, map_location="cpu", weights_only=True)
-    except Exception as error:  # whatever a damaged archive, or the pickle of tensors in it, leads to
+    except Exception as error:  # damaged archives, or the pickle of tensors in them, can raise anything
         raise ValueError(f"{path} is damaged: {part}.pth in it holds no tensors") from error
     return tensors
 
 
 def saved_steps(path: Path) -> int:
-    """Training steps behind a saved model.
+    """Number of training steps of a saved model.
 
     Args:
-        path: What `model_in` says.
+        path: Result of `model_in`.
 
     Raises:
         ValueError: If the file cannot be read.
@@ -222,7 +222,7 @@ def saved_steps(path: Path) -> int:
 
 
 def save_normalization(normalizer: VecNormalize, path: Path) -> None:
-    """Write the statistics of a `VecNormalize` into a file of arrays."""
+    """Write the statistics of a `VecNormalize` to a file of arrays."""
     arrays = {
         f"{name}/{field}": np.asarray(getattr(statistics, field))
         for name, statistics in _statistics(normalizer)
@@ -232,10 +232,10 @@ def save_normalization(normalizer: VecNormalize, path: Path) -> None:
 
 
 def load_normalization(normalizer: VecNormalize, path: Path) -> None:
-    """Give a `VecNormalize` the statistics that `save_normalization` wrote.
+    """Load statistics written by `save_normalization` into a `VecNormalize`.
 
     Raises:
-        ValueError: If the file is missing, damaged, or of other observations.
+        ValueError: If the file is missing, damaged, or for different observations.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -247,7 +247,7 @@ def load_normalization(normalizer: VecNormalize, path: Path) -> None:
             f"{path} is missing: this student was trained on normalised observations, and the file holds "
             "their means and deviations"
         ) from error
-    except Exception as error:  # whatever a damaged archive, or an array in it, leads to
+    except Exception as error:  # damaged archives, or arrays in them, can raise anything
         raise ValueError(f"{path} is damaged: {' '.join(str(error).split())[:300]}") from error
     for name, statistics in _statistics(normalizer):
         for field in ("mean", "var", "count"):
@@ -259,7 +259,7 @@ def load_normalization(normalizer: VecNormalize, path: Path) -> None:
 
 
 def _statistics(normalizer: VecNormalize) -> Iterator[tuple[str, RunningMeanStd]]:
-    """What a `VecNormalize` has counted, by name."""
+    """The running statistics of a `VecNormalize`, by name."""
     if normalizer.norm_obs:
         if isinstance(normalizer.obs_rms, dict):
             yield from ((f"observation/{key}", part) for key, part in normalizer.obs_rms.items())
@@ -277,7 +277,7 @@ def _read(path: Path, member: str) -> bytes:
         raise ValueError(
             f"{path} is no model that Stable-Baselines3 has saved: {member} is not in it"
         ) from error
-    except Exception as error:  # damaged archives fail in more ways than one
+    except Exception as error:  # damaged archives can raise anything
         raise ValueError(f"{path} cannot be read: {' '.join(str(error).split())[:300]}") from error
 
 
@@ -289,7 +289,7 @@ def _safetensors(path: Path) -> Iterator[Any]:
     try:
         with safe_open(path, framework="pt") as file:
             yield file
-    except Exception as error:  # whatever a damaged file leads to
+    except Exception as error:  # damaged files can raise anything
         raise ValueError(f"{path} is damaged: {' '.join(str(error).split())[:300]}") from error
 
 
@@ -299,14 +299,14 @@ def _require_safetensors() -> None:
 
 
 def _require_stored(archive: zipfile.ZipFile, size: int) -> None:
-    """Make sure that the members of an archive are no larger than it: none of these files are compressed."""
+    """Check that the members of an archive are no larger than it, since these files are not compressed."""
     declared = sum(member.file_size for member in archive.infolist())
     if declared > size:
         raise ValueError(f"it declares {declared:,} bytes and has {size:,}")
 
 
 class _NeverPlayed(gym.Env[Any, Any]):
-    """An env that has the spaces of another and is never reset: algorithms read them from an env."""
+    """An env that is never reset: it only provides the spaces to algorithms."""
 
     def __init__(self, observations: spaces.Space[Any], actions: spaces.Space[Any]) -> None:
         self.observation_space, self.action_space = observations, actions

@@ -1,4 +1,4 @@
-"""What Stable-Baselines3 has against an env: one more of the checks of `envs.env_checks`."""
+"""Stable-Baselines3's env checker, as an additional check of `envs.env_checks`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..envs.vector.sync_vector_env import EnvFn
 
 
 def is_a_stable_baselines_env(make_env: EnvFn) -> None:
-    """Stable-Baselines3's own checker must have nothing against it."""
+    """Must pass Stable-Baselines3's own checker."""
     env = make_env()
     try:
         require_trainable(env.observation_space, env.action_space)
@@ -24,5 +24,5 @@ def is_a_stable_baselines_env(make_env: EnvFn) -> None:
 
 
 def plain(message: Warning | Exception | str) -> str:
-    """In one line and without the colours in which Gymnasium warns."""
+    """The message on one line, without the colour codes of Gymnasium's warnings."""
     return " ".join(re.sub(r"\x1b\[\d*m", "", str(message)).removeprefix("WARN: ").split())

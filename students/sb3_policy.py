@@ -1,4 +1,4 @@
-"""A policy of Stable-Baselines3 or sb3-contrib, played as its algorithm plays it in training."""
+"""A policy of Stable-Baselines3 or sb3-contrib that acts as its algorithm does in training."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ Envs = gym.Env[Any, Any] | VectorEnv[Any, Any, Any]
 """One env, or several as one vector env."""
 
 _UNDERSTOOD = {"observation", "state", "episode_start", "deterministic", "action_masks"}
-"""Arguments of `predict` that `SB3Policy` gives."""
+"""Arguments of `predict` that `SB3Policy` passes."""
 
 
 class SB3Policy:
-    """The deterministic policy of an algorithm, as it is now.
+    """The current deterministic policy of an algorithm.
 
-    Observations are normalised as in training. The state of recurrent networks is kept from call to call, for
+    Observations are normalised as in training. The state of recurrent networks is kept between calls, for
     each env, and algorithms that take action masks get those of the envs.
 
     Args:
-        model: The algorithm. Its `VecNormalize`, if it has one, normalises.
-        envs: Where it acts.
+        model: The algorithm. Its `VecNormalize`, if it has one, normalises observations.
+        envs: The env or vector env to act in.
 
     Raises:
         ValueError: If the algorithm cannot act there; see `require_served`.
@@ -42,8 +42,8 @@ class SB3Policy:
         """Choose actions.
 
         Args:
-            observations: What the envs returned: of one env, or a batch.
-            episode_starts: Whether the observation is the first of an episode; of shape (n,) for a batch.
+            observations: An observation of one env, or a batch.
+            episode_starts: Whether the observation is the first of an episode; shape (n,) for a batch.
 
         Returns:
             One action, or a batch of them.
@@ -67,18 +67,18 @@ def chosen_actions(
     deterministic: bool,
     action_masks: np.ndarray[Any, np.dtype[np.bool_]] | None,
 ) -> tuple[Any, Any]:
-    """What an algorithm's `predict` returns for observations that are not normalised yet.
+    """The result of an algorithm's `predict` for observations that are not normalised yet.
 
     Args:
-        model: The algorithm. Its `VecNormalize`, if it has one, normalises.
-        observations: What the envs returned: of one env, or a batch.
-        state: Of a recurrent network; None at the start of an episode.
+        model: The algorithm. Its `VecNormalize`, if it has one, normalises observations.
+        observations: An observation of one env, or a batch.
+        state: State of a recurrent network; None at the start of an episode.
         episode_start: Whether the observation is the first of an episode, shape (n,).
-        deterministic: Whether to take the most probable action instead of drawing one.
-        action_masks: Which actions are allowed; None for algorithms that do not ask.
+        deterministic: Whether to take the most probable action instead of sampling one.
+        action_masks: Which actions are allowed; None for algorithms without action masking.
 
     Returns:
-        One action, or a batch of them, and the state that follows.
+        One action, or a batch of them, and the next state.
     """
     normalizer = model.get_vec_normalize_env()
     if normalizer is not None:
@@ -87,19 +87,19 @@ def chosen_actions(
     actions, state = model.predict(
         observations, state=state, episode_start=episode_start, deterministic=deterministic, **masks
     )
-    # One choice of a discrete action is an array without axes, which envs do not take for a number.
+    # A single discrete action is a 0-d array, which envs do not accept as a number.
     return actions[()], state
 
 
 def require_served(model: BaseAlgorithm, envs: Envs) -> None:
-    """Make sure that an algorithm gets everything that it needs to choose actions.
+    """Check that an algorithm gets all inputs that it needs to choose actions.
 
     Args:
         model: The algorithm.
-        envs: Where it is to act.
+        envs: The env or vector env to act in.
 
     Raises:
-        ValueError: If it needs action masks and the envs have none, or something that is not known here.
+        ValueError: If it needs action masks and the envs have none, or its `predict` has unknown arguments.
     """
     name = type(model).__name__
     if takes_action_masks(model) and not _have_action_masks(envs):
@@ -116,7 +116,7 @@ def require_served(model: BaseAlgorithm, envs: Envs) -> None:
 
 
 def takes_action_masks(model: BaseAlgorithm) -> bool:
-    """Whether an algorithm chooses among the actions that its env allows, as MaskablePPO does."""
+    """Whether an algorithm uses action masks, like MaskablePPO."""
     return "action_masks" in inspect.signature(model.predict).parameters
 
 

@@ -41,7 +41,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class SB3Adapter:
-    """What is done around an algorithm; none of it is an argument of the algorithm.
+    """Settings of a student that are not arguments of its algorithm.
 
     Attributes:
         action_repeat: For how many steps of the env each action is held.
@@ -58,14 +58,14 @@ class SB3Adapter:
 
     @classmethod
     def taken_from(cls, settings: dict[str, Any]) -> SB3Adapter:
-        """Make one of those settings that are its attributes, which are removed from `settings`."""
+        """Make one from the settings that are its attributes, which are removed from `settings`."""
         return cls(**{part.name: settings.pop(part.name) for part in fields(cls) if part.name in settings})
 
     def normalized(self, vec_env: VecEnv) -> VecEnv:
-        """The envs with their observations and rewards normalised, if they are to be.
+        """The envs, with observations and rewards normalised if requested.
 
         Raises:
-            ValueError: If the observations are not of a kind that can be normalised.
+            ValueError: If the observations cannot be normalised.
         """
         if self.vec_normalize is None:
             return vec_env
@@ -75,16 +75,16 @@ class SB3Adapter:
 
 
 class SB3Student(Student):
-    """Lets a Stable-Baselines3 algorithm learn from a curriculum, and tests it on a set of tasks.
+    """Trains a Stable-Baselines3 algorithm on a curriculum, and evaluates it on a set of tasks.
 
     Args:
-        make_algorithm: Takes `env`, `seed` and `device` as keywords.
-        vec_env: Where it trains.
-        test_envs: Where it is tested: a vector env without autoreset.
-        test_set: What it is tested on.
+        make_algorithm: Makes the algorithm from the keywords `env`, `seed` and `device`.
+        vec_env: Training envs.
+        test_envs: Test envs: a vector env without autoreset.
+        test_set: Test tasks.
         seed: Seeds the algorithm.
-        adapter: What is done around the algorithm.
-        device: Where the networks live, as Stable-Baselines3 takes it.
+        adapter: Settings applied around the algorithm.
+        device: Device of the networks, in the format of Stable-Baselines3.
         callbacks: Callbacks of Stable-Baselines3. Their state is not part of checkpoints.
 
     Attributes:
@@ -131,16 +131,16 @@ class SB3Student(Student):
         return self._vec_env.steps
 
     def policy(self, envs: Envs) -> SB3Policy:
-        """The deterministic policy as it is now, from raw observations.
+        """The current deterministic policy, for raw observations.
 
         Args:
-            envs: Where it acts.
+            envs: The env or vector env to act in.
         """
         return SB3Policy(self.model, envs)
 
     @property
     def offers(self) -> frozenset[str]:
-        """What it gives to teachers that need it, of `teachers.teacher.NEEDS`."""
+        """Members of `teachers.teacher.NEEDS` that it provides to teachers."""
         return offers_of(self.model)
 
     @property
@@ -166,7 +166,7 @@ class SB3Student(Student):
         try:
             self.model.learn(left, callback=callbacks, reset_num_timesteps=self._stored is None)
         except Exception:
-            # What torch says of NaN names neither the cause nor the step.
+            # Torch's message about NaN names neither the cause nor the step.
             self._require_finite_weights()
             raise
 
@@ -220,7 +220,7 @@ class SB3Student(Student):
 
 
 def _require_numbers(space: spaces.Space[Any], keys: Sequence[str] | None) -> None:
-    """Make sure that observations can be normalised: those under `keys`, or under every key, of a Dict."""
+    """Check that observations can be normalised: those under `keys`, or under every key, of a Dict."""
     if isinstance(space, spaces.Dict):
         wrong = [key for key in keys or space if not isinstance(space.get(key), spaces.Box)]
         boxes = [key for key, part in space.items() if isinstance(part, spaces.Box)]
@@ -240,10 +240,10 @@ def _require_numbers(space: spaces.Space[Any], keys: Sequence[str] | None) -> No
 
 
 class _Events(BaseCallback):
-    """Passes on what Stable-Baselines3 tells its callbacks.
+    """Forwards the events of Stable-Baselines3's callbacks.
 
     Args:
-        events: What to call.
+        events: Receiver of the events.
         stored: The state to resume from, whose rest is loaded when the first rollout begins; None to start.
     """
 

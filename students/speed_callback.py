@@ -1,4 +1,4 @@
-"""What a run spends its time on."""
+"""Measures what a run spends its time on."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from stable_baselines3.common.callbacks import BaseCallback
 
 
 class SpeedCallback(BaseCallback):
-    """Records what share of the time since the start of learning went into what, in percent.
+    """Records the percentages of the time since the start of learning spent on each activity.
 
-    Playing is choosing actions and stepping envs; learning is everything that is neither that nor testing.
+    Playing is choosing actions and stepping envs; learning is everything other than playing and testing.
 
     Args:
-        testing_seconds: How much time has gone into testing the student since then, while it played.
+        testing_seconds: Returns the seconds spent testing the student since then, while it played.
     """
 
     def __init__(self, testing_seconds: Callable[[], float]) -> None:

@@ -1,4 +1,4 @@
-"""What a run needs of a student."""
+"""The interface between a run and its student."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..evaluation.evaluation import Evaluation
 
 
 class LearningEvents(Protocol):
-    """What a student calls while it learns."""
+    """Callbacks that a student calls while it learns."""
 
     evaluation_seconds: float
     """Seconds spent in evaluations so far."""
@@ -21,7 +21,7 @@ class LearningEvents(Protocol):
         """Training starts or is resumed; nothing has been learned yet in this process."""
 
     def on_step(self) -> None:
-        """All envs have made a step."""
+        """Every env has made a step."""
 
     def on_rollout_start(self) -> None:
         """A rollout begins: `Student.state_dict` is complete here."""
@@ -31,7 +31,7 @@ class LearningEvents(Protocol):
 
 
 class Student(Protocol):
-    """Learns from a curriculum, is tested, and can be saved and resumed."""
+    """Learns from a curriculum, can be evaluated, saved and resumed."""
 
     @property
     def steps(self) -> int:
@@ -39,22 +39,22 @@ class Student(Protocol):
 
     @property
     def scheduled(self) -> Sequence[str]:
-        """What in its learning changes over the budget, by name: its results depend on the budget."""
+        """Names of settings that change over the budget, so that results depend on it."""
 
     def learn(self, total_steps: int, events: LearningEvents, logger: Logger) -> None:
         """Learn until `steps` has reached `total_steps`, recording curves in `logger`."""
 
     def evaluate(self) -> Evaluation:
-        """Test the student as it is now; training is not affected."""
+        """Evaluate the current student; training is not affected."""
 
     def state_dict(self) -> dict[str, Any]:
         """Everything needed to resume exactly: nested dicts and lists of JSON values and arrays."""
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Resume from what `state_dict` returned; the curriculum has been restored already."""
+        """Resume from a state returned by `state_dict`; the curriculum has already been restored."""
 
     def save(self, folder: Path) -> None:
-        """Write what has been learned into a folder."""
+        """Write the trained model to a folder."""
 
     def close(self) -> None:
         """Release processes and envs."""

@@ -1,4 +1,4 @@
-"""What a teacher gets of a Stable-Baselines3 algorithm beyond the results of episodes."""
+"""Feedback from a Stable-Baselines3 algorithm to its teacher beyond the results of episodes."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from .fast.overlapped_sac import OverlappedSAC
 from .state_values import has_critic, state_values
 
 _LAMBDA = 0.95
-"""Of the generalised advantages of off-policy algorithms, which have no `gae_lambda` of their own."""
+"""Lambda of the generalised advantages of off-policy algorithms, which have no `gae_lambda`."""
 
 
 def offers_of(model: BaseAlgorithm) -> frozenset[str]:
-    """What an algorithm gives to teachers that need it, of `teachers.teacher.NEEDS`."""
-    # The critic of OverlappedSAC is being changed while its envs are stepped.
+    """Members of `teachers.teacher.NEEDS` that an algorithm provides to teachers."""
+    # The critic of OverlappedSAC changes while its envs are stepped.
     has_scores = isinstance(model, OnPolicyAlgorithm) or (
         has_critic(model) and not isinstance(model, OverlappedSAC)
     )
@@ -32,7 +32,7 @@ def offers_of(model: BaseAlgorithm) -> frozenset[str]:
 
 
 class TeacherFeedback(BaseCallback):
-    """A callback of Stable-Baselines3 that has a state."""
+    """A Stable-Baselines3 callback with a state."""
 
     def state_dict(self) -> dict[str, Any]:
         """Everything needed to resume exactly from the rollout that begins."""
@@ -43,11 +43,11 @@ class TeacherFeedback(BaseCallback):
 
 
 def teacher_feedback(model: BaseAlgorithm, curriculum: Curriculum) -> list[TeacherFeedback]:
-    """The callbacks that an algorithm has to learn with so that its teacher gets what it needs.
+    """The callbacks with which an algorithm must learn so that its teacher gets what it needs.
 
     Args:
-        model: The algorithm, which plays what the curriculum says.
-        curriculum: Its teacher has been asked whether it `require_student` more than `offers_of` the model.
+        model: The algorithm, which trains on the curriculum.
+        curriculum: Its teacher's `require_student` must have accepted `offers_of` the model.
     """
     assert model.env is not None
     needs = curriculum.teacher.needs
@@ -64,7 +64,7 @@ class GradientMask(TeacherFeedback):
     """Tells FastPPO at the end of each rollout which of its steps to learn from.
 
     Args:
-        curriculum: Whose episodes say whether they train.
+        curriculum: The curriculum, whose episodes say whether they train.
     """
 
     def __init__(self, curriculum: Curriculum) -> None:
@@ -80,7 +80,7 @@ class GradientMask(TeacherFeedback):
 
     def _on_step(self) -> bool:
         self._rows.append(self._trains.copy())
-        # The next episodes have been begun by now.
+        # The next episodes have already begun.
         for slot in self.locals["dones"].nonzero()[0]:
             self._trains[slot] = self._curriculum.playing(slot).trains
         return True
@@ -91,14 +91,14 @@ class GradientMask(TeacherFeedback):
 
 
 class RolloutCritic(TeacherFeedback):
-    """Rates the episodes of an on-policy algorithm when the rollout has ended in which they did.
+    """Computes critic scores of an on-policy algorithm's episodes at the end of the rollout they end in.
 
-    Values and advantages are those of the rollout. Of an episode that goes over several rollouts, each part
-    counts as it was seen at the end of its own rollout, by its steps.
+    Values and advantages are those of the rollout. If an episode spans several rollouts, each part is scored
+    at the end of its own rollout, and weighted by its steps.
 
     Args:
-        curriculum: Whose episodes are rated.
-        n_envs: How many envs there are.
+        curriculum: The curriculum, whose episodes get the scores.
+        n_envs: Number of envs.
     """
 
     def __init__(self, curriculum: Curriculum, n_envs: int) -> None:
@@ -108,7 +108,7 @@ class RolloutCritic(TeacherFeedback):
 
     def _on_training_start(self) -> None:
         if self.num_timesteps == 0:
-            # All envs have been reset, also those of an earlier training.
+            # All envs have been reset, even after an earlier training.
             self._begun = [_Sums() for _ in self._begun]
 
     def _on_step(self) -> bool:
@@ -144,13 +144,13 @@ class RolloutCritic(TeacherFeedback):
 
 
 class StepCritic(TeacherFeedback):
-    """Rates the episodes of an off-policy algorithm as they end.
+    """Computes critic scores of an off-policy algorithm's episodes as they end.
 
-    The value of a state is that which the critic gave it when it was visited.
+    The value of a state is the critic's estimate when it was visited.
 
     Args:
-        curriculum: Whose episodes are rated.
-        n_envs: How many envs there are.
+        curriculum: The curriculum, whose episodes get the scores.
+        n_envs: Number of envs.
     """
 
     def __init__(self, curriculum: Curriculum, n_envs: int) -> None:
@@ -165,7 +165,7 @@ class StepCritic(TeacherFeedback):
             self._rewards = [[] for _ in self._rewards]
 
     def _on_step(self) -> bool:
-        # Not yet that after the step.
+        # Still the observation before the step.
         values = state_values(self.model, self.model._last_obs)
         for slot, (value, reward) in enumerate(zip(values, self.locals["rewards"], strict=True)):
             self._values[slot].append(float(value))
@@ -237,6 +237,6 @@ class _Sums:
         ]
 
     def means(self) -> CriticScores:
-        """What the critic says of the episode, which is over."""
+        """The critic scores of the finished episode."""
         n, positive, absolute, value, discounted, _ = self.numbers.tolist()
         return CriticScores(positive / n, absolute / n, value / n, discounted)

@@ -65,7 +65,7 @@ class TrainingState:
         return [f"{type(buffer).__name__}.{name}" for name, value in arrays.items() if value.dtype.hasobject]
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Resume from a state that `state_dict` returned, of a model built from the same arguments."""
+        """Resume from a state returned by `state_dict` of a model built from the same arguments."""
         model = self._model
         model.set_parameters(_parameters(state["parameters"]), device=model.device)
         _restore(model, state["attributes"])
@@ -117,7 +117,7 @@ class TrainingState:
         }
 
     def set_generators(self, state: Mapping[str, Any]) -> None:
-        """Continue with a state that `generators` returned."""
+        """Restore a state returned by `generators`."""
         torch.set_rng_state(torch.from_numpy(state["torch"]))
         if self._on_gpu():
             torch.cuda.set_rng_state_all([torch.from_numpy(one) for one in state["cuda"]])
@@ -131,7 +131,7 @@ class TrainingState:
 
 
 def _plain(values: Mapping[str, Any], leave: Collection[str] = ()) -> dict[str, Any]:
-    """Those of the values that are JSON values and arrays; other objects are made from the configuration."""
+    """Only the values that are JSON values and arrays; other objects are rebuilt from the configuration."""
     plain = {}
     for name, value in values.items():
         if name not in leave:
@@ -157,7 +157,7 @@ def _plain_leaf(value: Any, where: str) -> Any:
     if isinstance(value, Tensor):
         return value.detach().cpu().numpy().copy()
     if isinstance(value, (np.ndarray, np.generic)) and not value.dtype.hasobject:
-        # A scalar keeps its dtype this way.
+        # An array preserves the dtype of a scalar.
         return np.array(value)
     if isinstance(value, _OBJECTS):
         return _plain(vars(value))
@@ -208,14 +208,14 @@ def _restored_sequence(current: Any, stored: list[Any]) -> Any:
 
 
 def _with_string_keys(value: Any) -> Any:
-    """The same nested dicts with strings as keys: those of optimizers are numbers, which JSON has not."""
+    """The same nested dicts with string keys, since JSON does not allow the numeric ones of optimizers."""
     if isinstance(value, Mapping):
         return {str(key): _with_string_keys(item) for key, item in value.items()}
     return value
 
 
 def _parameters(stored: Any, where: str = "") -> Any:
-    """The argument of `set_parameters`, from what was stored of `get_parameters`."""
+    """The argument of `set_parameters`, from the stored result of `get_parameters`."""
     if isinstance(stored, np.ndarray):
         return torch.from_numpy(stored)
     if isinstance(stored, dict):

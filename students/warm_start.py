@@ -1,4 +1,4 @@
-"""Beginning with what another student has learned."""
+"""Starts a student with the networks of another one."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ def model_file(source: Path) -> Path:
     """The file of a saved algorithm.
 
     Args:
-        source: A run's directory, its folder `best`, or the file itself.
+        source: A run directory, its folder `best`, or the file itself.
 
     Raises:
-        ValueError: If there is none.
+        ValueError: If there is no such file.
     """
     file = source / MODEL if source.is_dir() else source
     if not file.is_file():
@@ -26,18 +26,18 @@ def model_file(source: Path) -> Path:
 
 
 def warm_start(model: BaseAlgorithm, source: Path) -> None:
-    """Give an algorithm the networks of a saved one, and its envs the statistics that belong to them.
+    """Load the networks of a saved algorithm into another, and the matching statistics into its envs.
 
-    Optimizers, replay buffer, step counts and schedules begin anew. Nothing but tensors and arrays is read,
-    so files of others execute nothing.
+    Optimizers, replay buffer, step counts and schedules start fresh. Only tensors and arrays are read, so
+    untrusted files cannot execute code.
 
     Args:
         model: The algorithm, before it has learned anything.
-        source: A run's directory, its folder `best`, or a file that Stable-Baselines3 has saved; statistics
-            lie beside it in `normalization.npz`.
+        source: A run directory, its folder `best`, or a file saved by Stable-Baselines3, with statistics
+            beside it in `normalization.npz`.
 
     Raises:
-        ValueError: If there is no such student, or it has other networks or is not normalised alike.
+        ValueError: If there is no such student, or it has different networks or normalisation.
     """
     file = model_file(source)
     statistics = file.parent / NORMALIZATION
@@ -61,5 +61,5 @@ def warm_start(model: BaseAlgorithm, source: Path) -> None:
             f"load={source} holds other networks than this student's: {' '.join(str(error).split())[:300]}"
         ) from error
     if "weights" in vars(model):
-        # What ARS varies is a copy of its policy's parameters.
+        # ARS perturbs a copy of its policy's parameters.
         model.weights = parameters_to_vector(model.policy.parameters()).detach()  # type: ignore[attr-defined]

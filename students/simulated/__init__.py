@@ -1,1 +1,1 @@
-"""Simulated students, for studies of teachers that take seconds."""
+"""Simulated students, for studies of teachers within seconds."""

@@ -1,4 +1,4 @@
-"""A simulated student whose competence spreads over the task space and fades where it is not used."""
+"""A simulated student whose competence spreads over the task space and fades where it is not practised."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ class CompetenceField(SimulatedStudent):
 
     An episode on a task x changes the competence c of every point p by its similarity to the task,
     k = exp(-|x - p|² / (2 reach²)): first c += rate c(x) k (1 - c), so that practice helps where the student
-    is able to do something already and generalises to what is similar; then c -= forgetting (1 - k) c, so
-    that what is not practised fades. c(x) is the competence at the point nearest to x. In the beginning
-    competence is 0.5 at some points drawn at random and falls around them with the same k. The return of an
-    episode is c(x) before it, with noise.
+    already has competence and generalises to similar tasks; then c -= forgetting (1 - k) c, so that
+    competence fades without practice. c(x) is the competence at the point nearest to x. Initially competence
+    is 0.5 at some random points and falls off around them with the same k. The return of an episode is c(x)
+    before it, with noise.
 
     Args:
         dims: Dimensions of the task space, 1 to 3.
-        starts: Points around which the student is able to do something in the beginning.
+        starts: Number of points around which the student has competence at the start.
         reach: How far practice generalises, in units of the cube's side.
         rate: Share of the way to a competence of 1 that an episode on a task makes at competence 1.
         forgetting: Share of its competence that a point loses in an episode on a dissimilar task.

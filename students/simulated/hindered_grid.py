@@ -1,4 +1,4 @@
-"""The toy grid with what misleads teachers: unlearnable tasks, binary returns, forgetting."""
+"""The toy grid with properties that mislead teachers: unlearnable tasks, binary returns, forgetting."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from .toy_grid import ToyGrid
 
 
 class HinderedGrid(ToyGrid):
-    """A toy grid on which learning progress is hard to see.
+    """A toy grid on which learning progress is hard to detect.
 
     Args:
         dims: As for `ToyGrid`, like the next five.
         cells: Cells per dimension.
-        useless_dims: Further dimensions of the task that change nothing.
+        useless_dims: Additional dimensions of the task that have no effect.
         return_noise: Standard deviation of a Gaussian added to every return.
-        starts: Cells that are open from the beginning.
+        starts: Number of cells that are open from the start.
         first_range: Upper end of the first parameter.
         unlearnable: Share of the cells that cannot be learned, in [0, 1): those with the largest sums of
             indices, farthest from the start at the origin.
@@ -28,7 +28,7 @@ class HinderedGrid(ToyGrid):
             tasks, [0.5] for a plateau, [0, 1] for a coin flip.
         binary_returns: Whether other returns are 1 with the probability that the return would have been, and
             0 otherwise.
-        decay: After each episode, a cell drawn at random loses 1 of its competence with this probability.
+        decay: After each episode, a random cell loses 1 of its competence with this probability.
         forget_at: After this many episodes, all competence is lost once; None for never.
         seed: Seeds everything that is drawn.
 
@@ -76,7 +76,7 @@ class HinderedGrid(ToyGrid):
 
     @property
     def mastered_percent(self) -> float:
-        """Percentage of the cells that can be learned with a competence above 75."""
+        """Percentage of the learnable cells with a competence above 75."""
         return float(100 * self._is_mastered[self.is_learnable].mean())
 
     @property

@@ -1,4 +1,4 @@
-"""A simulated student as the student of a run."""
+"""Makes a simulated student the student of a run."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from .simulated_student import OFFERS, SimulatedStudent
 COMPETENCE = "competence.npy"
 """The file of a saved student."""
 _POINTS = 100
-"""Of a curve, at least."""
+"""Fewest points of a curve."""
 
 
 class SimulatedLearner(Student):
-    """Lets a simulated student learn from a curriculum. One episode is one step.
+    """Trains a simulated student on a curriculum. One episode is one step.
 
     Args:
-        student: Who learns.
-        curriculum: What it plays.
+        student: The simulated student.
+        curriculum: The curriculum.
         n_envs: Episodes in progress at once.
     """
 
@@ -45,7 +45,7 @@ class SimulatedLearner(Student):
 
     @property
     def offers(self) -> frozenset[str]:
-        """What it gives to teachers that need it, of `teachers.teacher.NEEDS`."""
+        """Members of `teachers.teacher.NEEDS` that it provides to teachers."""
         return OFFERS
 
     @property

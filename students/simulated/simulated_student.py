@@ -15,7 +15,7 @@ from ...teachers.curriculum import Curriculum
 from ...teachers.episode import Episode
 
 OFFERS = frozenset({"success"})
-"""What simulated students give to teachers that need it, of `teachers.teacher.NEEDS`."""
+"""Members of `teachers.teacher.NEEDS` that simulated students provide to teachers."""
 
 
 class SimulatedStudent(ABC):

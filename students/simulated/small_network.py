@@ -1,4 +1,4 @@
-"""A small neural network under policy gradient, whose reward is seen only near a target."""
+"""A small neural network trained by policy gradient, with reward only near a target."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class SmallNetwork(SimulatedStudent):
         actions = hidden @ weights["output"] + deviations
         rewards = np.exp(-((actions - _target(tasks)) ** 2).sum(axis=1) / (2 * _WIDTH**2))
         advantages = rewards - rewards.mean()
-        # Of the mean log likelihood of the actions, weighted by advantages, with respect to the output.
+        # Gradient of the advantage-weighted mean log likelihood of the actions with respect to the output.
         ascent = (advantages[:, None] * deviations).mean(axis=0, keepdims=True) / _NOISE**2
         back = ascent @ weights["output"].T * (1 - hidden**2)
         weights["output"] += self.rate * hidden.T @ ascent
@@ -106,12 +106,12 @@ class SmallNetwork(SimulatedStudent):
 
 
 def _features(tasks: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What the network sees of tasks, shape (n, 2): the distance, and the direction as a periodic number."""
+    """Inputs of the network for tasks, shape (n, 2): the distance, and the direction as a periodic number."""
     angles = 2 * np.pi * tasks[:, 1]
     return np.stack([2 * tasks[:, 0] - 1, np.sin(angles), np.cos(angles)], axis=1)
 
 
 def _target(tasks: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Where to act, shape (n, 2)."""
+    """Target actions, shape (n, 2)."""
     angles = 2 * np.pi * tasks[:, 1]
     return np.asarray(_FARTHEST * tasks[:, :1] * np.stack([np.cos(angles), np.sin(angles)], axis=1))

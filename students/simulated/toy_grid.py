@@ -14,7 +14,7 @@ from .simulated_student import SimulatedStudent
 
 _MOST_CELLS = 10_000_000
 _MOST_DIMS = 23
-"""Of a grid with two cells each; also where a cell is alone, since arrays have at most 64."""
+"""Limit for two cells per dimension; applied to one cell too, since arrays have at most 64 dimensions."""
 _MOST_USELESS_DIMS = 1000
 
 _MASTERED = 75
@@ -34,11 +34,11 @@ class ToyGrid(SimulatedStudent):
     Args:
         dims: Dimensions of the grid, at most 23.
         cells: Cells per dimension.
-        useless_dims: Further dimensions of the task that change nothing, at most 1,000.
+        useless_dims: Additional dimensions of the task that have no effect, at most 1,000.
         return_noise: Standard deviation of a Gaussian added to every return.
-        starts: Cells that are open from the beginning: the one at the origin, and others drawn at random.
+        starts: Number of cells that are open from the start: the one at the origin, and random others.
         first_range: Upper end of the first parameter; the others end at 1.
-        seed: Seeds noise and further starts.
+        seed: Seeds noise and the other starts.
 
     Raises:
         ValueError: If an argument is out of range, or there would be more than ten million cells.
@@ -88,7 +88,7 @@ class ToyGrid(SimulatedStudent):
         ends = [first_range] + [1.0] * (dims - 1)
         self.task_space = TaskSpace(
             [
-                # Where learning begins, which is what a task space tells of a user's knowledge.
+                # Where learning starts; defaults tell teachers what the user knows about easy tasks.
                 *(TaskParameter(f"x{i}", 0.0, end, default=0.0) for i, end in enumerate(ends)),
                 *(TaskParameter(f"useless{i}", 0.0, 1.0) for i in range(useless_dims)),
             ]
@@ -176,6 +176,6 @@ class ToyGrid(SimulatedStudent):
             )
         self.competence = competence.copy()
         self._rng.bit_generator.state = state["rng"]
-        # Not computed from the competence: a cell that has opened its neighbours may lose some again.
+        # Not computed from the competence: a cell that has opened its neighbours may lose competence again.
         self._is_open = state["is_open"].copy()
         self._starts = state["starts"].copy()
