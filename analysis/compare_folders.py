@@ -1,4 +1,4 @@
-"""From folders of runs to a comparison and its report."""
+"""Compares folders of runs and writes a report."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ def compare_folders(
     choice: Choice | None = None,
     paper: bool = False,
 ) -> Comparison:
-    """Compare the runs in some folders, and write `report.html` and all that belongs to it.
+    """Compare the runs in some folders, and write `report.html` and its companion files.
 
     Args:
-        folders: Runs' directories, or folders that hold some; by name, if their runs are to be different
-            conditions though their configurations agree.
-        out: Where to write; made if absent.
-        baseline: As `compare` takes it.
-        allowed: As `compare` takes it.
-        choice: As `compare` takes it.
-        paper: Whether to write vector figures, a LaTeX table and results of single seeds into `out/paper`.
+        folders: Run directories, or folders that contain some; by name if their runs should be different
+            conditions even if their configurations agree.
+        out: Folder to write to; created if absent.
+        baseline: As in `compare`.
+        allowed: As in `compare`.
+        choice: As in `compare`.
+        paper: Whether to write vector figures, a LaTeX table and results of single seeds to `out/paper`.
 
     Raises:
         ValueError: If a folder does not exist, there is nothing to compare, the runs are not comparable, or
@@ -47,7 +47,7 @@ def compare_folders(
         choice = replace(choice, by_study=True)
     require_runs(places)
     if out.exists():
-        # A folder that the command line names may lie anywhere; what lies in it does not lead elsewhere.
+        # A folder named on the command line may be anywhere, but links in it must not lead out of it.
         require_no_way_out(out, places[0] if out.parent == places[0] else out)
     runs, notes = read_study(**named) if named else read_study(*places)
     if not runs:

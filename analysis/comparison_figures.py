@@ -1,4 +1,4 @@
-"""Figures of a comparison: learning curves, who beats whom, performance profiles; and the list of all."""
+"""Figures of a comparison: learning curves, pairwise differences, performance profiles; and a list of all."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from .task_figures import draw_marginals, draw_mastery_maps, draw_proposal_maps
 
 _PROFILE_POINTS = 201
 _MOST_INTERVALS = 5
-"""Between the marks of an axis that is as wide as a column of a paper."""
+"""Most intervals between ticks of an axis as wide as a column of a paper."""
 _LARGE_CELLS = 10
-"""Conditions whose matrix has room for large figures."""
+"""Most conditions whose matrix has room for large cells."""
 _LONGEST_NAME, _SHORT_NAME = 50, 15
-"""Characters of a name beside the matrix, and of one that has room anyway."""
+"""Longest name beside the matrix, and longest name that needs no extra room, in characters."""
 _LETTER = 0.08
-"""Inches of a character."""
+"""Width of a character, inches."""
 _FAINT_DIFFERENCE = 10.0
-"""A difference that the matrix gives its full colour only if it is the largest one, percentage points."""
+"""Percentage points that get the full colour of the matrix only if no difference is larger."""
 
 
 def draw_learning_curves(comparison: Comparison, rng: np.random.Generator, page: Page = REPORT) -> Figure:
@@ -61,7 +61,7 @@ def _draw_curves(comparison: Comparison, prefix: str, label: str, page: Page) ->
         means, margins = rows[f"{prefix}mean"], rows[f"{prefix}margin"]
         marker = "o" if len(rows) == 1 else None
         axes.plot(rows["step"], means, linestyle=dashes, color=color, marker=marker, label=name)
-        # Of two seeds the interval is so wide that it says nothing and hides the rest.
+        # With two seeds the interval is too wide to be informative and hides the rest.
         margins = margins.where(rows["seeds"] >= FEWEST_SEEDS_OF_AN_INTERVAL)
         low, high = means - margins, means + margins
         if not prefix:
@@ -77,7 +77,7 @@ def _draw_curves(comparison: Comparison, prefix: str, label: str, page: Page) ->
 
 
 def draw_significance(comparison: Comparison, rng: np.random.Generator) -> Figure:
-    """For each pair, by how much the row's mean is above the column's; framed where that is significant.
+    """For each pair, the row's mean minus the column's; framed if significant.
 
     Raises:
         NothingToDrawError: If there is no pair of conditions with the same env, budget and test set.
@@ -92,7 +92,7 @@ def draw_significance(comparison: Comparison, rng: np.random.Generator) -> Figur
     names = [
         textwrap.shorten(name, _LONGEST_NAME, placeholder="…") for name in shown_names(comparison).values()
     ]
-    # Names stand beside the cells, and below them at an angle of 30°.
+    # Names are beside the cells, and below them at an angle of 30°.
     more = max(0, max(map(len, names)) - _SHORT_NAME) * _LETTER
     figure, (axes,) = plots.panels(1, 1, size + 1.6 + more, size + more / 2)
     pairs = comparison.pairs[comparison.pairs[["condition", "other"]].isin(labels).all(axis=1)]
@@ -119,7 +119,7 @@ def draw_significance(comparison: Comparison, rng: np.random.Generator) -> Figur
                 frame = plots.rectangle((x - 0.46, y - 0.46), (x + 0.46, y + 0.46))
                 axes.plot(*frame.T, color=plots.INK, linewidth=1.3)
     largest = max(float(np.nanmax(np.abs(differences))), _FAINT_DIFFERENCE)
-    # With an aspect of their own, many cells would push the names out of the figure.
+    # With square cells, a large matrix would push the names out of the figure.
     shown = axes.imshow(differences, cmap="BrBG", vmin=-1.6 * largest, vmax=1.6 * largest, aspect="auto")
     axes.set_xticks(range(len(labels)), names, rotation=30, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(len(labels)), names)
@@ -134,7 +134,7 @@ def draw_significance(comparison: Comparison, rng: np.random.Generator) -> Figur
 def draw_profiles(comparison: Comparison, rng: np.random.Generator, page: Page = REPORT) -> Figure:
     """For each level, the share of test episodes (simulated: of runs) that reach it, with a 95% band.
 
-    Performance profiles of Agarwal et al. 2021. A curve that lies above another everywhere is better
+    Performance profiles of Agarwal et al. 2021. A curve that is above another everywhere is better
     everywhere.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What all figures of a comparison have in common: pages, lines, names, frames."""
+"""Shared style of the figures of a comparison: pages, lines, names, frames."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from .conditions import Condition
 
 
 class Page(NamedTuple):
-    """What figures are drawn for.
+    """The medium of a figure.
 
     Attributes:
-        width: Of a figure, inches.
-        height: Of a figure, inches.
-        is_paper: Whether the legend stands above, and says nothing of seeds.
+        width: Width of a figure, inches.
+        height: Height of a figure, inches.
+        is_paper: Whether the legend is above the axes and omits the number of seeds.
     """
 
     width: float
@@ -31,17 +31,17 @@ class Page(NamedTuple):
 
 
 REPORT = Page(11.4, 4.8, is_paper=False)
-"""The report shows as many inches without scaling them down."""
+"""The report shows this width without scaling it down."""
 PAPER = Page(3.25, 2.5, is_paper=True)
 """A column of a paper."""
 _LEGEND_COLUMNS = 44
-"""Characters after which an entry of a legend is wrapped."""
+"""Characters after which a legend entry is wrapped."""
 _PAPER_COLUMNS, _PAPER_LETTERS = 3, 50
-"""Entries beside each other in the legend of a paper's figure, and characters after which one is wrapped."""
+"""Columns of the legend in a paper's figure, and characters after which an entry is wrapped."""
 _PAPER_MARK, _PAPER_LETTER, _PAPER_ROW = 0.4, 0.055, 0.14
-"""Inches of a line, of a letter and of a row there."""
+"""Sizes of a line sample, a letter and a row in that legend, inches."""
 _LIGHTEST = 0.45
-"""Strength of the colour of the last of several conditions with one teacher."""
+"""Colour strength of the last of several conditions with the same teacher."""
 
 
 class NothingToDrawError(ValueError):
@@ -49,7 +49,7 @@ class NothingToDrawError(ValueError):
 
 
 class Line(NamedTuple):
-    """How a condition is drawn, and what its legend says."""
+    """Line style and legend entry of a condition."""
 
     condition: Condition
     name: str
@@ -58,7 +58,7 @@ class Line(NamedTuple):
 
 
 def lines_of(comparison: Comparison, page: Page) -> list[Line]:
-    """Each drawn condition with the colour of its teacher; of several with one teacher, ever lighter ones."""
+    """Each drawn condition in the colour of its teacher, successively lighter if several share a teacher."""
     lines = []
     names = shown_names(comparison)
     for condition in comparison.drawn:
@@ -81,13 +81,13 @@ def lines_of(comparison: Comparison, page: Page) -> list[Line]:
 
 
 def shown_names(comparison: Comparison) -> dict[str, str]:
-    """What readers call the conditions, by label; their labels, if they would not differ otherwise."""
+    """Display names of the conditions by label; the labels themselves if display names are not unique."""
     names = {condition.label: condition.display for condition in comparison.drawn}
     return names if len(set(names.values())) == len(names) else {label: label for label in names}
 
 
 def finish(figure: Figure, axes: Axes, page: Page) -> None:
-    """Grid, frame and legend of a figure with a line for each condition."""
+    """Add grid, frame and legend to a figure with a line for each condition."""
     bare(axes)
     if page.is_paper:
         rows = [row for name in axes.get_legend_handles_labels()[1] for row in name.split("\n")]
@@ -101,13 +101,13 @@ def finish(figure: Figure, axes: Axes, page: Page) -> None:
 
 
 def bare(axes: Axes) -> None:
-    """A faint grid, and no frame above and on the right."""
+    """Draw a faint grid, and no frame at the top and right."""
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
 
 
 def _entry(condition: Condition, name: str, page: Page) -> str:
-    # Matplotlib leaves out of its legends what begins with an underscore.
+    # Matplotlib omits legend entries that start with an underscore.
     name = f" {name}" if name.startswith("_") else name
     if page.is_paper:
         return textwrap.fill(name, _PAPER_LETTERS)
@@ -116,6 +116,6 @@ def _entry(condition: Condition, name: str, page: Page) -> str:
 
 
 def _by_number(label: str) -> list[tuple[float, str]]:
-    """Sorts 0.001 before 0.01 and 9 before 10."""
+    """Sort key that puts 0.001 before 0.01 and 9 before 10."""
     parts = re.split(r"(\d[\d_]*(?:\.\d+)?(?:e[+-]?\d+)?)", label)
     return [(float(part), "") if index % 2 else (0.0, part) for index, part in enumerate(parts)]

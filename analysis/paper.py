@@ -1,4 +1,4 @@
-"""A comparison for a paper: vector figures of a column's width, a LaTeX table, results of single seeds."""
+"""Exports a comparison for a paper: vector figures in column width, a LaTeX table, results by seed."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ STYLE: Any = {  # typed key by key in matplotlib
     "lines.linewidth": 1.2,
     "pdf.fonttype": 42,  # text that can be searched and edited
 }
-"""Settings of matplotlib under which figures for papers are drawn."""
+"""Matplotlib settings for figures in papers."""
 
 
 def write_paper(comparison: Comparison, folder: Path, rng: np.random.Generator) -> None:
-    """Write `*.pdf`, `table.tex` and `seeds.csv` into a folder.
+    """Write `*.pdf`, `table.tex` and `seeds.csv` to a folder.
 
     Args:
-        comparison: What to write of.
-        folder: Made if absent; what an earlier comparison left there is replaced.
-        rng: Draws the resamples of the figures' bands.
+        comparison: The comparison.
+        folder: Folder to write to, created if absent; files of an earlier comparison are replaced.
+        rng: Draws the bootstrap resamples of the bands in figures.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for name, draw in _FIGURES.items():
@@ -101,7 +101,7 @@ def _mean(row: Any, name: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Text that LaTeX shows as it is."""
+    """Text with LaTeX's special characters escaped."""
     special = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
     return re.sub(r"[\\~^&%$#_{}]", lambda found: special.get(found[0], f"\\{found[0]}"), text)
 

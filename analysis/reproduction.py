@@ -1,4 +1,4 @@
-"""From the configuration that a run has kept back to the command that makes it again."""
+"""Reconstructs the command of a run from its saved configuration."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from ..runs.settings import is_how
 from .study import COMPONENTS, StudyRun
 
 _CHOICE = re.compile(r"\w[\w-]*(/\w[\w-]*)*")
-"""What a choice of a config group looks like. Anything else would be grammar, or a path to another folder."""
+"""Pattern of a choice of a config group. Anything else could be Hydra grammar, or a path elsewhere."""
 _NOT_SAID = ("seed", "results", "videos")
-"""The seed is said for all runs at once; where results lie, and videos, do not change a run."""
+"""The seed is given for all runs at once; the results folder and videos do not affect a run."""
 
 
 def command_of(runs: Sequence[StudyRun]) -> str:
-    """The command line that trains some runs that differ in nothing but their seeds.
+    """The command line that executes runs that differ only in their seeds.
 
     Args:
-        runs: At least one.
+        runs: At least one run.
 
     Returns:
-        `chiron-train …`, a sweep if there are several. Choices that this installation does not know are left
-        to the reader's `--config-dir`.
+        `chiron-train …`, a sweep if there are several. Choices that this installation does not have must come
+        from the reader's `--config-dir`.
     """
     first = runs[0]
     if not all(_CHOICE.fullmatch(first.names[group]) for group in COMPONENTS):
@@ -55,11 +55,11 @@ def command_of(runs: Sequence[StudyRun]) -> str:
 
 
 def _overrides(wanted: Mapping[str, Any], choices: tuple[str, ...]) -> list[str] | None:
-    """What has to be said beside the choices to arrive at a configuration; None if nothing leads there."""
+    """Overrides needed in addition to the choices to get a configuration; None if there are none that do."""
     chosen = _composed(choices)
     if chosen is None:
         return None
-    # Settings of components may follow from run-level keys, so those come first.
+    # Run-level keys come first, because settings of components may be derived from them.
     general = _difference(_without(wanted, COMPONENTS), _without(chosen, COMPONENTS))
     base = _composed((*choices, *general))
     if base is None:
@@ -80,14 +80,14 @@ def _difference(wanted: Mapping[str, Any], base: Mapping[str, Any], prefix: str 
             overrides += _difference(value, base[key], f"{prefix}{key}.")
         elif key not in base or base[key] != value:
             overrides.append(f"{'' if key in base else '+'}{prefix}{key}={_written(value)}")
-    # Keys that have been added since say nothing of the run if they are null, or say how it is done.
+    # Keys added in later versions are irrelevant if they are null, or set only how a run is executed.
     gone = [key for key in base if key not in wanted and base[key] is not None and not is_how(prefix + key)]
     return overrides + [f"~{prefix}{key}" for key in gone]
 
 
 @cache
 def _composed(overrides: tuple[str, ...]) -> dict[str, Any] | None:
-    """The resolved configuration of a command line, or None if there is none for it."""
+    """The resolved configuration of a command line, or None if it is invalid."""
     try:
         return composed(*overrides)
     except (HydraException, OmegaConfBaseException):
@@ -106,5 +106,5 @@ def _written(value: Any) -> str:
         return repr(value)
     if re.fullmatch(r"[\w./+-]+", value) and isinstance(yaml.safe_load(value), str):
         return value
-    # What a configuration has kept is resolved: braces that are left in it are text.
+    # Saved configurations are resolved, so remaining braces are text.
     return "'" + value.replace("\\", "\\\\").replace("'", "\\'").replace("${", "\\${") + "'"

@@ -1,4 +1,4 @@
-"""Which folders hold runs: what a command asks before it imports all that analyses them."""
+"""Finds folders with runs, without the imports that are needed to analyse them."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ _MARKS = ("config.yaml", "summary.json", "evaluations.csv")
 
 
 def runs_in(folder: Path) -> Iterator[Path]:
-    """The directories of runs in or below a folder, in no order; the same one may come several times."""
+    """The run directories in a folder and its subfolders, unordered and possibly with duplicates."""
     return (path.parent for name in _MARKS for path in folder.rglob(name))
 
 
 def require_runs(folders: Sequence[Path]) -> None:
-    """Make sure that there is something to compare.
+    """Check that there is something to compare.
 
     Raises:
         ValueError: If a folder does not exist, or none of them holds a run.

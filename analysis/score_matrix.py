@@ -1,4 +1,4 @@
-"""Teachers over several envs or students: a table with a row for each of these and a column per teacher."""
+"""Compares teachers over several envs or students: a table with one row for each and a column per teacher."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from .statistics import Interval, bootstrap_interval, mean_and_sd, with_interval
 from .study import StudyRun
 
 EARLY = 1 / 8
-"""Share of the steps after which the state is shown too: what a small budget would have given."""
+"""Share of the steps after which results are shown too, as for a small budget."""
 
 Score = Callable[[StudyRun], float]
 
 
 @dataclass(frozen=True)
 class ScoreMatrix:
-    """The conditions of a comparison, by what they have besides a teacher, and by teacher.
+    """The conditions of a comparison by setting (everything except the teacher) and teacher.
 
     Attributes:
-        rows: What sets a row apart from the others: env, student, settings.
+        rows: What distinguishes each row from the others: env, student, settings.
         teachers: The columns.
         cells: The condition of each row and teacher that has a result.
     """
@@ -48,10 +48,10 @@ class ScoreMatrix:
         }
 
     def summary(self, score: Score, rng: np.random.Generator) -> dict[str, tuple[float, Interval]]:
-        """The mean over the complete rows, all counting the same, and its 95% bootstrap interval, by teacher.
+        """The unweighted mean over the complete rows, and its 95% bootstrap interval, by teacher.
 
         Args:
-            score: Of a run.
+            score: Computes the score of a run.
             rng: Draws the resamples, row by row.
         """
         found = {}
@@ -64,7 +64,7 @@ class ScoreMatrix:
 
 
 def score_matrix(comparison: Comparison) -> ScoreMatrix | None:
-    """Arrange the conditions of a comparison by setting and teacher; None unless there are two of each."""
+    """Arrange the conditions of a comparison by setting and teacher; None unless there are two of both."""
     rows = _labelled(comparison.counted, rest_of, _without_teacher)
     teachers = _labelled(comparison.counted, _teacher_of, _only_teacher)
     if len(set(rows)) < 2 or len(set(teachers)) < 2:
@@ -74,10 +74,10 @@ def score_matrix(comparison: Comparison) -> ScoreMatrix | None:
 
 
 def matrix_tables(comparison: Comparison) -> dict[str, list[dict[str, str]]]:
-    """The matrices of a comparison for people, by title; empty unless there are two rows and two teachers.
+    """The formatted matrices of a comparison, by title; empty unless there are two rows and two teachers.
 
     Returns:
-        One dict per row from heading to text; the best of a row ends with `BEST`.
+        One dict per row from heading to text; the best cell of a row ends with `BEST`.
     """
     matrix = score_matrix(comparison)
     if matrix is None:
@@ -87,7 +87,7 @@ def matrix_tables(comparison: Comparison) -> dict[str, list[dict[str, str]]]:
 
 
 def scores_of(comparison: Comparison) -> dict[str, Score]:
-    """What is shown of each run, by title."""
+    """The scores shown for each run, by title."""
     steps = np.sort(comparison.curves["step"].unique())
     early = int(steps[np.searchsorted(steps, EARLY * steps[-1])])
     return {
@@ -124,7 +124,7 @@ def _cell(means: Mapping[tuple[str, str], tuple[float, float]], row: str, teache
 def _labelled(
     conditions: Sequence[Condition], part_of: Callable[[Condition], str], only: Callable[[StudyRun], StudyRun]
 ) -> list[str]:
-    """A label for a part of each condition; the same for those in which it is equal."""
+    """A label for a part of each condition; equal for conditions in which that part is equal."""
     parts = [part_of(condition) for condition in conditions]
     examples = {part: only(condition.counted[0]) for part, condition in zip(parts, conditions, strict=True)}
     labels = dict(zip(examples, labels_of(list(examples.values())), strict=True))

@@ -1,4 +1,4 @@
-"""What a handful of seeds says about a condition, and how sure one can be."""
+"""Statistics of a condition from a few seeds, with their uncertainty."""
 
 from __future__ import annotations
 
@@ -11,39 +11,39 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 CONFIDENCE = 0.95
-"""Of all intervals."""
+"""Confidence level of all intervals."""
 
 FEWEST_SEEDS_OF_AN_INTERVAL = 3
-"""Below this, intervals are computed and stored, but not shown: they say nothing."""
+"""With fewer seeds, intervals are computed and stored, but not shown, as they are not informative."""
 
 _RESAMPLES = 5_000
 _BATCH = 500
-"""Resamples that are held in memory at once."""
+"""Resamples held in memory at once."""
 _CUT = 0.25
-"""Share that the interquartile mean cuts off at each end."""
+"""Share that the interquartile mean trims at each end."""
 
 Interval = tuple[float, float]
-"""Lower and upper end; both NaN where one value alone tells nothing of the spread."""
+"""Lower and upper end; both NaN if there is a single value, whose spread is unknown."""
 
 
 def mean_and_sd(scores: ArrayLike) -> tuple[float, float]:
     """Mean and sample standard deviation (n - 1) of the scores of independent runs.
 
     Args:
-        scores: Shape (n,). The standard deviation of one score is NaN.
+        scores: Scores, shape (n,). The standard deviation of one score is NaN.
     """
     values = np.asarray(scores, np.float64)
     return float(values.mean()), float(values.std(ddof=1)) if len(values) > 1 else float("nan")
 
 
 def plus_minus(mean: float, sd: float | None, digits: int) -> str:
-    """`mean ± sd` as text, or the mean alone where there is no spread to speak of (None or NaN)."""
+    """`mean ± sd` as text, or the mean alone if the spread is unknown (None or NaN)."""
     spread = "" if sd is None or math.isnan(sd) else f" ± {sd:.{digits}f}"
     return f"{mean:.{digits}f}{spread}"
 
 
 def with_interval(value: float, low: float | None, high: float | None, digits: int) -> str:
-    """`value [low, high]` as text, or the value alone if the interval has no ends (None, NaN) or no width."""
+    """`value [low, high]` as text, or the value alone if the interval is unknown (None, NaN) or empty."""
     if low is None or high is None or not low < high:
         return f"{value:.{digits}f}"
     return f"{value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
@@ -54,7 +54,7 @@ def mean_margin(sd: ArrayLike, seeds: ArrayLike) -> NDArray[np.float64]:
 
     Args:
         sd: Sample standard deviations, any shape.
-        seeds: How many values each is of, of that shape; NaN comes back where it is 1.
+        seeds: Number of values behind each, of the same shape; the result is NaN where it is 1.
     """
     n = np.asarray(seeds, np.float64)
     quantile = stats.t.ppf((1 + CONFIDENCE) / 2, np.where(n > 1, n - 1, np.nan))
@@ -62,13 +62,13 @@ def mean_margin(sd: ArrayLike, seeds: ArrayLike) -> NDArray[np.float64]:
 
 
 def interquartile_mean(scores: Any, axis: int = -1) -> Any:
-    """Mean of what is left when a quarter of the scores is cut off at each end.
+    """Mean of the scores after trimming a quarter of them at each end.
 
-    The cut is rounded down to whole scores, so that fewer than four are all kept. Agarwal et al. 2021, "Deep
-    Reinforcement Learning at the Edge of the Statistical Precipice".
+    The number trimmed is rounded down, so that fewer than four scores are all kept. Agarwal et al. 2021,
+    "Deep Reinforcement Learning at the Edge of the Statistical Precipice".
 
     Args:
-        scores: An array, of which one axis goes over runs.
+        scores: An array with one axis over runs.
         axis: That axis.
     """
     return stats.trim_mean(scores, _CUT, axis=axis)
@@ -77,17 +77,17 @@ def interquartile_mean(scores: Any, axis: int = -1) -> Any:
 def bootstrap_interval(
     statistic: Callable[..., Any], strata: Sequence[ArrayLike], rng: np.random.Generator
 ) -> Interval:
-    """The 95% stratified bootstrap interval of a statistic: each stratum is resampled on its own.
+    """The 95% stratified bootstrap interval of a statistic: each stratum is resampled separately.
 
-    The percentiles are moved outwards by as much as Student's quantiles lie outside of the normal ones, after
-    the expanded interval of Hesterberg 2015, "What Teachers Should Know About the Bootstrap", whose second
-    factor is left out, since it makes intervals of interquartile means too wide. Of five seeds, plain
-    percentiles cover the truth in 90% of studies, these in 93%; of ten, in 94% and 97%; of three, no
-    percentiles can do so in more than 75%.
+    The percentiles are moved outwards by as much as Student's quantiles exceed the normal ones, following the
+    expanded interval of Hesterberg 2015, "What Teachers Should Know About the Bootstrap"; its second factor
+    is omitted, since it makes intervals of interquartile means too wide. With five seeds, plain percentiles
+    cover the true value in 90% of studies, these in 93%; with ten, in 94% and 97%; with three, no percentiles
+    can do so in more than 75%.
 
     Args:
-        statistic: Takes one array per stratum and `axis`, the axis that goes over runs.
-        strata: One array of scores each, shape (n,); runs in one env, say, or of one condition.
+        statistic: Takes one array per stratum and `axis`, the axis over runs.
+        strata: One array of scores each, shape (n,), such as the runs in one env or of one condition.
         rng: Draws the resamples.
 
     Returns:
@@ -109,7 +109,7 @@ def bootstrap_interval(
 
 
 def students_tail(size: int) -> float:
-    """The share to be cut off at each end of a bootstrap distribution, for samples of this size or more."""
+    """The share to cut off at each end of a bootstrap distribution, for samples of this size or more."""
     return float(stats.norm.cdf(stats.t.ppf((1 - CONFIDENCE) / 2, size - 1)))
 
 
@@ -133,7 +133,7 @@ def mean_curve_interval(
     """The pointwise 95% bootstrap interval of a mean curve; runs are resampled whole.
 
     Args:
-        curves: One per run, shape (n, points).
+        curves: One curve per run, shape (n, points).
         rng: Draws the resamples.
 
     Returns:
@@ -152,12 +152,12 @@ def worst_tasks_mean(returns: ArrayLike, again: ArrayLike, share: float = 0.1) -
     """Conditional value at risk over tasks: the mean return on the worst share of them.
 
     The worst tasks are chosen by one evaluation and judged by another. A single evaluation for both would
-    call those tasks the worst that had bad luck, and come out too low.
+    choose tasks that had bad luck, and give too low a value.
 
     Args:
-        returns: Of the evaluation that chooses, one per task, shape (m,).
-        again: Of the evaluation that judges, shape (m,); `returns` itself if there is no other.
-        share: How many of the tasks, in (0, 1]; at least one task is taken.
+        returns: Returns of the evaluation that chooses, one per task, shape (m,).
+        again: Returns of the evaluation that judges, shape (m,); `returns` itself if there is no other.
+        share: Share of the tasks, in (0, 1]; at least one task is used.
     """
     chosen = np.argsort(np.asarray(returns, np.float64), kind="stable")
     count = max(1, round(share * len(chosen)))

@@ -1,4 +1,4 @@
-"""What was mastered and trained on in each band of each task parameter."""
+"""Mastery and training episodes in each band of each task parameter."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from .study import LeftOut, StudyRun
 BANDS = 4
 """Equal parts that the range of each parameter is divided into."""
 QUARTERS = tuple(f"trained_{number}" for number in range(1, 5))
-"""Columns: percentage of the training episodes in a band, in each quarter of the training steps."""
+"""Columns with the percentage of training episodes in a band, for each quarter of the training steps."""
 
 
 def task_bands(counted: Sequence[Condition], notes: list[str]) -> pd.DataFrame:
-    """One row per condition, task parameter and band; nothing of simulated students.
+    """One row per condition, task parameter and band; none for simulated students.
 
     Args:
         counted: Conditions with a result.
@@ -28,7 +28,7 @@ def task_bands(counted: Sequence[Condition], notes: list[str]) -> pd.DataFrame:
 
     Returns:
         `condition`, `parameter`, `low` and `high` end of the band, `tasks` in it; `mastered_mean` and
-        `mastered_sd` over seeds, `return_mean`, and `return_sd`: the spread of all returns in the band; the
+        `mastered_sd` over seeds, `return_mean`, and `return_sd` over all returns in the band; the
         percentages `QUARTERS`, NaN without an episode log.
     """
     trained = [condition for condition in counted if task_columns_of(condition.counted[0])]
@@ -48,7 +48,7 @@ def task_bands(counted: Sequence[Condition], notes: list[str]) -> pd.DataFrame:
 
 
 def band_cells(bands: pd.DataFrame) -> dict[str, list[dict[str, str]]]:
-    """The table for people, by parameter: a row for each condition, a column for each band."""
+    """The formatted tables by parameter: a row for each condition, a column for each band."""
     tables: dict[str, list[dict[str, str]]] = {}
     if bands.empty:
         return tables
@@ -65,7 +65,7 @@ def band_cells(bands: pd.DataFrame) -> dict[str, list[dict[str, str]]]:
 
 
 def _edges(name: str, conditions: Sequence[Condition]) -> NDArray[np.float64]:
-    """The ends of the bands of a parameter, which all conditions that have it share."""
+    """The edges of a parameter's bands, shared by all conditions that have it."""
     values = [
         run.last[name].to_numpy(np.float64)
         for condition in conditions
@@ -100,7 +100,7 @@ def _results(condition: Condition, name: str, edges: NDArray[np.float64]) -> lis
 def _training_shares(
     condition: Condition, edges: dict[str, NDArray[np.float64]], notes: list[str]
 ) -> dict[str, list[dict[str, float]]]:
-    """By parameter and band: the share of training, the mean over runs that have a log."""
+    """The share of training by parameter and band, averaged over runs that have a log."""
     tables = [counts for run in condition.counted if (counts := _counts(run, edges, notes)) is not None]
     nothing = np.full((len(edges), BANDS, len(QUARTERS)), np.nan)
     means = np.mean(tables, axis=0) if tables else nothing

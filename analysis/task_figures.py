@@ -1,4 +1,4 @@
-"""Figures over the tasks: what was mastered, what was proposed, and both along each parameter."""
+"""Figures over tasks: mastered tasks, proposed tasks, and both along each parameter."""
 
 from __future__ import annotations
 
@@ -25,28 +25,28 @@ from .figure_style import REPORT, NothingToDrawError, bare, lines_of, shown_name
 from .study import StudyRun
 
 _ACROSS = 4
-"""Maps in a row, or parameters."""
+"""Maps or parameters per row."""
 _MAP_WIDTH, _MAP_HEIGHT = 2.75, 2.5
 _PAIR_WIDTH, _PAIR_HEIGHT = 3.55, 2.6
 """Inches; a row is as wide as the report."""
 _TITLE_COLUMNS = 30
-"""Characters after which the title of a map is wrapped."""
+"""Characters after which a map's title is wrapped."""
 _LONGEST_TITLE = 90
 _LEGEND_MARK, _LETTER = 0.7, 0.085
-"""Inches of a line and of a letter in a legend."""
+"""Widths of a line sample and of a letter in a legend, inches."""
 _FEWEST_CELLS, _MOST_CELLS = 8, 24
-"""Along each side of a map of proposals."""
+"""Fewest and most cells along each side of a map of proposals."""
 _LOWEST_TOP = 10
-"""Of an axis of percentages."""
+"""Lowest upper limit of an axis of percentages."""
 
 Shown = ScalarMappable | ColorizingArtist
-"""What a colour bar is for."""
+"""What a colour bar can describe."""
 
 
 def draw_mastery_maps(comparison: Comparison, rng: np.random.Generator) -> Figure:
-    """Which tasks were mastered in the end, and by what share of the seeds.
+    """Which tasks were mastered at the end, and by what share of the seeds.
 
-    Two parameters span a plane. Of more, each condition gets a row with the pairs of the three parameters
+    Two parameters span a plane. With more, each condition gets a row with the pairs of the three parameters
     along which the share of mastered tasks changes most.
 
     Raises:
@@ -58,9 +58,9 @@ def draw_mastery_maps(comparison: Comparison, rng: np.random.Generator) -> Figur
 
 
 def draw_proposal_maps(comparison: Comparison, rng: np.random.Generator) -> Figure:
-    """Which tasks were trained on in the last quarter, by the seed in the middle of each condition.
+    """Which tasks were trained on in the last quarter, by the median seed of each condition.
 
-    Laid out as `draw_mastery_maps` does.
+    Has the layout of `draw_mastery_maps`.
 
     Raises:
         NothingToDrawError: If no condition has tasks of two or more parameters, or an episode log.
@@ -111,7 +111,7 @@ def _draw_maps(
 
 
 def _axes_of(condition: Condition) -> list[str]:
-    """The parameters of the tasks of a condition, as far as they are known."""
+    """The known task parameters of a condition."""
     run = condition.counted[0]
     if run.is_simulated:
         found = _competences(condition)
@@ -120,7 +120,7 @@ def _axes_of(condition: Condition) -> list[str]:
 
 
 def _competences(condition: Condition) -> list[NDArray[np.float64]]:
-    """What the simulated students of a condition could do in the end, as far as their cells are the same."""
+    """The final competence of a condition's simulated students, for those with the same cells."""
     found = [run.competence for run in condition.counted if run.competence is not None]
     return [competence for competence in found if competence.shape == found[0].shape]
 
@@ -170,7 +170,7 @@ def _draw_proposals(axes: Axes, condition: Condition, pair: tuple[str, str]) -> 
     try:
         episodes = run.directory.read_episodes(["step", *pair])
     except (FileNotFoundError, DamagedFileError, ValueError):
-        return None  # what is wrong with it is said where the bands are made
+        return None  # the problem is reported where the bands are made
     end = run.mastery.index[-1]
     last = episodes[(episodes["step"] > 0.75 * end) & (episodes["step"] <= end + 1)]
     x, y = (last[name].to_numpy(np.float64) for name in pair)
@@ -182,7 +182,7 @@ def _draw_proposals(axes: Axes, condition: Condition, pair: tuple[str, str]) -> 
 
 
 def _bounds(run: StudyRun, proposed: pd.Series[float]) -> tuple[float, float]:
-    """From where to where a parameter is drawn: over test tasks, which span its range, and proposals."""
+    """Axis limits of a parameter: they cover the test tasks, which span its range, and the proposals."""
     tested = np.array([0.0, 1.0]) if run.last is None else run.last[proposed.name].to_numpy(np.float64)
     low, high = min(tested.min(), proposed.min()), max(tested.max(), proposed.max())
     return float(low), float(high if high > low else low + 1)

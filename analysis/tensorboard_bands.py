@@ -1,4 +1,4 @@
-"""The conditions of a comparison as runs in TensorBoard: their mean curves, each with its band."""
+"""Writes the conditions of a comparison as runs for TensorBoard: their mean curves, each with its band."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from .comparison import Comparison
 from .conditions import Condition
 
 MEAN = "evaluation/mastered_percent"
-"""Named as the curve of a single run is, so that TensorBoard draws both into one chart."""
+"""Named like the curve of a single run, so that TensorBoard draws both in one chart."""
 
-# Single runs have no band, and TensorBoard would say of each that it misses one. The group comes after all
-# others, so that the tabs of scalars begin with results.
+# A separate group, because TensorBoard would report that single runs have no band. It sorts after all others,
+# so that the scalars tab begins with results.
 _BAND = tuple(f"uncertainty/mastered_percent{end}" for end in ("", "_low", "_high"))
 _LONGEST_NAME = 100
-"""Characters of a folder's name; file systems take 255 bytes."""
+"""In characters; file systems allow 255 bytes."""
 LAYOUT = {"Mean over seeds, with its 95% confidence band": {"Percentage mastered": ["Margin", list(_BAND)]}}
 
 
 def write_bands(comparison: Comparison, folder: Path) -> list[Path]:
     """Write an event file for each condition that has a result.
 
-    A condition of one seed has a mean, but no band.
+    A condition with one seed has a mean but no band.
 
     Args:
-        comparison: Whose learning curves to write.
-        folder: Where each condition gets a folder; event files that an earlier comparison left there go.
+        comparison: The comparison with the learning curves.
+        folder: Folder in which each condition gets one; event files of an earlier comparison are removed.
 
     Returns:
         The conditions' folders, in the order of the comparison.
@@ -54,7 +54,7 @@ def write_bands(comparison: Comparison, folder: Path) -> list[Path]:
 
 
 def _folder_names(conditions: Sequence[Condition]) -> list[str]:
-    """A name for the folder of each condition, made of its label."""
+    """A folder name for each condition, derived from its label."""
     names: list[str] = []
     for condition in conditions:
         name = re.sub(r"[^\w.,=+-]+", "_", condition.label)

@@ -1,4 +1,4 @@
-"""A sheet of sample tracks: what the tasks of a walker env look like."""
+"""Draws a sheet of sample tracks that shows what the tasks of a walker env look like."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ from ..evaluation.task_sets import graded_task
 from ..runs.plots import INK, times
 
 SHEET_SUFFIXES = (".png", ".pdf", ".svg")
-"""Kinds of files a sheet can be."""
+"""File formats of a sheet."""
 
 _LEFT = 0.0
-"""Where the shown stretch of a track begins, metres."""
+"""Start of the shown section of a track, metres."""
 _BELOW, _ABOVE = 0.9, 0.5
-"""Ground and sky that are at least shown below the lowest and above the highest thing, metres."""
+"""Least ground below the lowest and sky above the highest object shown, metres."""
 _DEEPEST, _HIGHEST = GROUND_LEVEL - 9, GROUND_LEVEL + 11
-"""What lies beyond is cut off, metres."""
+"""Anything beyond these heights is cut off, metres."""
 _HIP, _KNEE = 0.45, -0.35
-"""Angles of the drawn walker's joints, radians; the farther legs are set back as far."""
+"""Joint angles of the drawn walker, radians; the far legs are set back by the same angles."""
 _WIDTH = 16.0
 """Width of the sheet, inches."""
 _LABEL_COLUMNS = 110
@@ -43,21 +43,21 @@ _LABEL_COLUMNS = 110
 
 @dataclass(frozen=True)
 class _Sample:
-    """A task, the track it led to, and what to call it."""
+    """A task, its track, and its label."""
 
     label: str
     track: Track
 
 
 def draw_track_sheet(env: WalkerEnv, path: Path, seed: int = 0) -> None:
-    """Draw the beginnings of tracks from all over an env's task space, to scale, with the walker.
+    """Draw the starts of tracks from all over an env's task space, to scale, with the walker.
 
-    Tasks with two parameters make a grid, from easy to hard; those with one, a column. Of larger task
-    spaces the sheet shows twelve random tasks, in the order of what their obstacles measure.
+    Tasks with two parameters form a grid, from easy to hard; those with one, a column. For larger task
+    spaces the sheet shows twelve random tasks, ordered by the size of their obstacles.
 
     Args:
-        env: Where the tracks come from; its current episode is lost.
-        path: The picture to be written; its suffix decides the kind (PNG, PDF, SVG).
+        env: The env that makes the tracks; its current episode is lost.
+        path: The picture to write; its suffix determines the format (PNG, PDF, SVG).
         seed: Seeds the random tasks, and the episode of each.
     """
     rows, metres = _choose_samples(env, seed)
@@ -83,7 +83,7 @@ def draw_track_sheet(env: WalkerEnv, path: Path, seed: int = 0) -> None:
 
 
 def _choose_samples(env: WalkerEnv, seed: int) -> tuple[list[list[_Sample]], float]:
-    """Rows of samples, and how many metres of each to show."""
+    """Rows of samples, and the length of each to show, in metres."""
     space = env.task_space
 
     def sample(task: Task) -> _Sample:
@@ -119,7 +119,7 @@ def _measure(track: Track, body: WalkerBody) -> float:
 
 
 def _extent(tracks: list[Track], body: WalkerBody, right: float) -> tuple[float, float]:
-    """Lowest and highest point that a row of panels shows, metres."""
+    """Lowest and highest point shown by a row of panels, metres."""
     lows, highs = [GROUND_LEVEL], [GROUND_LEVEL + body.spawn_height + 0.5]
     for track in tracks:
         for points in (track.ground, *track.obstacles):
@@ -164,7 +164,7 @@ def _draw_walker(axes: Axes, body: WalkerBody) -> None:
 
 
 def _stride(body: WalkerBody) -> NDArray[np.float64]:
-    """A walker in the middle of a stride at its starting place: x, y, angle of each part, shape (n, 3)."""
+    """A walker in mid-stride at its starting position: x, y, angle of each part, shape (n, 3)."""
     _, near = far_and_near_parts(body)
     poses = np.zeros((len(body.parts), 3))
     for joint in body.joints:

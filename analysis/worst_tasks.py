@@ -13,11 +13,11 @@ from .statistics import worst_tasks_mean
 from .study import LeftOut, StudyRun
 
 WORST_SHARE = 0.1
-"""Of the test tasks; what conditional value at risk looks at."""
+"""Share of the test tasks used for the conditional value at risk."""
 
 
 def judge_of(counted: Sequence[Condition]) -> tuple[str | None, dict[Path, pd.DataFrame], list[str]]:
-    """The largest named test set on which every run has played the same two or more episodes of each task.
+    """The largest named test set on which all runs have played the same two or more episodes per task.
 
     Returns:
         Its name, the rows of each run by its directory, and a sentence about each set that cannot be used.
@@ -47,7 +47,7 @@ def judge_of(counted: Sequence[Condition]) -> tuple[str | None, dict[Path, pd.Da
 
 
 def _rows_of(name: str, runs: Sequence[StudyRun]) -> tuple[dict[Path, pd.DataFrame], list[LeftOut]]:
-    """What each run has played of a named test set, and a sentence about each that cannot be used."""
+    """The episodes of each run on a named test set, and a sentence about each run that cannot be used."""
     rows, faults = {}, []
     for run in runs:
         try:
@@ -67,9 +67,9 @@ def worst_return(run: StudyRun, again: pd.DataFrame | None) -> float:
     """Mean return of a run on its worst tasks.
 
     Args:
-        run: With tasks that it was tested on.
-        again: Its episodes on a named test set, as `worst_return_of` takes them; None if the last
-            evaluation has to choose and to judge.
+        run: A run with test tasks.
+        again: Its episodes on a named test set, as for `worst_return_of`; None if the last evaluation must
+            both choose and judge.
     """
     if again is not None:
         return worst_return_of(again)
@@ -78,10 +78,10 @@ def worst_return(run: StudyRun, again: pd.DataFrame | None) -> float:
 
 
 def worst_return_of(episodes: pd.DataFrame) -> float:
-    """Mean return on the worst tasks of a test set, which its even episodes choose and its odd ones judge.
+    """Mean return on the worst tasks of a test set, chosen by its even episodes and judged by its odd ones.
 
     Args:
-        episodes: Of a named test set, as a run directory keeps them; two or more of each task.
+        episodes: Episodes of a named test set, as stored in a run directory; two or more per task.
     """
     chooses = episodes["episode"] % 2 == 0
     chosen_by, judged_by = (

@@ -1,4 +1,4 @@
-"""CartPoles with tasks, and their curriculum, for the examples of learners in this folder."""
+"""CartPole envs with tasks, and their curriculum, for the examples of learners in this folder."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gymnasium.vector import AutoresetMode
 
 
 def make_env() -> GymnasiumEnv:
-    """CartPole whose task is the length of the pole and the strength of the push."""
+    """CartPole with pole length and push force as the task."""
     return GymnasiumEnv(
         "CartPole-v1",
         parameters={
@@ -32,7 +32,7 @@ def make_env() -> GymnasiumEnv:
 def make_envs(
     num_envs: int, seed: int, autoreset_mode: AutoresetMode = AutoresetMode.SAME_STEP
 ) -> CurriculumVectorEnv:
-    """Several of them, each of whose episodes is played on a task that ALP-GMM chooses."""
+    """A vector env of CartPoles, with every episode on a task chosen by ALP-GMM."""
     info = env_info(make_env())
     curriculum = Curriculum(ALPGMM(info.task_space, seed=seed), info, seed=seed)
     return CurriculumVectorEnv([make_env] * num_envs, curriculum, autoreset_mode=autoreset_mode)

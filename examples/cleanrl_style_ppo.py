@@ -1,4 +1,4 @@
-"""PPO in a single file, in the style of CleanRL, with a curriculum, which is all in `make_envs`.
+"""Single-file PPO in the style of CleanRL, with a curriculum, which is entirely in `make_envs`.
 
 python examples/cleanrl_style_ppo.py --total-steps 200000
 """
@@ -11,7 +11,7 @@ import time
 import gymnasium as gym
 import numpy as np
 import torch
-from cart_poles import make_envs  # lies beside this file
+from cart_poles import make_envs  # in the same folder
 from chiron.teachers import Episode
 from torch import Tensor, nn, optim
 from torch.distributions import Categorical
@@ -67,7 +67,7 @@ class Agent(nn.Module):
         )
 
     def value(self, observations: Tensor) -> Tensor:
-        """What observations are worth, shape (…)."""
+        """Values of observations, shape (…)."""
         return self.critic(observations).squeeze(-1)
 
     def policy(self, observations: Tensor) -> Categorical:
@@ -76,7 +76,7 @@ class Agent(nn.Module):
 
 
 def main(arguments: list[str] | None = None) -> list[Episode]:
-    """Train, print how it goes, and return the episodes played."""
+    """Train, print the progress, and return the episodes played."""
     args = parsed(arguments)
     torch.manual_seed(args.seed)
     rng = np.random.default_rng(args.seed)
@@ -105,7 +105,7 @@ def main(arguments: list[str] | None = None) -> list[Episode]:
                 logprobs[step], values[step] = policy.log_prob(actions[step]), agent.value(next_obs)
             seen, reward, terminated, truncated, infos = envs.step(actions[step].numpy())
             if truncated.any():
-                # Such an episode could have gone on: its last observation says what that was worth.
+                # A truncated episode could have continued: bootstrap from its last observation.
                 last = torch.as_tensor(np.stack(infos["final_obs"][truncated]))
                 with torch.no_grad():
                     reward[truncated] += args.gamma * agent.value(last).numpy()

@@ -1,6 +1,6 @@
-"""A stand-in for a manager-based GPU simulator: carts that push loads up slopes, all of them in tensors.
+"""A stand-in for a manager-based GPU simulator: batched carts that push loads up slopes, as tensors.
 
-It has the parts of Isaac Lab's and mjlab's `ManagerBasedRLEnv` that a curriculum term meets, under the same
+It has the parts of Isaac Lab's and mjlab's `ManagerBasedRLEnv` that a curriculum term uses, under the same
 names, and calls them in the same order: at a reset the curriculum manager comes first, then events, then the
 other managers.
 """
@@ -33,7 +33,7 @@ class CurriculumManager:
             self._states[name] = term(self._env, slice(None) if env_ids is None else env_ids)
 
     def reset(self) -> dict[str, float]:
-        """What the terms returned, for the log."""
+        """Values returned by the terms, for the log."""
         return {
             f"Curriculum/{name}/{key}": value
             for name, state in self._states.items()
@@ -42,13 +42,13 @@ class CurriculumManager:
 
 
 class ManagerBasedEnv:
-    """Many carts, each of which is to get as far up its slope as it can and must not roll back.
+    """Many carts that must get as far up their slopes as possible without rolling back.
 
     Args:
-        num_envs: How many.
-        device: Where the tensors are.
-        curriculum: Classes of curriculum terms, by name.
-        reset_events: What is called with env and ids at every reset.
+        num_envs: Number of carts.
+        device: Device of the tensors.
+        curriculum: Curriculum term classes, by name.
+        reset_events: Functions called with env and ids at every reset.
         max_episode_length: Steps after which an episode ends by time-out.
     """
 

@@ -1,4 +1,4 @@
-"""skrl's PPO with a curriculum: `CurriculumVectorEnv` is wrapped as any vector env of Gymnasium. Needs skrl.
+"""skrl's PPO with a curriculum: `CurriculumVectorEnv` is wrapped like any Gymnasium vector env. Needs skrl.
 
 python examples/skrl_ppo.py --total-steps 100000
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 
 import numpy as np
-from cart_poles import make_envs  # lies beside this file
+from cart_poles import make_envs  # in the same folder
 from chiron.teachers import Episode
 from skrl.agents.torch.ppo import PPO, PPO_CFG
 from skrl.envs.wrappers.torch import wrap_env
@@ -19,7 +19,7 @@ from skrl.utils.model_instantiators.torch import categorical_model, deterministi
 
 
 def main(arguments: list[str] | None = None) -> list[Episode]:
-    """Train, print how it went, and return the episodes played."""
+    """Train, print the progress, and return the episodes played."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )

@@ -1,6 +1,6 @@
 """A teacher as a curriculum term of a manager-based GPU simulator, such as Isaac Lab or mjlab.
 
-Run this file to see it work on the CPU, in the stand-in of such a simulator that lies beside it:
+Run this file to see it work on the CPU, with a stand-in for such a simulator from this folder:
 
     python examples/teacher_curriculum_term.py
 
@@ -21,11 +21,11 @@ from chiron.envs.task_space import TaskParameter, TaskSpace
 from chiron.teachers import ALPGMM
 
 try:
-    from isaaclab.managers import ManagerTermBase  # Isaac Lab demands this base class
+    from isaaclab.managers import ManagerTermBase  # Isaac Lab requires this base class
 except ImportError:
 
     class ManagerTermBase:  # type: ignore[no-redef]
-        """What other simulators need of it: nothing."""
+        """Placeholder for simulators that need no base class."""
 
         def __init__(self, cfg: Any, env: Any) -> None:
             self.cfg, self._env = cfg, env
@@ -41,14 +41,14 @@ TASKS = TaskSpace(
         TaskParameter("load", 0.0, 20.0, default=0.0, unit="kg"),
     ]
 )
-"""What the curriculum varies: any number of dimensions, each with its range."""
+"""The parameters that the curriculum varies: any number, each with its range."""
 
 
 class TeacherCurriculum(ManagerTermBase):
     """Lets a teacher choose the task of every env that is reset. Called by the curriculum manager.
 
-    The manager calls its terms with the envs to reset before it resets anything else, so the sums of rewards
-    and the lengths are still those of the episodes that have ended.
+    The manager calls its terms with the envs to reset before it resets anything else, so the reward sums and
+    lengths are still those of the episodes that have ended.
     """
 
     def __init__(self, cfg: Any, env: Any) -> None:
@@ -56,12 +56,12 @@ class TeacherCurriculum(ManagerTermBase):
         info = EnvInfo(TASKS, return_range=(-0.5, 20.0), mastered_return=10.0)
         curriculum = Curriculum(ALPGMM(TASKS, seed=0), info, seed=0)
         self.batch = BatchCurriculum(curriculum, env.num_envs, env.device)
-        env.tasks = self.batch.tasks  # for terms of events and observations; written in place
+        env.tasks = self.batch.tasks  # for event and observation terms; updated in place
 
     def __call__(self, env: Any, env_ids: Any) -> dict[str, float]:
-        """Report the episodes that have ended, choose the next tasks, and return what is to be logged."""
+        """Report the episodes that have ended, choose the next tasks, and return values to log."""
         ids = torch.arange(env.num_envs, device=env.device)[env_ids]
-        ended = ids[env.episode_length_buf[ids] > 0]  # nothing has been played before the first reset
+        ended = ids[env.episode_length_buf[ids] > 0]  # there is no episode before the first reset
         returns = torch.stack([sums[ended] for sums in env.reward_manager._episode_sums.values()]).sum(dim=0)
         self.batch.tell(
             ended,
@@ -75,7 +75,7 @@ class TeacherCurriculum(ManagerTermBase):
 
 
 def apply_tasks(env: Any, env_ids: Any) -> None:
-    """An event term of the mode "reset": set up envs as their tasks say."""
+    """An event term of the mode "reset": set up envs according to their tasks."""
     slope, friction, load = env.tasks[env_ids].unbind(dim=1)
     env.slope[env_ids] = slope.deg2rad()
     env.friction[env_ids] = friction
@@ -83,8 +83,8 @@ def apply_tasks(env: Any, env_ids: Any) -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Train nothing, but let a controller that becomes stronger play, and print what it is given to do."""
-    from manager_based_stand_in import ManagerBasedEnv  # lies beside this file
+    """Without training, play with a controller that grows stronger, and print the tasks it gets."""
+    from manager_based_stand_in import ManagerBasedEnv  # in the same folder
 
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter

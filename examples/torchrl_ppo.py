@@ -9,7 +9,7 @@ import argparse
 
 import numpy as np
 import torch
-from cart_poles import make_envs  # lies beside this file
+from cart_poles import make_envs  # in the same folder
 from chiron.teachers import Episode
 from tensordict.nn import TensorDictModule
 from torch import nn
@@ -21,7 +21,7 @@ from torchrl.objectives.value import GAE
 
 
 def main(arguments: list[str] | None = None) -> list[Episode]:
-    """Train, print how it goes, and return the episodes played."""
+    """Train, print the progress, and return the episodes played."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
@@ -65,7 +65,7 @@ def main(arguments: list[str] | None = None) -> list[Episode]:
             rollout = env.rollout(
                 args.num_steps, actor, auto_reset=False, tensordict=start, break_when_any_done=False
             )
-            # Where an episode has ended, this is the first observation of the next one, on its own task.
+            # For ended episodes, this is the first observation of the next one, on its own task.
             start = env.maybe_reset(env.step_mdp(rollout[:, -1]))
             advantage(rollout)
         for _ in range(4):

@@ -56,7 +56,7 @@ class TrainingState:
         }
 
     def unsaved(self) -> list[str]:
-        """What the replay buffer stores and the state does not hold: arrays of Python objects."""
+        """Contents of the replay buffer missing from the state: arrays of Python objects."""
         buffer = getattr(self._model, "replay_buffer", None)
         # HerReplayBuffer has room for infos also if it stores none.
         if buffer is None or not getattr(buffer, "copy_info_dict", True):

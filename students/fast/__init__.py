@@ -1,1 +1,1 @@
-"""Stable-Baselines3's SAC and PPO with their updates written out by hand."""
+"""Stable-Baselines3's SAC and PPO with hand-written updates."""

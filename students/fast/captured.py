@@ -8,18 +8,18 @@ from collections.abc import Callable
 import torch
 
 _WARM_UPS = 3
-"""Calls that libraries and optimizers need to allocate what they keep; these calls count as calls."""
+"""Calls in which libraries and optimizers allocate their persistent memory; they count as regular calls."""
 
 
 class Captured:
-    """Calls a function of no arguments; on a GPU by replaying what it did once before.
+    """Calls a function without arguments; on a GPU by replaying a captured call.
 
     The function must do the same work on the same tensors each time, and never wait for the device. The first
-    calls run it as it is, on the stream that is captured later, so that each call does its work exactly once.
+    calls run it directly, on the stream that is captured later, so that each call does its work exactly once.
 
     Args:
-        function: What to call.
-        device: Whose work it is; elsewhere than on a GPU nothing is captured.
+        function: The function to call.
+        device: Device of the work; nothing is captured unless it is a GPU.
     """
 
     def __init__(self, function: Callable[[], None], device: torch.device) -> None:
@@ -40,12 +40,12 @@ class Captured:
             self._warm_ups_left -= 1
             self._stream.wait_stream(torch.cuda.current_stream(self._device))
             with torch.cuda.stream(self._stream), warnings.catch_warnings():
-                # Optimizers warn that they might never be captured.
+                # Optimizers warn that they might not be captured.
                 warnings.filterwarnings("ignore", "This instance was constructed with capturable=True")
                 self._function()
             torch.cuda.current_stream(self._device).wait_stream(self._stream)
         else:
-            # Capturing only writes down what to do.
+            # Capturing only records the work.
             self._graph = torch.cuda.CUDAGraph()
             with torch.cuda.graph(self._graph, stream=self._stream):
                 self._function()

@@ -1,8 +1,8 @@
-"""Stacks of linear layers with ReLU between them, forward and backward, written out by hand.
+"""Hand-written forward and backward passes of stacks of linear layers with ReLU between them.
 
-SAC needs of its networks only these two, and needs them in parts: the gradients of the critics' weights for
-one loss, those of their inputs for another. Through oneDNN, where torch's build has it, bias and ReLU are
-part of the matrix product on a CPU, in true float32.
+SAC needs only these two passes, and needs them in parts: the gradients of the critics' weights for one loss,
+those of their inputs for another. If torch's build has oneDNN, it fuses bias and ReLU into the matrix product
+on a CPU, in true float32.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from torch import Tensor
 from torch.nn import functional
 
 _SAME = 1e-5
-"""Relative difference that rounding explains."""
+"""Relative difference that is explained by rounding."""
 
 Layer = tuple[Tensor, Tensor]
 """Weight, shape (outputs, inputs), and bias, shape (outputs,)."""
 
 
 def _onednn_product() -> Any:
-    """The fused product of oneDNN if this build of torch has one that computes what it should, else None."""
+    """The fused product of oneDNN if this build of torch has one that computes correctly, else None."""
     try:
         product = torch.ops.mkldnn._linear_pointwise.default
         x, weight, bias = torch.linspace(-1, 1, 60).view(3, 4, 5).unbind()
@@ -36,7 +36,7 @@ def _onednn_product() -> Any:
 
 
 onednn: Any = _onednn_product()
-"""oneDNN's product with bias and ReLU in one call; None where torch's own operations are used instead."""
+"""oneDNN's product with bias and ReLU in one call; None if torch's own operations are used instead."""
 
 
 def linear(x: Tensor, layer: Layer) -> Tensor:
@@ -50,11 +50,11 @@ def linear_relu(x: Tensor, layer: Layer) -> Tensor:
 
 
 def forward(layers: Sequence[Layer], x: Tensor) -> list[Tensor]:
-    """What goes into each layer, and last what comes out of the last, which has no ReLU.
+    """The inputs of each layer, followed by the output of the last, which has no ReLU.
 
     Args:
-        layers: From the input on.
-        x: Shape (n, inputs).
+        layers: Layers, from the input on.
+        x: Inputs, shape (n, inputs).
     """
     values = [x]
     for layer in layers[:-1]:
@@ -64,12 +64,12 @@ def forward(layers: Sequence[Layer], x: Tensor) -> list[Tensor]:
 
 
 def gradients_behind(layers: Sequence[Layer], values: Sequence[Tensor], gradient: Tensor) -> list[Tensor]:
-    """Gradients with respect to what comes out of each layer, before its ReLU.
+    """Gradients with respect to the outputs of each layer, before its ReLU.
 
     Args:
-        layers: From the input on.
-        values: As `forward` returned them.
-        gradient: With respect to the output, shape (n, outputs).
+        layers: Layers, from the input on.
+        values: Result of `forward`.
+        gradient: Gradient with respect to the output, shape (n, outputs).
     """
     gradients = [gradient]
     for depth in reversed(range(1, len(layers))):
@@ -81,25 +81,25 @@ def weight_gradient(gradient: Tensor, value: Tensor) -> Layer:
     """Gradients of a layer's weight and bias.
 
     Args:
-        gradient: With respect to what comes out of it, shape (n, outputs).
-        value: What goes into it, shape (n, inputs).
+        gradient: Gradient with respect to its output, shape (n, outputs).
+        value: Its input, shape (n, inputs).
     """
     if gradient.device.type == "cpu":
         return _transposed_product(gradient, value), gradient.sum(dim=0)
-    # Adding up long columns takes a GPU 13 µs, a product with ones 4.
+    # On a GPU, summing long columns takes 13 µs, a product with ones 4.
     return _transposed_product(gradient, value), torch.mv(gradient.t(), gradient.new_ones(len(gradient)))
 
 
 def input_gradient(
     layers: Sequence[Layer], values: Sequence[Tensor], gradient: Tensor, inputs: slice = slice(None)
 ) -> Tensor:
-    """Gradient of some of the inputs, shape (n, inputs asked for).
+    """Gradient of some of the inputs, shape (n, selected inputs).
 
     Args:
-        layers: From the input on.
-        values: As `forward` returned them.
-        gradient: With respect to the output, shape (n, outputs).
-        inputs: Which of them.
+        layers: Layers, from the input on.
+        values: Result of `forward`.
+        gradient: Gradient with respect to the output, shape (n, outputs).
+        inputs: The inputs to select.
     """
     for depth in reversed(range(1, len(layers))):
         gradient = _through(layers[depth][0], gradient, values[depth])
@@ -108,7 +108,7 @@ def input_gradient(
 
 def _product(x: Tensor, weight: Tensor, bias: Tensor | None, then: str) -> Tensor:
     if onednn is not None and x.device.type == "cpu" and x.dtype == torch.float32:
-        # With gaps between rows or columns oneDNN falls back to something a hundred times slower.
+        # With gaps between rows or columns oneDNN uses a fallback that is a hundred times slower.
         if not (weight.is_contiguous() or weight.t().is_contiguous()):
             weight = weight.contiguous()
         result: Tensor = onednn(x, weight, bias, then, [], "")
@@ -120,17 +120,17 @@ def _product(x: Tensor, weight: Tensor, bias: Tensor | None, then: str) -> Tenso
 
 
 def _through(weight: Tensor, gradient: Tensor, values: Tensor) -> Tensor:
-    """Gradient before a ReLU whose values went into a layer, from the gradient behind that layer."""
-    # For a single output this is an outer product, which no matrix product has to be called for.
+    """Gradient before the ReLU whose outputs are a layer's inputs, from the gradient behind that layer."""
+    # For a single output this is an outer product, which needs no matrix product.
     behind = gradient * weight if len(weight) == 1 else _product(gradient, weight.t(), None, "none")
     torch.ops.aten.threshold_backward.grad_input(behind, values, 0.0, grad_input=behind)
     return behind
 
 
 def _transposed_product(left: Tensor, right: Tensor) -> Tensor:
-    # The first factor has to be copied into another order: let it be the narrower one.
+    # The first factor must be copied to another layout, so make it the narrower one.
     if right.shape[1] < left.shape[1]:
         turned = _product(right.t(), left.t(), None, "none").t()
-        # Fused optimizers want a gradient's strides to be the weight's, also along a single row or column.
+        # Fused optimizers require a gradient to have the weight's strides, even for a single row or column.
         return turned.clone(memory_format=torch.contiguous_format)
     return _product(left.t(), right.t(), None, "none")

@@ -1,4 +1,4 @@
-"""A replay buffer that lives where the networks live."""
+"""A replay buffer on the same device as the networks."""
 
 from __future__ import annotations
 
@@ -63,17 +63,17 @@ class Minibatch:
 
 
 class DeviceReplayBuffer(ReplayBuffer):
-    """Transitions as rows of one float32 tensor (see `Minibatch`), drawn without asking the host.
+    """Transitions as rows of one float32 tensor (see `Minibatch`), drawn without synchronizing with the host.
 
-    On a CPU the rows drawn are those that Stable-Baselines3's own
-    buffer draws from the same seed; on a GPU they come from the device's generator.
+    On a CPU the rows drawn are those that Stable-Baselines3's own buffer draws from the same seed; on a GPU
+    they come from the device's generator.
 
     Args:
-        buffer_size: Most transitions to hold, of all environments together.
+        buffer_size: Capacity in transitions, over all envs.
         observation_space: Box of floats.
         action_space: Box.
-        device: Where rows lie.
-        n_envs: Environments that are stepped together.
+        device: Device of the rows.
+        n_envs: Number of envs.
         handle_timeout_termination: Whether an episode cut by a time limit goes on.
 
     Raises:
@@ -99,7 +99,7 @@ class DeviceReplayBuffer(ReplayBuffer):
         self._require_memory()
         shape = (self.buffer_size * n_envs, self._width)
         if self.device.type == "cpu":
-            # Unlike torch's, numpy's zeros take no memory before they are written to.
+            # Unlike torch's, numpy's zeros take no memory until they are written to.
             self._rows = torch.from_numpy(np.zeros(shape, dtype=np.float32))
         else:
             self._rows = torch.zeros(shape, device=self.device)
@@ -149,20 +149,20 @@ class DeviceReplayBuffer(ReplayBuffer):
             self.pos = 0
 
     def hold(self) -> None:
-        """Keep what is added aside from now on, so that rows can be drawn at the same time."""
+        """Keep added transitions aside from now on, so that rows can be drawn at the same time."""
         self._held = []
 
     def release(self) -> None:
-        """Take up what was kept aside, and keep nothing aside any more."""
+        """Store the transitions kept aside, and stop keeping them aside."""
         held, self._held = self._held, None
         for rows in held or []:
             self._write(rows)
 
     def prepare(self, env: VecNormalize | None) -> None:
-        """Make what rows there are, and how they are normalised, known to `draw`.
+        """Update the number of rows and the normalisation statistics that `draw` uses.
 
         Args:
-            env: Whose statistics normalise observations and rewards, as in Stable-Baselines3.
+            env: Its statistics normalise observations and rewards, as in Stable-Baselines3.
         """
         self._filled.fill_(self.size() * self.n_envs)
         if env is None:
@@ -188,8 +188,8 @@ class DeviceReplayBuffer(ReplayBuffer):
         """Transitions drawn with replacement, after `prepare`.
 
         Args:
-            n: How many.
-            normalize: Whether by the statistics that `prepare` was given.
+            n: Number of transitions.
+            normalize: Whether to normalise with the statistics passed to `prepare`.
         """
         rows = self._rows.index_select(0, self._draw_indices(n))
         if normalize:
@@ -199,7 +199,7 @@ class DeviceReplayBuffer(ReplayBuffer):
 
     def _draw_indices(self, n: int) -> Tensor:
         if self.device.type != "cpu":
-            # The number of rows lies on the device: a captured draw has to see it grow.
+            # The number of rows is on the device, so that a captured draw sees it grow.
             return torch.randint(2**62, (n,), device=self.device).remainder_(self._filled)
         steps = np.random.randint(0, self.size(), size=n)  # noqa: NPY002 (Stable-Baselines3's own draws)
         slots = np.random.randint(0, self.n_envs, size=n)  # noqa: NPY002
@@ -218,11 +218,11 @@ class DeviceReplayBuffer(ReplayBuffer):
         )
 
     def tensors(self) -> list[Tensor]:
-        """What `draw` reads."""
+        """The tensors that `draw` reads."""
         return [self._rows, self._filled, self._shift, self._scale, self._limit]
 
     def as_stock(self) -> ReplayBuffer:
-        """The same transitions as Stable-Baselines3's own buffer, whose files both read."""
+        """The same transitions as Stable-Baselines3's own buffer, whose files both classes can read."""
         stock = ReplayBuffer(
             self.buffer_size * self.n_envs, self.observation_space, self.action_space, "cpu", self.n_envs
         )
@@ -239,10 +239,10 @@ class DeviceReplayBuffer(ReplayBuffer):
         return stock
 
     def take(self, stock: ReplayBuffer) -> None:
-        """Hold the transitions of one of Stable-Baselines3's own buffers instead.
+        """Replace the contents by the transitions of one of Stable-Baselines3's own buffers.
 
         Raises:
-            ValueError: If it has another size.
+            ValueError: If it has a different size.
         """
         shape = (self.buffer_size, self.n_envs)
         if stock.rewards.shape != shape or stock.optimize_memory_usage:
@@ -264,5 +264,5 @@ class DeviceReplayBuffer(ReplayBuffer):
 
 
 def _free_bytes(device: torch.device) -> int | None:
-    """Free memory of a GPU; None where the operating system hands it out as it is used."""
+    """Free memory of a GPU; None for a CPU, where the operating system allocates memory as it is used."""
     return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else None

@@ -1,4 +1,4 @@
-"""Stable-Baselines3's PPO with its update written out by hand."""
+"""Stable-Baselines3's PPO with a hand-written update."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from .ppo_update import STATISTICS, Minibatch, PPOUpdate, can_be_written_out
 
 
 class FastPPO(PPO):
-    """PPO: same constructor, same files, same callbacks, same draws as `stable_baselines3.PPO`, in less time.
+    """A faster PPO: same constructor, files, callbacks and random draws as `stable_baselines3.PPO`.
 
-    The same seed gives the run of stock PPO up to rounding. What the update is not written out for (policies
-    other than plain tanh networks on flat observations, a clipped value function, a limit on the
-    Kullback-Leibler divergence) goes through stock PPO's own, at its speed.
+    The same seed gives the run of stock PPO up to rounding. Cases that the hand-written update does not cover
+    (policies other than plain tanh networks on flat observations, a clipped value function, a limit on the
+    Kullback-Leibler divergence) use stock PPO's update, at its speed.
 
     Attributes:
         learns_from: Which transitions of the rollout to learn from, bool of shape (n_steps, n_envs), or None
-            for all. To be set when a rollout has ended; the update that follows sets it back to None. Without
-            any, it changes nothing.
+            for all. Set it when a rollout has ended; the following update resets it to None. If no transition
+            is selected, the update changes nothing.
     """
 
     learns_from: NDArray[np.bool_] | None = None
@@ -44,7 +44,7 @@ class FastPPO(PPO):
     ) -> bool:
         if not self._can_be_written_out() or not isinstance(self.action_space, spaces.Box):
             return super().collect_rollouts(env, callback, rollout_buffer, n_rollout_steps)
-        # A callback may put another policy in its place meanwhile.
+        # A callback may replace the policy meanwhile.
         policy = self.policy
         policy.forward = PPOChoices(policy)  # type: ignore[method-assign, assignment]
         try:
@@ -125,7 +125,7 @@ class FastPPO(PPO):
         assert self._update is not None
         told = self._update.statistics(clip_range, self.ent_coef, self.vf_coef)
         per_epoch = len(told) // self.n_epochs
-        # As stock PPO has it: the divergence is that of the last epoch, the loss that of the last minibatch.
+        # As in stock PPO, the divergence is that of the last epoch, the loss that of the last minibatch.
         since = {"approx_kl": -per_epoch, "loss": -1}
         for name, values in zip(STATISTICS, told.T, strict=True):
             self.logger.record(f"train/{name}", values[since.get(name, 0) :].mean().item())

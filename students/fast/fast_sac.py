@@ -1,4 +1,4 @@
-"""Stable-Baselines3's SAC with its whole update as one function, captured as a CUDA graph on a GPU."""
+"""Stable-Baselines3's SAC with the whole update as one function, captured as a CUDA graph on a GPU."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ from .device_replay_buffer import DeviceReplayBuffer
 from .sac_update import STATISTICS, SACUpdate
 
 _FLAGS = ("fused", "foreach", "capturable")
-"""How Adam makes its step, which changes no result."""
+"""Implementation options of Adam that do not affect results."""
 
 
 class FastSAC(SAC):
-    """SAC: same constructor, same files, same callbacks as `stable_baselines3.SAC`, in less time.
+    """A faster SAC: same constructor, files and callbacks as `stable_baselines3.SAC`.
 
     On a GPU one gradient step, from drawing the minibatch to moving the target networks, is captured once as
-    a CUDA graph and replayed; the replay buffer lies on the device, and nothing within a block of gradient
-    steps waits for it. On a CPU the same code runs as it is, and the same seed gives the run of stock SAC up
-    to rounding. A model or a replay buffer saved by either class loads in the other.
+    a CUDA graph and replayed; the replay buffer is on the device, and nothing within a block of gradient
+    steps waits for it. On a CPU the same code runs directly, and the same seed gives the run of stock SAC up
+    to rounding. A model or a replay buffer saved by either class can be loaded by the other.
 
-    What is recorded as `train/actor_loss` and so on is the mean over all gradient steps since the last log;
-    stock SAC records that of the last block of gradient steps.
+    Logged values such as `train/actor_loss` are means over all gradient steps since the last log; stock SAC
+    logs those of the last block of gradient steps.
 
     Raises:
         ValueError: If a minibatch is larger than the replay buffer, if the replay buffer does not fit into
-            the device's memory, or if something is asked for that cannot be captured: gSDE, n-step returns,
-            another replay buffer, policy, activation, optimizer or feature extractor than the default ones,
-            spaces that are no Box of floats.
+            the device's memory, or if an option cannot be captured: gSDE, n-step returns, a replay buffer,
+            policy, activation, optimizer or feature extractor other than the default, or spaces that are
+            not a Box of floats.
     """
 
     replay_buffer: DeviceReplayBuffer
@@ -72,11 +72,11 @@ class FastSAC(SAC):
             self.gamma,
             self.tau,
         )
-        # An attribute of its own, so that it is part of the training state.
+        # A separate attribute, so that it is part of the training state.
         self._statistics = self._update.statistics
 
     def _refuse(self) -> None:
-        """Say in one sentence what of the configuration cannot be done."""
+        """Raise an error for the first unsupported option, in one sentence."""
         for name, value, allowed in self._settings():
             if value not in allowed:
                 shown = " or ".join(_shown(choice) for choice in allowed)
@@ -101,7 +101,7 @@ class FastSAC(SAC):
             )
 
     def _settings(self) -> list[tuple[str, Any, tuple[Any, ...]]]:
-        """Name, value and what is allowed of each option that stock SAC leaves wider."""
+        """Name, value and allowed values of each option that stock SAC restricts less."""
         policy = self.policy_kwargs
         optimizer = policy.get("optimizer_kwargs") or {}
         return [
@@ -139,7 +139,7 @@ class FastSAC(SAC):
         return found
 
     def _make_capturable(self) -> None:
-        """Let optimizers make their step in one call, and on a GPU without asking the host for anything."""
+        """Make optimizers step in a single call, and on a GPU without synchronizing with the host."""
         on_gpu = self.device.type != "cpu"
         for optimizer in self._optimizers().values():
             for group in optimizer.param_groups:
@@ -187,9 +187,9 @@ class FastSAC(SAC):
         )
 
     def _what_is_captured(self, batch_size: int) -> list[tuple[float, ...]]:
-        """What a captured step holds on to: where its tensors are, and its constants.
+        """Addresses of the tensors of a captured step, and its constants.
 
-        Optimizers make new tensors at their first step and when their state is loaded; users may put another
+        Optimizers make new tensors at their first step and when their state is loaded; users may replace the
         replay buffer, normalizer, gamma or tau.
         """
         tensors = [*self._update.tensors(), *self.replay_buffer.tensors()]
@@ -244,7 +244,7 @@ class FastSAC(SAC):
 
 
 def _as_stock(state: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
-    """An optimizer's state as one writes it that was never made capturable."""
+    """An optimizer's state in the form of one that was never made capturable."""
     groups = [
         {**group, **{flag: defaults[flag] for flag in _FLAGS}, "lr": float(group["lr"])}
         for group in state["param_groups"]

@@ -16,19 +16,19 @@ from .fast_sac import FastSAC
 
 
 class OverlappedSAC(FastSAC):
-    """FastSAC whose envs are stepped while the device makes the gradient steps of the last rollout.
+    """FastSAC that steps its envs while the device makes the gradient steps of the last rollout.
 
-    A rollout acts with the actor as it was before the block of gradient steps that is under way: never more
-    than one block older than FastSAC's, which waits for each block. As many gradient steps are made, on the
-    same transitions: what is collected meanwhile is kept aside until the block is done. Whatever else looks
-    at the model (`predict`, files, the end of `learn`) waits for the block; the log tells of the last one
-    that is done.
+    A rollout uses the actor from before the current block of gradient steps: at most one block older than
+    FastSAC's, which waits for each block. The number of gradient steps and their transitions are the same:
+    transitions collected meanwhile are kept aside until the block is done. Everything else that accesses
+    the model (`predict`, files, the end of `learn`) waits for the block; the log shows the last finished
+    one.
 
-    A GPU goes on by itself with the work it was handed, and acting is done on the CPU. On a CPU a thread
-    makes the gradient steps; that gains little, since it shares cores and Python's lock with the envs.
-    The order of random draws depends on how fast each side is, so runs do not repeat bit for bit.
+    A GPU processes its queued work by itself, and acting is done on the CPU. On a CPU a thread makes the
+    gradient steps; this gains little, since it shares cores and Python's lock with the envs. The order of
+    random draws depends on the speed of each side, so runs are not reproducible bit for bit.
 
-    A callback that reads parameters or the replay buffer itself has to call `finish_updates` first.
+    A callback that reads parameters or the replay buffer itself must call `finish_updates` first.
     """
 
     _block: _Block
@@ -44,7 +44,7 @@ class OverlappedSAC(FastSAC):
         """Wait for the gradient steps under way.
 
         Raises:
-            Exception: What went wrong in them.
+            Exception: Any exception raised by them.
         """
         try:
             self._block.finish()
@@ -88,7 +88,7 @@ class OverlappedSAC(FastSAC):
         return super().predict(*args, **kwargs)
 
     def _record_statistics(self) -> None:
-        """The log, written every few episodes, does not wait: it tells of the last block that is done."""
+        """Does not wait, since logs are written every few episodes: records the last finished block."""
 
     def get_parameters(self) -> dict[str, dict[str, Any]]:
         self.finish_updates()
@@ -119,10 +119,10 @@ class OverlappedSAC(FastSAC):
 
 
 class _Block:
-    """Work that goes on beside its caller.
+    """Work that runs concurrently with its caller.
 
     Args:
-        device: What does the work: a GPU is handed it and goes on by itself, on a CPU a thread does it.
+        device: Device of the work: a GPU processes it asynchronously, on a CPU a thread does it.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -131,14 +131,14 @@ class _Block:
         self._under_way: Future[None] | None = None
 
     def start(self, work: Callable[[], None]) -> None:
-        """Begin, once what was begun before is finished."""
+        """Start work, after waiting for any earlier work."""
         if self._thread is None:
             work()
         else:
             self._under_way = self._thread.submit(work)
 
     def finish(self) -> None:
-        """Wait until all is done; raises what the work raised, once."""
+        """Wait until the work is done; re-raises its exception, once."""
         if self._thread is None:
             torch.cuda.synchronize(self._device)
         under_way, self._under_way = self._under_way, None

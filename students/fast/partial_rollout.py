@@ -1,4 +1,4 @@
-"""Part of a rollout, for an update that is to learn from no more."""
+"""Part of a rollout, for an update that learns from this part only."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from stable_baselines3.common.buffers import RolloutBuffer
 
 
 class PartialRollout:
-    """Some transitions of a rollout buffer, with what PPO's update asks of a buffer.
+    """Some transitions of a rollout buffer, with the buffer interface that PPO's update uses.
 
     Args:
-        whole: The buffer, which is full.
-        rows: Which transitions, in the order of its flattened arrays.
+        whole: The full buffer.
+        rows: Indices of the transitions in its flattened arrays.
     """
 
     def __init__(self, whole: RolloutBuffer, rows: NDArray[np.intp]) -> None:
@@ -24,7 +24,7 @@ class PartialRollout:
         self.values, self.returns = whole.values, whole.returns
 
     def get(self, batch_size: int | None = None) -> Iterator[Any]:
-        """The transitions in random order, in pieces; the last one may be shorter."""
+        """Minibatches of the transitions in random order; the last one may be smaller."""
         next(iter(self._whole.get(1)))  # flattens its arrays
         order = np.random.permutation(self._rows)  # noqa: NPY002 (as Stable-Baselines3's buffers do)
         size = len(order) if batch_size is None else batch_size

@@ -1,4 +1,4 @@
-"""Adam's step on a GPU, in pieces small enough to keep all of it busy."""
+"""Adam's step on a GPU, in pieces small enough to keep the whole GPU busy."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ import torch
 from torch import Tensor
 
 _PIECE = 4096
-"""Numbers."""
+"""Elements per piece."""
 
 
 class PiecewiseAdam:
     """Makes the steps of a `torch.optim.Adam` that is `fused`.
 
-    torch's fused kernel hands each block of threads 65,536 numbers: networks of 400-300 then keep a dozen of
-    an H100's 132 multiprocessors busy, for 36 µs. Pieces of 4,096 give the same numbers in a few of them.
-    On a CPU the optimizer makes its step itself.
+    torch's fused kernel gives each thread block 65,536 elements: networks of 400-300 then keep a dozen of
+    an H100's 132 multiprocessors busy, for 36 µs. Pieces of 4,096 give the same result in a few µs. On a CPU
+    the optimizer makes its step itself.
 
     Args:
-        optimizer: What to make steps of.
+        optimizer: The optimizer.
     """
 
     def __init__(self, optimizer: torch.optim.Optimizer) -> None:
         self._optimizer = optimizer
 
     def step(self) -> None:
-        """Move the parameters by their gradients."""
+        """Make one optimizer step."""
         for group in self._optimizer.param_groups:
             parameters = [p for p in group["params"] if p.grad is not None]
             states = [self._optimizer.state[p] for p in parameters]
             if not all(states) or not parameters or parameters[0].device.type == "cpu":
-                # A first step makes what the optimizer remembers.
+                # The first step creates the optimizer's state.
                 self._optimizer.step()
                 return
         for group in self._optimizer.param_groups:
@@ -62,7 +62,7 @@ class PiecewiseAdam:
 
 
 def lerp_in_pieces(following: list[Tensor], moving: list[Tensor], share: float) -> None:
-    """Move tensors a share of the way towards others, in pieces as above on a GPU."""
+    """Move tensors a share of the way towards others; on a GPU in pieces as above."""
     if following[0].device.type != "cpu":
         following, moving = _pieces(following), _pieces(moving)
     torch._foreach_lerp_(following, moving, share)

@@ -1,6 +1,6 @@
-"""What a small policy of PPO does with a few observations, in as few operations as it takes.
+"""The forward pass of a small PPO policy on a few observations, in as few operations as possible.
 
-Networks of a few thousand weights, asked about a few dozen observations, spend nearly all of their time in
+Networks of a few thousand weights, applied to a few dozen observations, spend nearly all of their time in
 modules and distributions that call one another.
 """
 
@@ -21,7 +21,7 @@ class PPOChoices:
     """The forward pass of a policy whose update `can_be_written_out`: same draws, same numbers.
 
     Args:
-        policy: Whose parameters may change meanwhile, but not be replaced.
+        policy: The policy, whose parameters may change meanwhile, but not be replaced.
 
     Raises:
         ValueError: If the policy's actions are not continuous.
@@ -41,7 +41,7 @@ class PPOChoices:
         """Choose actions.
 
         Args:
-            observations: Shape (n, …).
+            observations: Observations, shape (n, …).
             deterministic: Whether to take the most probable actions.
 
         Returns:
@@ -52,7 +52,7 @@ class PPOChoices:
         deviation = self._log_std.exp()
         actions = mean
         if not deterministic:
-            # The draw that torch's normal distribution would make.
+            # The same draw as torch's normal distribution.
             actions = torch.empty_like(mean).normal_().mul_(deviation).add_(mean)
         surprise = (actions - mean).square_().neg_().div_(2 * deviation.square())
         per_action = surprise.sub_(deviation.log()).sub_(_LOG_SQRT_2PI)

@@ -1,8 +1,8 @@
-"""PPO's update for small networks, forward and backward written out by hand.
+"""PPO's update for small networks, with hand-written forward and backward passes.
 
-Networks of a few thousand weights spend most of an update by autograd in its bookkeeping. Here policy and
-value network, which have equal layers, go through the same products side by side, and all parameters and all
-gradients lie in one tensor each.
+With networks of a few thousand weights, autograd spends most of an update on bookkeeping. Here policy and
+value network, which have equal layers, share batched matrix products, and all parameters and all gradients
+are stored in one tensor each.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from torch import Tensor, nn
 _MINUS_ONE = torch.tensor(-1.0)
 _LOG_SQRT_2PI = math.log(math.sqrt(2 * math.pi))
 STATISTICS = ("entropy_loss", "policy_gradient_loss", "value_loss", "approx_kl", "clip_fraction", "loss")
-"""What an update tells of itself, under the names Stable-Baselines3 logs it as."""
+"""Statistics of an update, named as in Stable-Baselines3's logs."""
 
 
 @dataclass(frozen=True)
 class Minibatch:
-    """Transitions to learn from; all but observations and actions have shape (n,).
+    """Transitions to learn from; all arrays except observations and actions have shape (n,).
 
     Attributes:
         observations: float32 of shape (n, observation size).
-        actions: float32 of shape (n, action size); one column of whole numbers for a choice.
-        log_probabilities: Of the actions, when they were chosen.
-        advantages: How much better they were than expected.
-        returns: What the value network is to say.
+        actions: float32 of shape (n, action size); one column of integers for discrete actions.
+        log_probabilities: Log-probabilities of the actions when they were chosen.
+        advantages: Advantages of the actions.
+        returns: Targets of the value network.
     """
 
     observations: Tensor
@@ -45,7 +45,7 @@ class Minibatch:
         return len(self.returns)
 
     def pick(self, rows: Tensor) -> Minibatch:
-        """The rows asked for, in their order."""
+        """The given rows, in their order."""
         return Minibatch(*(part[rows] for part in self._parts()))
 
     def split(self, size: int) -> Iterator[Minibatch]:
@@ -58,10 +58,10 @@ class Minibatch:
 
 
 def can_be_written_out(policy: nn.Module) -> bool:
-    """Whether a policy is of the kind whose update is written out here.
+    """Whether a policy's update is implemented here.
 
-    That is: separate policy and value networks of equal layers with tanh between them, on flat observations,
-    for continuous actions with a deviation that does not depend on the state, or for one choice among many.
+    Required are separate policy and value networks of equal layers with tanh between them, on flat
+    observations, for continuous actions with a state-independent standard deviation, or for discrete actions.
     """
     if type(policy) is not ActorCriticPolicy or type(policy.features_extractor) is not FlattenExtractor:
         return False
@@ -81,11 +81,11 @@ def can_be_written_out(policy: nn.Module) -> bool:
 class PPOUpdate:
     """One gradient step of PPO (Schulman et al. 2017, eq. 9), for policies that `can_be_written_out`.
 
-    The policy's parameters become views of one tensor, and so do their gradients; they stay the parameters
-    that its optimizer and its files know.
+    The policy's parameters become views of one tensor, and so do their gradients; they remain the same
+    parameter objects for its optimizer and its files.
 
     Args:
-        policy: What learns.
+        policy: The policy to train.
     """
 
     def __init__(self, policy: ActorCriticPolicy) -> None:
@@ -107,7 +107,7 @@ class PPOUpdate:
         self._told: list[tuple[Tensor, ...]] = []
 
     def is_current(self) -> bool:
-        """Whether the policy's parameters and gradients still lie where they were put."""
+        """Whether the policy's parameters and gradients are still views of these tensors."""
         first = next(iter(self._policy.mlp_extractor.policy_net.parameters()))
         return first.data_ptr() == self._values.data_ptr() and first.grad is not None
 
@@ -124,11 +124,11 @@ class PPOUpdate:
         """Make one gradient step on a minibatch.
 
         Args:
-            batch: What to learn from.
-            clip_range: How far the ratio of probabilities may count.
+            batch: Transitions to learn from.
+            clip_range: Clip range of the probability ratio.
             ent_coef: Weight of the entropy.
-            vf_coef: Weight of the value network's error.
-            max_grad_norm: The gradient is scaled down to this norm.
+            vf_coef: Weight of the value loss.
+            max_grad_norm: Maximum norm, to which the gradient is scaled down.
             normalize_advantage: Whether the advantages of the minibatch are standardised.
         """
         n = len(batch)
@@ -147,7 +147,7 @@ class PPOUpdate:
         ratio = log_ratio.exp()
         plain, clipped = advantages * ratio, advantages * ratio.clamp(1 - clip_range, 1 + clip_range)
         error = values - batch.returns
-        # The smaller of the two counts; where it is the clipped one, nothing depends on the ratio any more.
+        # The smaller of the two counts; if it is the clipped one, the gradient in the ratio is zero.
         pull = torch.where(plain <= clipped, plain, 0.0).mul_(-1 / n)
 
         output_gradient = self._output_gradient(output, surprise, pull, ent_coef / n)
@@ -165,19 +165,19 @@ class PPOUpdate:
         self._told.append((entropy, plain, clipped, error, ratio, log_ratio))
 
     def forget_statistics(self) -> None:
-        """Begin to collect statistics anew."""
+        """Reset the statistics."""
         self._told.clear()
 
     @torch.no_grad()
     def statistics(self, clip_range: float, ent_coef: float, vf_coef: float) -> Tensor:
-        """What the steps since then tell, one row per step with the columns of `STATISTICS`.
+        """Statistics of the steps since the last reset, one row per step with the columns of `STATISTICS`.
 
-        All steps at once, since twenty operations on a minibatch of their own would be a tenth of a step.
+        Computed for all steps at once, since twenty operations per minibatch would cost a tenth of a step.
 
         Args:
-            clip_range: That of these steps.
-            ent_coef: That of these steps.
-            vf_coef: That of these steps.
+            clip_range: As in these steps.
+            ent_coef: As in these steps.
+            vf_coef: As in these steps.
         """
         lengths = torch.tensor([len(told[-1]) for told in self._told])
         entropy = torch.stack([told[0] for told in self._told])
@@ -192,23 +192,22 @@ class PPOUpdate:
         return torch.stack([-entropy, policy_loss, value_loss, divergence, strayed, loss], dim=1)
 
     def _forward(self, observations: Tensor) -> list[Tensor]:
-        """What comes out of each layer of both networks, shape (2, n, width)."""
+        """Outputs of each layer of both networks, shape (2, n, width)."""
         values = observations.expand(2, *observations.shape)
         hidden = []
         for (weight, _), (bias, _) in zip(self._weights, self._biases, strict=True):
             values = torch.baddbmm(bias.unsqueeze(1), values, weight.transpose(1, 2), beta=2, alpha=2)
-            # tanh(x) = 2 sigmoid(2 x) - 1, six times as fast: torch has vector instructions for the one, not
-            # for the other.
+            # tanh(x) = 2 sigmoid(2 x) - 1, six times as fast: torch vectorizes the sigmoid, but not tanh.
             values = torch.add(_MINUS_ONE, values.sigmoid_(), alpha=2, out=values)
             hidden.append(values)
         return hidden
 
     def _judge(self, output: Tensor, actions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Log-probability of each action, what its gradient is made of, and the mean entropy.
+        """Log-probability of each action, a factor of its gradient, and the mean entropy.
 
         The output is the mean of each action, or the log-probability of each option. The second result is,
-        for continuous actions, by how many deviations they miss the mean, shape (n, actions); for a choice,
-        the row of which option was taken, shape (n, options).
+        for continuous actions, their distance from the mean in standard deviations, shape (n, actions); for
+        discrete ones, the one-hot encoding of the chosen option, shape (n, options).
         """
         if self._is_choice:
             taken = torch.zeros_like(output).scatter_(1, actions.long().view(-1, 1), 1.0)
@@ -220,7 +219,7 @@ class PPOUpdate:
         return per_action.sum(dim=1), surprise, (log_std + (0.5 + _LOG_SQRT_2PI)).sum()
 
     def _output_gradient(self, output: Tensor, surprise: Tensor, pull: Tensor, entropy: float) -> Tensor:
-        """Gradient of the loss with respect to what the policy network says, shape (n, outputs)."""
+        """Gradient of the loss with respect to the policy network's output, shape (n, outputs)."""
         if not self._is_choice:
             return pull.unsqueeze(1) * surprise * (-self._policy.log_std).exp()
         probabilities = output.exp()
@@ -233,7 +232,7 @@ class PPOUpdate:
     def _backward(
         self, observations: Tensor, hidden: list[Tensor], output_gradient: Tensor, value_gradient: Tensor
     ) -> None:
-        """Put the gradients of all weights and biases where they belong."""
+        """Write the gradients of all weights and biases to their views."""
         top = hidden[-1]
         gradient = torch.empty_like(top)
         for side, outer in enumerate((output_gradient, value_gradient)):
@@ -252,7 +251,7 @@ class PPOUpdate:
 
 
 def _flatten(blocks: list[list[nn.Parameter]]) -> tuple[Tensor, Tensor]:
-    """Let parameters and their gradients be views of one tensor each, in the order of the blocks."""
+    """Make parameters and their gradients views of one tensor each, in the order of the blocks."""
     parameters = [parameter for block in blocks for parameter in block]
     values = torch.cat([parameter.data.flatten() for parameter in parameters])
     gradient = torch.zeros_like(values)
@@ -267,7 +266,7 @@ def _flatten(blocks: list[list[nn.Parameter]]) -> tuple[Tensor, Tensor]:
 
 
 def _stack(neighbours: list[Tensor]) -> Tensor:
-    """Tensors of one shape that lie side by side, as one tensor of shape (how many, …)."""
+    """Adjacent tensors of one shape, as one tensor of shape (count, …)."""
     first = neighbours[0].data
     shape = (len(neighbours), *first.shape)
     return first.as_strided(shape, (first.numel(), *first.stride()), first.storage_offset())

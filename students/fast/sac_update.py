@@ -1,4 +1,4 @@
-"""One whole update of SAC as a function over tensors that stay where they are."""
+"""One whole update of SAC as a function over static tensors."""
 
 from __future__ import annotations
 
@@ -29,30 +29,30 @@ _EPSILON = 1e-6
 """Keeps the logarithm of a squashed action's density finite, as in Stable-Baselines3."""
 _LOG_NORMAL = 0.5 * math.log(2 * math.pi)
 _BLOCK = 64
-"""Rows."""
+"""In rows."""
 STATISTICS = ("ent_coef", "actor_loss", "critic_loss", "ent_coef_loss")
-"""What is summed up over updates."""
+"""Values that are summed over updates."""
 
 
 class SACUpdate:
-    """Critics, entropy coefficient, actor and target networks of SAC, moved by one gradient step.
+    """One gradient step of the critics, entropy coefficient, actor and target networks of SAC.
 
-    Computes what `stable_baselines3.SAC.train` does, in the same order and with the same draws of noise, but
-    the gradients nobody uses. Nothing in it waits for the device or depends on values, so that it can be
+    Computes the same as `stable_baselines3.SAC.train`, in the same order and with the same draws of noise,
+    except for unused gradients. Nothing in it waits for the device or depends on values, so that it can be
     captured as a CUDA graph.
 
     Args:
         actor: Network of the policy, with its optimizer.
         critic: Networks of the critics, with their optimizer.
         critic_target: Their slow copies.
-        ent_coef: The logarithm of the entropy coefficient, shape (1,), if it is learned, else itself.
-        ent_coef_optimizer: What learns it; None for a fixed one.
-        target_entropy: Where learning wants the entropy.
-        gamma: Discount per step.
-        tau: Share of the way that target networks go towards the critics.
+        ent_coef: Logarithm of the entropy coefficient, shape (1,), if it is learned, else the coefficient.
+        ent_coef_optimizer: Its optimizer; None for a fixed coefficient.
+        target_entropy: Target entropy.
+        gamma: Discount factor.
+        tau: Soft update coefficient of the target networks.
 
     Attributes:
-        statistics: Sums over updates of what `STATISTICS` names, shape (4,).
+        statistics: Sums over updates of the values named in `STATISTICS`, shape (4,).
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class SACUpdate:
         self._actor_adam, self._critic_adam = PiecewiseAdam(actor.optimizer), PiecewiseAdam(critic.optimizer)
 
     def tensors(self) -> list[Tensor]:
-        """Everything an update reads and writes besides its minibatch and what it allocates."""
+        """All tensors that an update reads and writes, except its minibatch and those it allocates."""
         optimizers = [self._actor_optimizer, self._critic_optimizer]
         if self.ent_coef_optimizer is not None:
             optimizers.append(self.ent_coef_optimizer)
@@ -98,8 +98,8 @@ class SACUpdate:
         """Make one gradient step.
 
         Args:
-            batch: What to learn from.
-            move_targets: Whether target networks follow.
+            batch: Transitions to learn from.
+            move_targets: Whether to update the target networks.
         """
         n = len(batch.rows)
         parts: list[Any] = self._side_by_side(
@@ -108,7 +108,7 @@ class SACUpdate:
         )
         (values, mean, log_std), *judged = parts
         noise = torch.empty_like(mean)
-        # Two draws, as Stable-Baselines3 makes them, so that the same seed gives the same noise.
+        # Two draws as in Stable-Baselines3, so that the same seed gives the same noise.
         noise[:n].normal_()
         noise[n:].normal_()
         std = log_std.clamp(LOG_STD_MIN, LOG_STD_MAX).exp()
@@ -128,7 +128,7 @@ class SACUpdate:
         self.statistics[:3] += torch.stack((ent_coef, actor_loss, critic_loss))
 
     def _actor_forward(self, observations: Tensor) -> tuple[list[Tensor], Tensor, Tensor]:
-        """What goes into the actor's layers; means and log standard deviations, shape (n, actions)."""
+        """Inputs of the actor's layers; means and log standard deviations, shape (n, actions)."""
         values = [observations]
         for layer in self._actor_hidden:
             values.append(linear_relu(values[-1], layer))
@@ -146,7 +146,7 @@ class SACUpdate:
         return -(per_action + _LOG_NORMAL).sum(dim=1, keepdim=True)
 
     def _step_ent_coef(self, log_density: Tensor) -> Tensor:
-        """The entropy coefficient of this update, shape (), which a learned one moves on from."""
+        """The entropy coefficient of this update, shape (); a learned one is then updated."""
         if self.ent_coef_optimizer is None:
             return self.ent_coef
         gap = -(log_density + self.target_entropy).mean()
@@ -157,7 +157,7 @@ class SACUpdate:
         return ent_coef
 
     def _wanted(self, batch: Minibatch, actions: Tensor, log_density: Tensor, ent_coef: Tensor) -> Tensor:
-        """What critics should say, shape (n, 1), given what the actor would do next."""
+        """Targets of the critics, shape (n, 1), given the actor's next actions."""
         pairs = torch.cat((batch.next_observations, actions), dim=1)
         said = self._side_by_side(*(partial(forward, layers, pairs) for layers in self._targets))
         value = (
@@ -167,7 +167,7 @@ class SACUpdate:
         return batch.rewards + batch.goes_on * self.gamma * value
 
     def _step_critics(self, judged: list[list[Tensor]], wanted: Tensor) -> Tensor:
-        """Move critics towards what they should have said about what `judged` holds; returns the loss."""
+        """Move the critics' outputs for the inputs in `judged` towards their targets; returns the loss."""
 
         def loss_of(layers: list[Layer], values: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
             error = values[-1] - wanted
@@ -186,7 +186,7 @@ class SACUpdate:
         return torch.stack(losses).sum()
 
     def _weight_gradients(self, behind: Sequence[Tensor], values: Sequence[Tensor]) -> list[Layer]:
-        """Gradients of layers, from those behind each of them and from what went into each."""
+        """Gradients of layers, from the gradients behind them and their inputs."""
         pairs = zip(behind, values, strict=True)
         return self._side_by_side(*(partial(weight_gradient, *pair) for pair in pairs))
 
@@ -235,7 +235,7 @@ class SACUpdate:
 def _rows(which: Tensor, owners: Sequence[Tensor]) -> list[Tensor | None]:
     """Rows that contain those of each critic, None for all: only one critic has a gradient in each row."""
     if which.device.type != "cpu":
-        # What is captured cannot depend on how many there are.
+        # Captured work cannot depend on their number.
         return [None] * len(owners)
     order = which.flatten().argsort()
     ends = torch.stack([owned.sum() for owned in owners]).cumsum(0).long().tolist()

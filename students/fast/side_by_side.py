@@ -1,4 +1,4 @@
-"""Work whose parts do not depend on each other, at the same time on a GPU."""
+"""Runs independent work concurrently on a GPU."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ Result = TypeVar("Result")
 
 
 class SideBySide:
-    """Calls functions that need nothing of each other; on a GPU each on a stream of its own.
+    """Calls independent functions; on a GPU each on its own stream.
 
-    A product of 1000 × 400 × 300 keeps a sixth of a large GPU's multiprocessors busy: two of them at the same
-    time take hardly longer than one. Captured as a CUDA graph, they become branches of the graph.
+    A product of 1000 × 400 × 300 keeps a sixth of a large GPU's multiprocessors busy: two at the same time
+    take hardly longer than one. Captured as a CUDA graph, they become branches of the graph.
 
     Args:
-        device: Whose work it is; elsewhere than on a GPU the functions are called in turn.
-        most: How many functions there are at most.
+        device: Device of the work; unless it is a GPU, the functions are called in turn.
+        most: Largest number of functions.
     """
 
     def __init__(self, device: torch.device, most: int) -> None:
@@ -30,9 +30,9 @@ class SideBySide:
             ]
 
     def __call__(self, *functions: Callable[[], Result]) -> list[Result]:
-        """What each function returns.
+        """Call the functions and return their results.
 
-        The functions must not let go of tensors that the caller made: their memory would be reused too early.
+        They must not release tensors made by the caller, whose memory would be reused too early.
         """
         if not self._streams:
             return [function() for function in functions]

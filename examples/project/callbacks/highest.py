@@ -1,4 +1,4 @@
-"""Highest: from where training episodes have landed, as a curve in TensorBoard and a file."""
+"""Highest: the greatest height from which an episode has landed, as a TensorBoard curve and a file."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class Highest(RunCallback):
         self.highest = 0.0
 
     def on_episode(self, run: Run, episode: Episode) -> None:
-        """Look at the task of a success."""
+        """Update the maximum after a success."""
         if episode.success:
             value = float(episode.task[run.curriculum.space.columns.index(self.parameter)])
             self.highest = max(self.highest, value)
 
     def on_evaluation(self, run: Run, evaluation: Evaluation) -> None:
-        """Record a curve beside those of the run."""
+        """Record a curve alongside those of the run."""
         run.logger.record(f"train/highest_{self.parameter}", self.highest)
 
     def on_end(self, run: Run) -> None:
@@ -36,9 +36,9 @@ class Highest(RunCallback):
         (run.directory.path / f"highest_{self.parameter}.txt").write_text(f"{self.highest}\n")
 
     def state_dict(self) -> dict[str, float]:
-        """What a resumed run restores."""
+        """The state that a resumed run restores."""
         return {"highest": self.highest}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continue from a state that `state_dict` returned."""
+        """Restore a state returned by `state_dict`."""
         self.highest = state["highest"]

@@ -1,4 +1,4 @@
-"""Landing: touch down softly from some height, under some gravity."""
+"""Landing: touch down softly, with height and gravity as the task."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Landing(gym.Env[Observation, Observation]):
     ends at the ground and is cut off after 300 steps of 0.05 s. Success: at the ground with at most 2 m/s.
 
     Args:
-        height: Height of the start, m.
+        height: Initial height, m.
         gravity: Acceleration of the fall, m/s².
     """
 
@@ -49,7 +49,7 @@ class Landing(gym.Env[Observation, Observation]):
         return self._observe(), {"task": task}
 
     def step(self, action: Observation) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
-        """Fall for 0.05 s."""
+        """Advance by 0.05 s."""
         thrust = 4.0 * (1.0 + float(np.clip(action[0], -1.0, 1.0)))
         self._speed += 0.05 * (thrust - self._gravity)
         self._height = self._height + 0.05 * self._speed

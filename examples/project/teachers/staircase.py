@@ -1,4 +1,4 @@
-"""Staircase: the box of tasks grows whenever enough of the last episodes in it succeeded."""
+"""Staircase: a box of tasks that grows whenever enough of the latest episodes in it succeeded."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from chiron.teachers import Episode, Proposals, Teacher
 
 
 class Staircase(Teacher):
-    """Uniform over a box that starts at the lowest task and grows by a step after enough successes.
+    """Samples uniformly from a box that starts at the lowest task and grows after enough successes.
 
     Args:
-        space: The tasks to choose from.
+        space: The task space.
         seed: Seeds the teacher's own generator.
         step: Share of the space by which each side of the box grows, in (0, 1].
-        window: How many last episodes are counted, at least 1.
-        threshold: Share of successes from which on the box grows, in (0, 1].
+        window: Number of latest episodes that are counted, at least 1.
+        threshold: Share of successes at which the box grows, in (0, 1].
 
     Raises:
         ValueError: If an argument is out of range.
