@@ -43,7 +43,7 @@ def plus_minus(mean: float, sd: float | None, digits: int) -> str:
 
 
 def with_interval(value: float, low: float | None, high: float | None, digits: int) -> str:
-    """`value [low, high]` as text, or the value alone if the interval is unknown (None, NaN) or empty."""
+    """`value [low, high]` as text, or the value alone if the ends are unknown (None, NaN) or equal."""
     if low is None or high is None or not low < high:
         return f"{value:.{digits}f}"
     return f"{value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"

@@ -54,15 +54,15 @@ class RunSettings:
 
     Attributes:
         total_steps: Environment steps of training.
-        n_envs: Environments stepped together.
+        n_envs: Envs stepped together.
         n_workers: Processes that step the envs, 0 for the run's own; threads where one compiled call steps
             them all. Results do not depend on it.
         seed: Seeds everything the run draws.
-        device: Where the student's networks live: auto, cpu, cuda or cuda:N.
+        device: Device of the student's networks: auto, cpu, cuda or cuda:N.
         threads: CPU threads for the student's networks.
         pictures: Whether to draw what the teacher proposed and why when the run ends.
         videos: Whether to record videos of the student at each evaluation, for TensorBoard.
-        evaluation: When and on what the student is tested.
+        evaluation: When the student is evaluated, and on which tasks.
         checkpoint: When the run's state is saved.
     """
 
@@ -78,7 +78,7 @@ class RunSettings:
     checkpoint: CheckpointSettings = field(default_factory=CheckpointSettings)
 
     def __post_init__(self) -> None:
-        """Refuse values that no run can use.
+        """Reject values that no run can use.
 
         Raises:
             ValueError: With key, value and what is allowed.

@@ -83,7 +83,7 @@ def hydra_errors_refused(program: str, has_begun: Callable[[], bool] = lambda: F
 
 
 def _require_usable(arguments: Sequence[str]) -> None:
-    """Reject arguments that Hydra would misinterpret, or whose errors it would not attribute to them."""
+    """Reject arguments that Hydra would misinterpret, or would not name in its error."""
     given = get_args_parser().parse_args(list(arguments)).overrides
     for override in OverridesParser.create().parse_overrides(given):
         if override.key_or_group in _WITHOUT_USE:

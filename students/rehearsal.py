@@ -45,7 +45,7 @@ def rehearse(make_algorithm: partial[Any], wrapped: Callable[[VecEnv], VecEnv], 
     Args:
         make_algorithm: The algorithm's class with its arguments.
         wrapped: Wraps the envs as for training.
-        vec_env: Its envs, which are not used.
+        vec_env: Its envs, which are not stepped.
     """
     envs = MadeUpVecEnv(vec_env)
     # Arguments may be stateful objects, such as noise.

@@ -182,7 +182,7 @@ def read_tensors(path: Path, part: str) -> dict[str, Any]:
 
     Args:
         path: A file of `BaseAlgorithm.save`.
-        part: Which of its state dicts: "policy", "policy.optimizer", …
+        part: Name of one of its state dicts: "policy", "policy.optimizer", …
 
     Raises:
         ValueError: If the file cannot be read, or has no such part.

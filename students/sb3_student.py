@@ -44,11 +44,11 @@ class SB3Adapter:
     """Settings of a student that are not arguments of its algorithm.
 
     Attributes:
-        action_repeat: For how many steps of the env each action is held.
+        action_repeat: Number of env steps for which each action is held.
         vec_normalize: Arguments of `VecNormalize`, None to leave observations and rewards as they are.
-        forget_every: Training steps after which the student starts anew, again and again; None for never.
-        load: A run's directory or a file of Stable-Baselines3 whose networks the student begins with; None
-            for new ones.
+        forget_every: Training steps between resets of the student; None for never.
+        load: A run directory or a Stable-Baselines3 file whose networks the student starts with; None for
+            new ones.
     """
 
     action_repeat: int = 1
