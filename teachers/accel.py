@@ -1,4 +1,4 @@
-"""ACCEL: levels grow out of the ones that are played again, by small edits."""
+"""ACCEL: replays levels, and proposes slightly edited copies of them."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from .task_distribution import Description, TaskDistribution, task_distribution,
 from .teacher import Seed
 
 _EASIEST = 0.1
-"""The share of each parameter's range, from its easy end, in which new tasks are unless the user says."""
+"""Share of each parameter's range, from its easy end, that new tasks are drawn from by default."""
 _MOST_EDITS = 1_000
 
 
 class ACCEL(PLR):
     """Evolving curricula with regret-based environment design (Parker-Holder et al., ICML 2022).
 
-    As PLR, but new levels are simple, and whenever an episode in a replayed level has been scored, an
-    edited copy of the level is proposed next: `edits` times, a parameter chosen at random moves by
-    `edit_size` of its range, up, down or not at all with equal probabilities, within the task space. The copy
-    has a new seed. It is scored, and enters the buffer by the rule of PLR.
+    Like PLR, except that new levels are simple, and that whenever an episode in a replayed level has been
+    scored, an edited copy of the level is proposed next: `edits` times, a randomly chosen parameter moves up,
+    down or not at all, with equal probabilities, by `edit_size` of its range, within the task space. The copy
+    has a new seed. It is scored and enters the buffer by the rule of PLR.
 
-    The student learns from replayed levels alone, for which it needs FastPPO (`robust`, as in the paper).
-    Scores and what they need are those of PLR.
+    The student learns only from replayed levels, which requires FastPPO (`robust`, as in the paper).
+    Scores and their requirements are those of PLR.
 
-    The defaults are those of the paper for BipedalWalker, in whose code a step is 4% to 12% of a range, and
-    the easiest four of each batch of replayed levels are edited, four times each. Here, where levels end one
-    by one, each is edited once.
+    The defaults are those of the paper for BipedalWalker. In its code, a step is 4% to 12% of a range, and
+    the easiest four of each batch of replayed levels are edited, four times each. Here, episodes end one at
+    a time, and each replayed level is edited once.
 
     Args:
         space: The tasks to choose from.
@@ -42,21 +42,21 @@ class ACCEL(PLR):
             {mean: …, std: …}. Parameters that are not named are uniform in the easiest tenth of their
             range.
         edits: Changes per edited copy, 1 to 1,000.
-        edit_size: By how much a change moves a parameter, as a share of its range, in (0, 1].
-        robust: Whether the student learns from replayed levels alone.
+        edit_size: Size of a change, as a share of the parameter's range, in (0, 1].
+        robust: Whether the student learns only from replayed levels.
         replay_probability: Share of replayed levels among those that are not edited copies, in [0, 1];
             above 0 if robust.
-        score: As of PLR.
-        buffer_size: As of PLR.
-        minimum_fill: As of PLR.
-        temperature: As of PLR.
-        staleness: As of PLR.
+        score: See PLR.
+        buffer_size: See PLR.
+        minimum_fill: See PLR.
+        temperature: See PLR.
+        staleness: See PLR.
 
     Raises:
         ValueError: If an argument is out of range.
 
     Attributes:
-        levels: The buffer, with the parent of each level and how often it and its ancestors were edited.
+        levels: The buffer, with each level's parent and the number of edits of it and its ancestors.
     """
 
     def __init__(

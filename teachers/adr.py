@@ -17,19 +17,19 @@ from .teacher import Seed, Teacher
 from .threshold import Threshold
 
 _INSIDE = -1
-"""The boundary of tasks that lie on none."""
+"""The boundary index of tasks that are on no boundary."""
 
 
 class ADR(Teacher):
     """Automatic domain randomization (OpenAI et al., *Solving Rubik's cube with a robot hand*, 2019).
 
-    Tasks are uniform in a box. With probability `boundary_probability` a task is moved onto one of the 2d
-    boundaries of the box, chosen at random; its score goes into the queue of that boundary alone. When the
-    queue is full its mean decides: at `high_threshold` or above the boundary moves outwards by one step, at
-    `low_threshold` or below it moves inwards, but not past the opposite one; the queue is emptied.
+    Tasks are uniform in a box. With probability `boundary_probability`, a task is moved onto one of the 2d
+    boundaries of the box, chosen at random, and its score is added to the queue of that boundary. A full
+    queue is emptied: if its mean is at least `high_threshold`, the boundary moves outwards by one step; if it
+    is at most `low_threshold`, the boundary moves inwards, but not past the opposite one.
 
-    A proposal's ticket names its boundary and where that was. Results of tasks on a boundary that has moved
-    since are left out.
+    A proposal's ticket stores the boundary and its position. Results of tasks on a boundary that has moved
+    since are ignored.
 
     Args:
         space: The tasks to choose from.
@@ -37,12 +37,12 @@ class ADR(Teacher):
         initial: The first box, in task units: for each parameter a number or [low, high]. Parameters that are
             not named start at their default; all of them, if None.
         boundary_probability: Share of tasks on a boundary, in (0, 1].
-        queue_length: Scores per decision of a boundary.
+        queue_length: Number of scores averaged to decide whether a boundary moves.
         step: How far a boundary moves, as a share of the parameter's range, in (0, 1].
-        high_threshold: Mean score from which a boundary moves outwards; None uses the env's mastered return.
-        low_threshold: Mean score down to which a boundary moves inwards; None uses half of the high
-            threshold, as in the paper.
-        scales_returns: Whether thresholds and scores are returns scaled to [0, 1] or raw returns.
+        high_threshold: Lowest mean score that moves a boundary outwards; None uses the env's mastered return.
+        low_threshold: Highest mean score that moves a boundary inwards; None uses half of the high threshold,
+            as in the paper.
+        scales_returns: Whether thresholds and scores are returns scaled to [0, 1] instead of raw returns.
 
     Raises:
         ValueError: If an argument is out of range.

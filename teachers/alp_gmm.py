@@ -20,9 +20,9 @@ _FIRST_COMPARED = 6
 class ALPGMM(MixtureTeacher):
     """Absolute learning progress with Gaussian mixture models (Portelas et al., CoRL 2019, algorithm 1).
 
-    The absolute learning progress (ALP) of an episode is |r - r'|, r' being the return of the nearest task
-    played before. Gaussians are fitted to rows (task, ALP), and one is chosen in proportion to its mean ALP.
-    The arguments are those of `MixtureTeacher`, their defaults the paper's.
+    The absolute learning progress (ALP) of an episode is |r - r'|, where r' is the return of the nearest
+    earlier task. Gaussians are fitted to rows (task, ALP), and one is chosen in proportion to its mean ALP.
+    The arguments are those of `MixtureTeacher`, with the paper's defaults.
     """
 
     added_numbers = 1

@@ -12,7 +12,7 @@ from scipy.optimize import minimize
 
 Floats = NDArray[np.float64]
 Valued = Callable[[Floats], tuple[float, Floats]]
-"""A function of shape (m,), returning its value and its gradient, of shape (m,)."""
+"""A function of an array of shape (m,) that returns its value and its gradient, of shape (m,)."""
 
 
 def constrained_minimum(
@@ -22,21 +22,21 @@ def constrained_minimum(
     bounds: tuple[Floats, Floats],
     iterations: int,
 ) -> Floats:
-    """The point that sequential quadratic programming ends at; whether it is better or allowed is not said.
+    """The end point of sequential quadratic programming, which may be infeasible or worse than the start.
 
     Args:
         objective: What to minimise.
         start: Where to start, shape (m,).
-        margins: Functions that have to be at least 0.
+        margins: Functions that must be at least 0.
         bounds: Lowest and highest values, shapes (m,).
-        iterations: Most iterations.
+        iterations: Maximum number of iterations.
 
     Returns:
         Shape (m,), within the bounds and finite.
     """
 
     def parts(function: Valued) -> dict[str, Any]:
-        # Values and gradients are asked for one after the other, at the same point.
+        # SLSQP asks for value and gradient separately, at the same point.
         known: list[Any] = [None, None]
 
         def at(x: Floats) -> tuple[float, Floats]:
@@ -47,10 +47,10 @@ def constrained_minimum(
         return {"fun": lambda x: at(x)[0], "jac": lambda x: at(x)[1]}
 
     with warnings.catch_warnings(), np.errstate(all="ignore"):
-        # SLSQP clips a step that rounding takes over a bound, and says so.
+        # SLSQP warns when it clips a step that exceeds a bound by rounding.
         warnings.simplefilter("ignore", RuntimeWarning)
         own = parts(objective)
-        solve: Any = minimize  # whose stubs know no constraints as dicts of untyped functions
+        solve: Any = minimize  # its stubs do not accept constraints as dicts of untyped functions
         found = solve(
             own["fun"],
             start.clip(*bounds),

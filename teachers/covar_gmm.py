@@ -13,9 +13,9 @@ from .mixture_teacher import MixtureTeacher
 class CovarGMM(MixtureTeacher):
     """Gaussian mixtures over task, time and return (Moulin-Frier et al., 2014; as in Portelas et al., 2019).
 
-    Gaussians are fitted to rows (task, time, return), where time is an episode's position among those of its
-    fit, from 0 to 1. One is chosen in proportion to its covariance of time and return, if that is positive,
-    that is, if returns increase. The arguments are those of `MixtureTeacher`, their defaults those of the
+    Gaussians are fitted to rows (task, time, return), where time is an episode's position within the batch
+    that is fitted, from 0 to 1. One is chosen in proportion to its covariance of time and return, if this is
+    positive, i.e. if returns increase. The arguments are those of `MixtureTeacher`, with the defaults of the
     CoRL 2019 paper.
     """
 

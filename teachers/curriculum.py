@@ -18,15 +18,15 @@ from .proposal import Proposal
 from .teacher import NEEDS, Seed, Teacher
 
 _BEGUN = ("slot", "task", "proposal", "source", "ticket", "seed", "trains")
-"""What of an episode is known when it begins."""
+"""Attributes of an episode that are set when it begins."""
 _ENDED = ("index", "step", "episode_return", "length", "success", "score", "mastered_score")
-"""What of an episode is known when it has ended."""
+"""Attributes of an episode that are set when it ends."""
 
 
 class Curriculum:
-    """Asks a teacher for tasks, and credits each result to the proposal that it came from.
+    """Asks a teacher for tasks, and matches each result with the proposal that it belongs to.
 
-    What is played is the proposal, with integers rounded (`TaskSpace.rounded`).
+    The task that is played is the proposal with integers rounded (`TaskSpace.rounded`).
 
     Args:
         teacher: Chooses the tasks.
@@ -73,7 +73,7 @@ class Curriculum:
         """Start a slot's next episode. An unfinished episode of the slot is dropped.
 
         Returns:
-            The new episode; `task` and `seed` are what to reset the slot's env with.
+            The new episode; reset the slot's env with its `task` and `seed`.
 
         Raises:
             NotFiniteError: If the teacher proposes a task that is not finite.
@@ -81,10 +81,10 @@ class Curriculum:
         return self._start(slot, self.teacher.sample())
 
     def next_tasks(self, slots: Sequence[int]) -> list[Episode]:
-        """Start the next episodes of one or more slots, whose tasks the teacher proposes at once.
+        """Start the next episodes of one or more slots, with a single call to the teacher.
 
-        For many slots that takes a fraction of the time that `next_task` takes for one after another. The
-        tasks are others, as `Teacher.sample(n)` draws otherwise than `Teacher.sample()` does n times.
+        For many slots, this is several times faster than calling `next_task` for each. The tasks differ,
+        since `Teacher.sample(n)` draws other tasks than n calls of `Teacher.sample()`.
 
         Raises:
             NotFiniteError: If the teacher proposes a task that is not finite.
@@ -120,23 +120,24 @@ class Curriculum:
     def finish(
         self, slot: int, *, episode_return: float, length: int, step: int, success: bool | None = None
     ) -> Episode:
-        """End a slot's episode, and tell the listeners and then the teacher how it went.
+        """End a slot's episode, and report it to the listeners and then to the teacher.
 
-        A teacher that needs the student's critic is told by `rate` instead, which may follow any time later.
+        A teacher that needs the student's critic gets the episode from `rate`, which may be called any time
+        later.
 
         Args:
             slot: Index of the env in the vector env.
             episode_return: Sum of the env's rewards.
             length: Number of steps.
-            step: Steps that all slots together have made.
-            success: Whether the env called the episode a success; None if the env does not say.
+            step: Total number of steps of all slots so far.
+            success: Whether the env reports a success; None if the env does not report it.
 
         Returns:
             The finished episode.
 
         Raises:
             KeyError: If the slot has no current episode.
-            ValueError: If the teacher needs `success` and the env does not say.
+            ValueError: If the teacher needs `success` and the env does not report it.
             NotFiniteError: If the return is not finite.
         """
         episode = self._playing.pop(slot)
@@ -166,14 +167,14 @@ class Curriculum:
         return episode
 
     def rate(self, slot: int, critic: CriticScores) -> Episode:
-        """Tell the teacher of a slot's oldest finished episode that waits for the student's critic.
+        """Report a slot's oldest finished but unrated episode to the teacher, with the critic's scores.
 
         Args:
             slot: Index of the env in the vector env.
-            critic: What the critic says of the episode.
+            critic: Scores of the episode by the student's critic.
 
         Raises:
-            KeyError: If no episode of the slot waits.
+            KeyError: If the slot has no unrated episode.
         """
         for place, episode in enumerate(self._unrated):
             if episode.slot == slot:
@@ -207,7 +208,7 @@ class Curriculum:
         """Resume from a state that `state_dict` returned.
 
         Raises:
-            ValueError: If the state is another teacher's or another task space's.
+            ValueError: If the state belongs to another teacher or task space.
         """
         self.teacher.load_state_dict(state["teacher"])
         self._rng.bit_generator.state = state["rng"]

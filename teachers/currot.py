@@ -25,9 +25,9 @@ Floats = NDArray[np.float64]
 _PROJECTIONS = 100
 _CANDIDATES = 100
 _SAMPLING_NOISE = 1e-3
-"""Of tasks around their particle, as a share of each range."""
+"""Largest offset of a task from its particle, as a share of each range."""
 _LENGTH_SCALE = 0.3
-"""Of the score estimate, as a share of the farthest move."""
+"""Bandwidth of the score estimate, as a share of the largest move."""
 _FOCUS_STD = 0.01
 
 
@@ -37,14 +37,14 @@ class CURROT(Teacher):
     Tasks are drawn around `particles` points. Every `episodes_per_update` episodes,
 
     1. the episodes with the highest scores go into a buffer of successes, the others into one of failures;
-       once the median of the successes is above the threshold, only those that reach it stay, the
-       ones that are nearest to draws from the target;
-    2. the score at any task is estimated from both by a Nadaraya-Watson regression;
+       once the median score of the successes is above the threshold, only episodes that reach it enter, and
+       those nearest to samples of the target are kept;
+    2. scores of any tasks are estimated from both buffers by Nadaraya-Watson regression;
     3. particles with an estimate below the threshold are replaced by successes;
     4. every particle moves towards the target, along the gradient of the sliced Wasserstein distance, as
-       far as `epsilon` and the threshold allow: to that of 100 random points nearby which is nearest to
-       where the gradient leads and whose estimate is above the threshold (to the one with the highest
-       estimate, if there is none).
+       far as `epsilon` and the threshold allow: of 100 random points nearby, those with an estimate above
+       the threshold are candidates, and the one nearest to where the gradient leads is chosen (without
+       candidates, the point with the highest estimate).
 
     Distances are Euclidean in [0, 1]^d.
 
@@ -53,19 +53,19 @@ class CURROT(Teacher):
         seed: Seeds the teacher's own generator.
         initial: Where particles start, in task units: for each parameter a number, [low, high] or
             {mean, std}. Parameters that are not named are uniform over their range.
-        target: The tasks to reach, in the same form, or a list of these, of equal weight; the whole task
-            space, if None.
-        threshold: Score from which a task counts as mastered; None uses the env's mastered return.
-        epsilon: How far a particle moves in one update, at most: a share of the diagonal of [0, 1]^d.
+        target: Target distribution, in the same form, or a list of these, of equal weight; the whole task
+            space if None.
+        threshold: Lowest score at which a task counts as mastered; None uses the env's mastered return.
+        epsilon: Largest move of a particle in one update, as a share of the diagonal of [0, 1]^d.
         particles: Number of particles.
-        episodes_per_update: Episodes between updates, fewer than there are particles.
-        scales_returns: Whether threshold and scores are returns scaled to [0, 1] or raw returns.
+        episodes_per_update: Episodes between updates, fewer than `particles`.
+        scales_returns: Whether threshold and scores are returns scaled to [0, 1] instead of raw returns.
 
     Raises:
         ValueError: If an argument is out of range.
 
     Attributes:
-        particles: In [0, 1]^d, shape (n, d).
+        particles: The particles, in [0, 1]^d, shape (n, d).
         updates: Number of updates.
     """
 
@@ -144,7 +144,7 @@ class CURROT(Teacher):
         return kernel_regression(tasks, known, scores, _LENGTH_SCALE * self._reach)
 
     def _replaced(self, successes: Floats, threshold: float) -> tuple[Floats, NDArray[np.bool_]]:
-        """Particles, those below the threshold replaced by successes; and which are above it then."""
+        """Particles, with those below the threshold replaced by successes, and which are now above it."""
         particles = self.particles.copy()
         is_good = self._estimate(particles) >= threshold
         bad = np.flatnonzero(~is_good)
@@ -161,8 +161,8 @@ class CURROT(Teacher):
     def _candidates(self, starts: Floats, aims: Floats, is_good: NDArray[np.bool_]) -> Floats:
         """Points around each particle, shape (n, candidates, d).
 
-        They lie in a ball no larger than the way to its aim; in the half of it that faces the aim, if the
-        particle is above the threshold.
+        They lie in a ball no larger than the distance to its aim, or, if the particle is above the threshold,
+        in the half of this ball that faces the aim.
         """
         directions = aims - starts
         lengths = np.linalg.norm(directions, axis=1)
@@ -218,7 +218,7 @@ class CURROT(Teacher):
 
 
 def sliced_transport(source: Floats, target: Floats, projections: int, rng: np.random.Generator) -> Floats:
-    """How points of a source move towards a target, along the gradient of the sliced Wasserstein distance.
+    """Displacements of source points towards a target, along the gradient of the sliced Wasserstein distance.
 
     Args:
         source: Shape (n, d).
@@ -227,7 +227,7 @@ def sliced_transport(source: Floats, target: Floats, projections: int, rng: np.r
         rng: Draws them.
 
     Returns:
-        The mean, over directions, of the way that matches the order of source and target along it;
+        The mean, over directions, of the displacements that match source and target in sorted order;
         shape (n, d).
     """
     directions = rng.standard_normal((projections, source.shape[1]))

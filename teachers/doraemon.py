@@ -22,11 +22,11 @@ from .threshold import Threshold
 Floats = NDArray[np.float64]
 
 _START = 100.0
-"""a = b of the Beta distributions at the start, unless the user gives others."""
+"""Initial a = b of the Beta distributions, by default."""
 _ROOM = 10.0
-"""How far a and b may grow above their value at the start."""
+"""How far a and b may grow above their initial values."""
 _TOLERANCE = 1e-4
-"""By how much constraints may be missed."""
+"""Allowed violation of the constraints."""
 _EDGE = 1e-9
 _ITERATIONS = 60
 _KNOTS = np.linspace(-6, 6, 769)
@@ -36,25 +36,25 @@ _KNOTS = np.linspace(-6, 6, 769)
 class DORAEMON(Teacher):
     """Domain randomization via entropy maximization (Tiboni et al., ICLR 2024).
 
-    Each number of a task has a Beta distribution over its range, independent of the others. Every
-    `episodes_per_update` episodes the distribution becomes the one with the largest entropy on which the
-    student would still succeed with probability `success_rate`, as estimated by importance sampling from
-    these episodes, and whose Kullback-Leibler divergence from the previous one is at most `max_kl`. If the
-    student succeeds less often than that, the distribution that maximises its success comes first. Nothing
-    changes before the student has succeeded with probability `success_rate` once.
+    Each number of a task has an independent Beta distribution over its range. Every `episodes_per_update`
+    episodes, the distribution is replaced by the one with the largest entropy on which the student would
+    still succeed with probability `success_rate`, as estimated by importance sampling from these episodes,
+    and whose Kullback-Leibler divergence from the previous one is at most `max_kl`. If the student succeeds
+    less often, its success probability is maximised first. Nothing changes until the student's success rate
+    has reached `success_rate` once.
 
-    Results of tasks drawn from an earlier distribution are left out.
+    Results of tasks drawn from an earlier distribution are ignored.
 
     Args:
         space: The tasks to choose from.
         seed: Seeds the teacher's own generator.
-        initial: Where to start, in task units: for each parameter {mean, std} of its Beta distribution.
+        initial: First distribution, in task units: for each parameter {mean, std} of its Beta distribution.
             Parameters that are not named start with a = b = 100, in the middle of their range.
         success_rate: Success probability to keep, in (0, 1).
         max_kl: Largest divergence between successive distributions.
         episodes_per_update: Episodes between updates (the authors: 100,000 steps, 200 episodes of 500).
-        threshold: Score from which an episode is a success; None uses the env's mastered return.
-        scales_returns: Whether threshold and scores are returns scaled to [0, 1] or raw returns.
+        threshold: Lowest score that counts as a success; None uses the env's mastered return.
+        scales_returns: Whether threshold and scores are returns scaled to [0, 1] instead of raw returns.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -168,9 +168,9 @@ class DORAEMON(Teacher):
 
 
 class _Quantiles:
-    """Draws from Beta distributions: the quantile functions of these, interpolated, at random places.
+    """Draws from Beta distributions by interpolating their quantile functions at random places.
 
-    NumPy's own draws take up to ten times as long, the longest where the distribution is uniform.
+    NumPy's own sampler takes up to ten times as long, most of all for the uniform distribution.
 
     Args:
         a: First parameters, shape (d,).
@@ -178,7 +178,7 @@ class _Quantiles:
     """
 
     def __init__(self, a: Floats, b: Floats) -> None:
-        # Over standard normal numbers instead of probabilities, in which the tails are steep.
+        # Tabulated over standard normal numbers, since the tails are steep in probabilities.
         below = ndtr(_KNOTS[_KNOTS <= 0])
         low = betaincinv(a[:, None], b[:, None], below)
         high = 1 - betaincinv(b[:, None], a[:, None], below)
@@ -200,10 +200,10 @@ class _Quantiles:
 class _Problem:
     """The optimisation problem of one update.
 
-    A distribution is (a, b), shape (2d,). What functions of it return is followed by its gradient.
+    A distribution is (a, b), shape (2d,). Functions of it return a value and its gradient.
 
     Args:
-        old: The distribution so far.
+        old: The current distribution.
         most: Upper bounds of a and b.
         tasks: Tasks drawn from it, in [0, 1]^d, shape (n, d).
         successes: 1 where the student succeeded, shape (n,).
@@ -224,18 +224,18 @@ class _Problem:
         return float(weighted.sum()), weighted @ (self._logs - _log_normaliser(new)[1])
 
     def divergence(self, new: Floats) -> tuple[float, Floats]:
-        """Of the old distribution from a new one, KL(old | new)."""
+        """Divergence of the old distribution from a new one, KL(old | new)."""
         expected = _log_normaliser(self.old)[1]
         normaliser, gradient = _log_normaliser(new)
         kl = (self.old - new) @ expected + normaliser - _log_normaliser(self.old)[0]
         return float(kl), gradient - expected
 
     def most_success(self) -> Floats:
-        """The distribution with the largest success within the divergence."""
+        """The distribution with the largest success probability within `max_kl`."""
         return self._solve(self.old, lambda x: _negative(self.success(x)), [])
 
     def most_entropy(self, start: Floats, success_rate: float) -> Floats:
-        """The distribution with the largest entropy, within the divergence, that keeps the success."""
+        """The distribution with the largest entropy within `max_kl` that keeps the success rate."""
 
         def margin(x: Floats) -> tuple[float, Floats]:
             value, gradient = self.success(x)
@@ -244,7 +244,7 @@ class _Problem:
         return self._solve(start, lambda x: _negative(_entropy(x)), [margin])
 
     def _solve(self, start: Floats, objective: Valued, margins: list[Valued]) -> Floats:
-        """Minimise, in the logarithms of a and b; the start, if nothing better is allowed."""
+        """Minimise over the logarithms of a and b; returns the start if no better feasible point is found."""
 
         def slack(x: Floats) -> tuple[float, Floats]:
             value, gradient = self.divergence(x)
@@ -259,7 +259,7 @@ class _Problem:
 
 
 def _of_logs(function: Valued) -> Valued:
-    """The same as a function of the logarithms."""
+    """The same function, of the logarithms of its arguments."""
 
     def function_of_logs(z: Floats) -> tuple[float, Floats]:
         x = np.exp(z)
@@ -290,7 +290,7 @@ def _negative(valued: tuple[float, Floats]) -> tuple[float, Floats]:
 
 
 def _start(space: TaskSpace, initial: Description) -> tuple[Floats, Floats]:
-    """A and b of the distribution to start with, shapes (d,)."""
+    """Parameters a and b of the first distribution, shapes (d,)."""
     width = space.high.astype(np.float64) - space.low
     middle = space.denormalize(np.full(space.dim, 0.5))
     otherwise = gaussian_around(middle, width * 0.5 / np.sqrt(2 * _START + 1), space)

@@ -14,7 +14,7 @@ Floats = NDArray[np.float64]
 
 
 class EpisodeBatch:
-    """Collects what was proposed and what came of it, until there are enough for an update.
+    """Collects proposed tasks and their scores until there are enough for an update.
 
     Args:
         space: The space of tasks.
@@ -32,11 +32,11 @@ class EpisodeBatch:
 
         Args:
             task: In task units, shape (d,).
-            score: What came of it.
+            score: Its score, or whatever the teacher learns from.
 
         Returns:
             None until the batch is full; then its tasks in [0, 1]^d, shape (size, d), and scores, shape
-            (size,), and the batch is empty again.
+            (size,), after which the batch is empty again.
         """
         self._tasks.append(self._space.normalize(task))
         self._scores.append(score)

@@ -1,7 +1,7 @@
 """Functions of a Gaussian and their gradients, for optimisers.
 
 A Gaussian over R^d is one vector: its mean (d), the logarithms of the diagonal of the Cholesky factor of its
-covariance (d), and what is below that diagonal, row by row (d(d-1)/2).
+covariance (d), and the entries below that diagonal, row by row (d(d-1)/2).
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def _below(dim: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
 
 
 def _log_density_gradient(whitened: Floats, factor: Floats, weights: Floats) -> Floats:
-    """Gradient, by the Gaussian, of a weighted sum of log-densities.
+    """Gradient of a weighted sum of log-densities with respect to the Gaussian.
 
     Args:
         whitened: The points, as `_log_densities` gives them, shape (n, d).
@@ -47,7 +47,7 @@ def _log_density_gradient(whitened: Floats, factor: Floats, weights: Floats) -> 
         weights: Shape (n,).
     """
     weighted = whitened * weights[:, None]
-    # By the factor L, the log-density of the whitened point z has the gradient L^-T z z^T - diag(1 / L).
+    # With respect to the factor L, the gradient at the whitened point z is L^-T z z^T - diag(1 / L).
     by_mean = solve_triangular(factor, weighted.sum(axis=0), trans="T", lower=True, check_finite=False)
     by_factor = solve_triangular(factor, weighted.T @ whitened, trans="T", lower=True, check_finite=False)
     diagonal = np.diag(by_factor) * np.diag(factor) - weights.sum()
@@ -69,7 +69,7 @@ def _log_densities(x: Floats, points: Floats) -> tuple[Floats, Floats, Floats]:
 
 
 def kl_between(old: Floats, x: Floats) -> tuple[float, Floats]:
-    """KL(old | x), and its gradient by x."""
+    """KL(old | x), and its gradient with respect to x."""
     mean, factor = unpack(x)
     old_mean, old_factor = unpack(old)
     dim = len(mean)
@@ -85,7 +85,7 @@ def kl_between(old: Floats, x: Floats) -> tuple[float, Floats]:
 
 
 class Target:
-    """A mixture of equally weighted Gaussians with diagonal covariances, to be approached.
+    """The target: a mixture of equally weighted Gaussians with diagonal covariances.
 
     Args:
         means: Shape (k, d).
@@ -112,11 +112,11 @@ class Target:
 
 
 class Whitened:
-    """A target in the coordinates in which a given Gaussian is the standard one.
+    """A target in the coordinates in which a given Gaussian is standard normal.
 
     Args:
         target: The target.
-        mean: Of the Gaussian, shape (d,).
+        mean: Mean of the Gaussian, shape (d,).
         factor: Cholesky factor of its covariance, shape (d, d).
     """
 
@@ -126,7 +126,7 @@ class Whitened:
         self._factor = factor
 
     def points(self, points: Floats) -> Floats:
-        """Points of the target's coordinates, shape (n, d), in these."""
+        """Convert points, shape (n, d), from the target's coordinates to these."""
         centred = (points - self._mean).T
         whitened: Floats = solve_triangular(self._factor, centred, lower=True, check_finite=False).T
         return whitened
@@ -143,13 +143,13 @@ class Whitened:
 
 
 class Divergence:
-    """How far a Gaussian x is from a target: (KL(x | target) + KL(target | x)) / 2, from samples.
+    """Divergence of a Gaussian x from a target, (KL(x | target) + KL(target | x)) / 2, from samples.
 
     Args:
         old: The Gaussian that the points of the first estimate are drawn from.
-        target: Those of the second one are drawn from it.
+        target: The target, which the points of the second estimate are drawn from.
         rng: Draws the points.
-        n: How many points each estimate has.
+        n: Number of points per estimate.
     """
 
     def __init__(self, old: Floats, target: Target | Whitened, rng: np.random.Generator, n: int) -> None:
