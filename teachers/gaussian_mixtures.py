@@ -21,13 +21,13 @@ CRITERIA: dict[str, Callable[[Floats, Floats, int], Floats]] = {
 
 _MAX_ITERATIONS = 100
 _TOLERANCE = 1e-3
-"""A mixture has converged when a step changes its mean log-likelihood per row by less."""
+"""A mixture has converged when a step changes its mean log-likelihood per row by less than this."""
 
 _REGULARISATION = 1e-6
 """Added to every variance, in squared units of the data."""
 
 _LEAST_REGULARISATION = 1e-12
-"""The same relative to the data's variance, below which rounding would make covariances singular."""
+"""Lower bound of it relative to the data's variance; with less, rounding makes covariances singular."""
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,9 @@ class Gaussians:
         """Draws from components' marginals over their first `dims` dimensions.
 
         Args:
-            components: Which component each draw is from, shape (n,).
-            dims: How many dimensions.
-            rng: Draws.
+            components: The component of each draw, shape (n,).
+            dims: Number of dimensions.
+            rng: Random generator.
 
         Returns:
             The draws, shape (n, dims).
@@ -66,7 +66,7 @@ class Gaussians:
 
 @dataclass(frozen=True)
 class Fits:
-    """Mixtures fitted side by side: the components of all of them in one list.
+    """Mixtures fitted together, with the components of all of them in one list.
 
     Attributes:
         sizes: Components of each mixture, shape (g,); their sum is k.
@@ -97,19 +97,19 @@ def fit_best_mixture(
     Args:
         rows: Data, shape (n, d).
         sizes: Numbers of components to try; those above the number of distinct rows are left out.
-        criterion: Which of `CRITERIA` decides.
+        criterion: Key of `CRITERIA` that selects the best mixture.
         rng: Draws the starting points.
         n_init: Starting points per size.
 
     Returns:
         The best mixture's components. None if no size could be fitted, or if a column never varies: the
-        data then lie in a plane, and nothing but the regularisation would decide between mixtures.
+        data then lie in a hyperplane, and only the regularisation would decide between mixtures.
     """
     n, dim = rows.shape
     tried = np.repeat(_sizes_of(rows, sizes), n_init)
     if not len(tried):
         return None
-    # The fits are too small to share: thread pools only get in each other's way.
+    # The fits are too small to parallelise: thread pools only slow each other down.
     with _thread_pools().limit(limits=1):
         fits = fit_mixtures(rows, tried, start_with_k_means(rows, tried, rng))
     parameters = tried * (dim * (dim + 1) / 2 + dim + 1) - 1
@@ -121,7 +121,7 @@ def fit_best_mixture(
 def fit_with_scikit_learn(
     rows: Floats, sizes: Sequence[int], criterion: str, rng: np.random.Generator, n_init: int = 1
 ) -> Gaussians | None:
-    """The same by scikit-learn's `GaussianMixture`, one size after the other, as the authors of ALP-GMM do.
+    """The same with scikit-learn's `GaussianMixture`, one size at a time, as the authors of ALP-GMM do.
 
     Arguments and result are those of `fit_best_mixture`.
     """
@@ -146,7 +146,7 @@ def fit_with_scikit_learn(
 
 
 FITS = {"chiron": fit_best_mixture, "scikit_learn": fit_with_scikit_learn}
-"""Ways to fit, by name; of the same arguments and result."""
+"""Fitting functions by name, with the same arguments and result."""
 
 
 def _sizes_of(rows: Floats, sizes: Sequence[int]) -> list[int]:
@@ -164,7 +164,7 @@ def start_with_k_means(rows: Floats, sizes: NDArray[np.intp], rng: np.random.Gen
         rng: Draws the starting points.
 
     Returns:
-        How far each row belongs to each cluster, shape (k, n): all or nothing, but for ties.
+        The responsibility of each cluster for each row, shape (k, n): 0 or 1, except for ties.
     """
     centred = rows - rows.mean(axis=0)
     centres = centred[_spread_out_rows(centred, sizes, rng)]
@@ -218,7 +218,7 @@ def fit_mixtures(rows: Floats, sizes: NDArray[np.intp], responsibilities: Floats
     Args:
         rows: Data, shape (n, d).
         sizes: Components of each mixture, shape (g,).
-        responsibilities: Where to start from: how far each row belongs to each component, shape (k, n).
+        responsibilities: Initial responsibility of each component for each row, shape (k, n).
 
     Returns:
         The fitted mixtures.
@@ -257,7 +257,7 @@ def fit_mixtures(rows: Floats, sizes: NDArray[np.intp], responsibilities: Floats
         responsibilities /= np.repeat(totals, sizes[active], axis=0)
         mean_log_likelihood = (highest + np.log(totals)).mean(axis=1)
 
-        # A mixture that converged is updated once more, and judged by what it is then.
+        # A converged mixture is updated once more before its final log-likelihood is taken.
         final = converged | (iteration == _MAX_ITERATIONS)
         log_likelihoods[active[final]] = n * (mean_log_likelihood[final] - np.log(scale).sum())
         keep = np.repeat(~final, sizes[active])
@@ -274,7 +274,7 @@ class _Maximisation:
 
     Args:
         unit: Data of unit variance, shape (n, d).
-        regularisation: What every variance gains, shape (d,).
+        regularisation: Added to every variance, shape (d,).
     """
 
     def __init__(self, unit: Floats, regularisation: Floats) -> None:
@@ -296,7 +296,7 @@ class _Maximisation:
 
 
 def _cholesky(covariances: Floats, sizes: NDArray[np.intp]) -> tuple[Floats, NDArray[np.bool_]]:
-    """Cholesky factors, shape (k, d, d), and which mixtures have nothing but sound ones, shape (g,)."""
+    """Cholesky factors, shape (k, d, d), and which mixtures have only valid ones, shape (g,)."""
     factors: Floats = np.empty_like(covariances)
     sound = np.ones(len(sizes), dtype=np.bool_)
     try:
@@ -323,7 +323,7 @@ def _log_densities(rows: Floats, means: Floats, factors: Floats) -> Floats:
 
 
 def _starts(sizes: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Where each mixture's components begin in a list of all of them, shape (g,)."""
+    """Index of each mixture's first component in the list of all components, shape (g,)."""
     return np.cumsum(sizes) - sizes
 
 

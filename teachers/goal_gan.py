@@ -25,10 +25,10 @@ _REPLAYED = -1
 """The goal of tasks that are not labelled."""
 _ITERATIONS, _PRETRAINING = 250, 500
 _PER_EPISODE = 25
-"""Iterations of a training that follow one episode, so that none takes long."""
+"""Most training iterations after one episode, so that no episode is delayed for long."""
 _PRETRAINING_GOALS = 1000
 _MOST_OPEN = 1000
-"""Goals that wait for results, of which the oldest are given up."""
+"""Most goals that wait for results; beyond it, the oldest are dropped."""
 _MOST_SUCCESSES = 5000
 _MOST_ROLLOUTS = 1000
 _SHOWN = 100
@@ -39,44 +39,44 @@ class GoalGAN(Teacher):
     """Goal GAN (Florensa et al., ICML 2018; as in TeachMyAgent, Romac et al., ICML 2021).
 
     A generative adversarial network learns to draw tasks of intermediate difficulty. Each task that it draws
-    (a goal) gets Gaussian noise and is played `rollouts` times; it is labelled as good if a share between
-    `lowest_success` and `highest_success` of these episodes succeeded. A goal with more successes than that
-    enters a buffer, unless one of the buffer is near. With probability `replay_ratio` a task is drawn from
-    that buffer instead, with noise, and played once, without a label.
+    (a goal) gets Gaussian noise and is played `rollouts` times; it is labelled as good if the success rate of
+    these episodes is between `lowest_success` and `highest_success`. A goal with a higher success rate enters
+    a buffer, unless the buffer has one nearby. With probability `replay_ratio`, a task is drawn from that
+    buffer instead, with noise, and played once, without a label.
 
     Whenever `goals_per_fit` goals have been labelled, and at least one of them is good, the networks are
     trained on them: 250 steps of the discriminator and of the generator, in turn, on batches of 64, with the
-    least-squares loss (`GoalGenerator`). Ten episodes share the work, 25 steps each. Before its first
-    training, the generator is trained to draw from the `initial` distribution (1,000 tasks, all good; 500
-    steps); until that is done, tasks come from the initial distribution itself.
+    least-squares loss (`GoalGenerator`). The work is spread over ten episodes, 25 steps each. Before its
+    first training, the generator is trained to draw from the `initial` distribution (1,000 tasks, all good;
+    500 steps); until then, tasks come from the initial distribution itself.
 
     Distances are Euclidean in [0, 1]^d.
 
-    Known failures: with two rollouts only goals with exactly one success are good, and a student that always
-    or never solves a task has none, so nothing is ever learned from deterministic outcomes. Good goals are
-    few, and the generator forgets those of earlier fits. Training costs some milliseconds per episode.
+    Known failures: with two rollouts, only goals with exactly one success are good; with deterministic
+    outcomes there are none, so nothing is ever learned. Good goals are rare, and the generator forgets those
+    of earlier fits. Training costs a few milliseconds per episode.
 
     Args:
         space: The tasks to choose from.
         seed: Seeds the teacher's own generator.
-        initial: Where to start, in task units: for each parameter a number, [low, high] or {mean, std};
+        initial: First distribution, in task units: for each parameter a number, [low, high] or {mean, std};
             a list of these is a mixture. Parameters that are not named are uniform over their range.
-        goals_per_fit: Labelled goals of a training, at least 10.
-        rollouts: Episodes of each goal, from 1 to 1,000.
-        lowest_success: Least share of successes of a good goal, in [0, 1].
-        highest_success: Largest share of successes of a good goal, in [0, 1].
+        goals_per_fit: Number of labelled goals per training, at least 10.
+        rollouts: Episodes per goal, from 1 to 1,000.
+        lowest_success: Lowest success rate of a good goal, in [0, 1].
+        highest_success: Highest success rate of a good goal, in [0, 1].
         replay_ratio: Share of tasks drawn from the buffer of successes, in [0, 1].
-        noise: Standard deviation of the noise added to tasks, as a share of each range, at least 0.
-        least_distance: Between tasks in the buffer, as a share of the diagonal of [0, 1]^d, at least 0.
-        threshold: Score from which an episode is a success; None uses the env's mastered return.
-        scales_returns: Whether threshold and scores are returns scaled to [0, 1] or raw returns.
+        noise: Standard deviation of the noise added to tasks, as a share of each range, in [0, 1].
+        least_distance: Between tasks in the buffer, as a share of the diagonal of [0, 1]^d, in [0, 1].
+        threshold: Lowest score that counts as a success; None uses the env's mastered return.
+        scales_returns: Whether threshold and scores are returns scaled to [0, 1] instead of raw returns.
 
     Raises:
         ValueError: If an argument is out of range.
 
     Attributes:
-        successes: The buffer, at most the 5,000 newest, in [0, 1]^d, shape (n, d).
-        fits: Number of trainings begun.
+        successes: The buffer: at most the 5,000 newest, in [0, 1]^d, shape (n, d).
+        fits: Number of trainings started.
     """
 
     def __init__(
@@ -125,7 +125,7 @@ class GoalGAN(Teacher):
         self.successes: Floats = np.empty((0, space.dim))
         self.fits = 0
         self._goals = 0
-        # The goal that is proposed again, and how often.
+        # The goal that is proposed again, and how many more times.
         self._goal, self._repeats = np.zeros(space.dim), 0
         self._open: dict[int, list[float]] = {}
         self._labelled: list[Floats] = []
@@ -134,7 +134,7 @@ class GoalGAN(Teacher):
 
     def _propose(self, n: int) -> Proposals:
         again = min(self._repeats, n)
-        # Enough, and some too many: goals take several places.
+        # This draws more than needed, since a goal takes several places.
         is_replayed = (self.rng.random(n - again) < self.replay_ratio) & (len(self.successes) > 0)
         counts = np.where(is_replayed, 1, self.rollouts)
         rows = np.repeat(np.arange(n - again), counts)[: n - again]
@@ -199,14 +199,14 @@ class GoalGAN(Teacher):
         self.fits += 1
 
     def _make_generator(self) -> GoalGenerator:
-        # Imported here for start-up time: it brings torch.
+        # Imported here to start up faster: it imports torch.
         from .goal_generator import GoalGenerator
 
         self._generator = GoalGenerator(self.space.dim, self.rng)
         return self._generator
 
     def _work(self) -> None:
-        """Do a part of the training that is due."""
+        """Do part of the pending training."""
         if self._generator is None or not self._jobs:
             return
         points, labels, iterations = self._jobs.pop(0)
@@ -215,14 +215,14 @@ class GoalGAN(Teacher):
         if iterations > part:
             self._jobs.insert(0, (points, labels, iterations - part))
         else:
-            # The first that is done is the one on the initial distribution.
+            # The first training to finish is the one on the initial distribution.
             self._is_trained = True
 
     def metrics(self) -> dict[str, float]:
         return {"fits": self.fits, "successes": len(self.successes)}
 
     def focus(self) -> list[Focus]:
-        """Around tasks that the generator draws, which change nothing about the ones it will propose."""
+        """Gaussians around tasks drawn from the generator, without an effect on later proposals."""
         if self._generator is None or not self._is_trained:
             return []
         tasks = self.space.denormalize(self._generator.draw(_SHOWN, np.random.default_rng(0)).clip(0, 1))

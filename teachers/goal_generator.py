@@ -19,7 +19,7 @@ _BATCH = 64
 
 
 class GoalGenerator(Networks):
-    """Draws points of [0, 1]^d like those that were labelled as good (Florensa et al., ICML 2018).
+    """Draws points of [0, 1]^d similar to those labelled as good (Florensa et al., ICML 2018).
 
     Loss of the discriminator D: the mean of (2y − 1 − D(x))², over 64 labelled points, and 64 generated
     ones with y = 0. Loss of the generator G: the mean of (D(G(z)) − 1)².
@@ -62,7 +62,7 @@ class GoalGenerator(Networks):
         Args:
             points: In [0, 1]^d, shape (n, d).
             labels: 1 for good points, 0 for others, shape (n,).
-            iterations: Steps of each of them.
+            iterations: Training steps of each network.
             rng: Draws the batches.
         """
         real, wanted = tensor(points - 0.5), tensor(2 * labels - 1)

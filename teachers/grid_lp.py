@@ -20,57 +20,57 @@ Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
 
 _MOST_BINS = 1000
-"""Of one grid; with more, each number of a task has a grid of its own."""
+"""Most bins of one grid; beyond it, each number of a task has its own grid."""
 _LEAST_TEMPERATURE = 1e-6
 _GAIN = 0.2
-"""What a success adds to the weights of its bin and of the neighbours."""
+"""Added to the weights of a bin and of its neighbours by a success."""
 
 
 class GridLP(Teacher):
     """Bins of the task space, with learning progress (LP-ACRL, 2026) or growth (Margolis et al., RSS 2022).
 
-    Each number of a task is cut into `bins` equal parts. If that makes at most 1,000 bins of all numbers
-    together, these are the bins (in up to 3 dimensions, with 10 parts each). Otherwise every number has bins
-    of its own and is drawn independently of the others, like the box adaptive curriculum of Margolis et al. A
-    task is uniform in its bin.
+    The range of each number of a task is cut into `bins` equal parts. If this makes at most 1,000 bins in
+    total (up to 3 dimensions with 10 parts each), they form one grid. Otherwise every number has its own bins
+    and is drawn independently of the others, like the box adaptive curriculum of Margolis et al. A task is
+    uniform in its bin.
 
-    `rule="progress"`, LP-ACRL (arXiv 2601.17428): the progress of a bin is the mean score of its episodes in
-    this stage minus the mean of the last stage in which it had some, with its sign; 0 if it had none in this
-    stage or none before. After every stage, of `episodes_per_bin` times as many episodes as a grid has bins,
-    bins are drawn with probability softmax(progress / temperature). A share `random_ratio` of the tasks is
-    uniform over the space; all are, in the first two stages. (The paper leaves temperature, stages and empty
-    bins open; 0.05 and 15% are those of a replication.)
+    `rule="progress"`, LP-ACRL (arXiv 2601.17428): the progress of a bin is its mean score in this stage minus
+    its mean score in the last stage in which it had episodes (signed); 0 if it had none in this stage or none
+    before. A stage has `episodes_per_bin` times as many episodes as a grid has bins; after it, bins are drawn
+    with probability softmax(progress / temperature). A share `random_ratio` of the tasks, and all tasks of
+    the first two stages, are uniform over the space. (The paper does not specify temperature, stages and
+    empty bins; 0.05 and 15% are those of a replication.)
 
     `rule="growth"`, the grid adaptive curriculum of Margolis et al. (*Rapid locomotion via reinforcement
-    learning*): bins have weights, 1 for those that the `initial` tasks lie in and 0 for others, and are
-    drawn in proportion to these. An episode with a score of at least `threshold` adds 0.2 to the weight of
-    its bin and of all neighbours, also diagonal ones, up to 1. Weights never fall.
+    learning*): bins are drawn in proportion to their weights, which start at 1 for bins with `initial` tasks
+    and at 0 for others. An episode with a score of at least `threshold` adds 0.2 to the weight of its bin and
+    of all neighbours, including diagonal ones, up to 1. Weights never decrease.
 
-    Known failures: bins with few episodes have progress that is mostly noise, so noisy returns and many bins
-    make `progress` uniform; bins of separate numbers do not see that an easy value of one needs a certain
-    value of another. `growth` goes no farther than its threshold is reached, never leaves what is mastered,
-    and cannot jump over bins that are too hard.
+    Known failures: the progress of bins with few episodes is mostly noise, so noisy returns and many bins
+    make `progress` uniform; separate bins per number ignore that an easy value of one may need a certain
+    value of another. `growth` expands only where its threshold is reached, never drops mastered tasks, and
+    cannot jump over bins that are too hard.
 
     Args:
         space: The tasks to choose from.
         seed: Seeds the teacher's own generator.
         rule: "progress" or "growth".
-        bins: Parts that each number of a task is cut into, from 1 to 1,000.
-        episodes_per_bin: With `progress`, the episodes of a stage, per bin of a grid; at least 1.
-        temperature: With `progress`, how much of it makes a bin e times as probable, at least 1e-6, in units
-            of the score.
+        bins: Parts that the range of each number of a task is cut into, from 1 to 1,000.
+        episodes_per_bin: With `progress`, the episodes of a stage per bin of a grid, at least 1.
+        temperature: With `progress`, the additional progress that makes a bin e times as probable, in units
+            of the score, at least 1e-6.
         random_ratio: With `progress`, the share of tasks drawn uniformly from the space, in [0, 1].
         initial: With `growth`, the first tasks, in task units: for each parameter a number or [low, high].
             Parameters that are not named start at their easy end; all of them, if None.
-        threshold: With `growth`, the score from which an episode counts; None uses the env's mastered return.
-        scales_returns: Whether scores are returns scaled to [0, 1] or raw returns.
+        threshold: With `growth`, the lowest score that is a success; None uses the env's mastered return.
+        scales_returns: Whether scores are returns scaled to [0, 1] instead of raw returns.
 
     Raises:
         ValueError: If an argument is out of range.
 
     Attributes:
-        weights: Of the bins of each grid, not normalised, shape (grids, bins): with `progress` the softmax.
-        progress: Of the bins in the last stage, shape (grids, bins).
+        weights: Weights of the bins, not normalised, shape (grids, bins); with `progress`, the softmax.
+        progress: Progress of the bins in the last stage, shape (grids, bins).
     """
 
     def __init__(
@@ -115,7 +115,7 @@ class GridLP(Teacher):
         self._episodes = 0
 
     def _start(self, initial: Description) -> Floats:
-        """1 for every bin that the initial tasks lie in."""
+        """Weights of 1 for every bin that contains initial tasks."""
         parameters = self.space.parameters
         easy = np.concatenate([p.box_low if p.easy == "low" else p.box_high for p in parameters])
         box = task_distribution(initial, uniform_over(easy, easy, self.space), "initial", ["uniform"])
@@ -130,7 +130,7 @@ class GridLP(Teacher):
         return weights[None]
 
     def _parts(self, tasks: Any) -> Indices:
-        """The part that each number of tasks, shape (…, d), lies in."""
+        """Index of the part that contains each number of tasks, shape (…, d)."""
         parts = (self.space.normalize(tasks) * self.bins).astype(np.intp)
         return parts.clip(0, self.bins - 1)
 
@@ -190,7 +190,7 @@ class GridLP(Teacher):
         return shares
 
     def metrics(self) -> dict[str, float]:
-        # As many equally probable bins would be as concentrated.
+        # The number of equally probable bins that would be as concentrated.
         effective = 1 / (self._shares**2).sum(axis=1)
         return {"effective_bins": float(effective.mean()), "progress_max": float(self.progress.max())}
 

@@ -19,28 +19,28 @@ Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
 
 _NARROWEST, _WIDEST = 0.08, 2.56
-"""Bandwidths that the data choose between; across the widest, the weight of an episode falls by 7% only."""
+"""Limits of the bandwidths; with the widest, an episode's weight falls by only 7% across the range."""
 _PRIOR_CHANGE = 0.5
-"""Standard deviation of the change that `visits` visits are expected to bring before any is known."""
+"""Prior standard deviation of the change over `visits` visits."""
 _MOST_CANDIDATES, _LONGEST_MEMORY = 10_000, 10_000
-"""So that an update takes less than a gigabyte."""
+"""Limits that keep the memory of an update below a gigabyte."""
 _COMPARED = 1000
-"""Last episodes that bandwidths are chosen from."""
+"""Number of latest episodes that bandwidths are fitted to."""
 _FEWEST_COMPARED = 10
 _LEAST_ERROR = 1e-6
-"""Squared; constant scores have none, and would leave nothing to divide by."""
+"""Lower bound of the squared error, which is 0 for constant scores, to avoid a division by zero."""
 _FOCUSES = 100
-"""Tasks that `focus` shows, the ones with the largest weights."""
+"""Number of tasks that `focus` returns, those with the largest weights."""
 _FOCUS_STD = 0.01
 
 
 class Headway(Teacher):
-    """Learnability; where practice changes nothing, the expected gain per visit instead. Of this project.
+    """Learnability or, where practice changes nothing, the expected gain per visit; Chiron's own teacher.
 
-    A past episode on x_i counts k_i = exp(-Σ_j (x_j - x_ij)² / 2h_j²) visits to a task x in [0, 1]^d. A
-    linear regression of the scores of the last `visits` visits on the number of visits since gives the
-    level p that the student has reached by now, and the change b of the level that so many visits bring,
-    known as N(b, e²) from a prior N(0, 0.5²). Every `episodes_per_update` episodes, `candidates` tasks are
+    A past episode on task x_i counts as k_i = exp(-Σ_j (x_j - x_ij)² / 2h_j²) visits to a task x in [0, 1]^d.
+    For each task, a linear regression of the scores of its last `visits` visits on the number of visits since
+    then estimates the student's current level p and the change b of that level over `visits` visits, with
+    posterior N(b, e²) for a prior N(0, 0.5²). Every `episodes_per_update` episodes, `candidates` tasks are
     drawn, and each is proposed until the next update with probability
 
         π = q m + (1 - Σ q m) g
@@ -48,46 +48,45 @@ class Headway(Teacher):
         m = P(|b| > least_change)
         g ∝ 4 p (1 - p) E[max(b, 0)]^sharpness,  E[max(b, 0)] = b Φ(b/e) + e φ(b/e)
 
-    q is learnability: tasks that are neither solved nor hopeless. It finds the frontier fast, and never
-    leaves a task that stays half solved. So a task keeps its share only as far as its level is likely to
-    move, m, up or down; it is where too few visits are known to say. What q loses goes to the tasks that
-    are expected to gain most by being visited, g. Counting visits instead of time makes b independent of how
-    often a task is proposed.
+    q is learnability, highest for tasks that are neither solved nor hopeless. It finds the frontier fast, but
+    never leaves a task that stays half solved. Its share is therefore multiplied by m, the probability that
+    the task's level changes, up or down; m is high where too few visits are known to tell. The rest goes to
+    the tasks with the largest expected gain from visits, g. Counting visits instead of time makes b
+    independent of how often a task is proposed.
 
-    Half of the candidates are uniform, half are tasks that were drawn from before, moved by a Gaussian with
-    the bandwidths: in many dimensions a frontier is a small part of the space. The bandwidth h_j of each
-    parameter is halved or doubled at an update if that predicts the last uniform episodes better,
-    each from all others; of a parameter that changes nothing it grows until the kernel ignores it. A share
-    `random_ratio` of tasks is uniform over the space. All are, before the first update.
+    Half of the candidates are uniform; half are drawn from the previous candidates and moved by Gaussian
+    noise with the bandwidths, since in many dimensions a frontier is a small part of the space. At an update,
+    the bandwidth h_j of each parameter is halved or doubled if this lowers the leave-one-out error on the
+    latest uniform episodes; for a parameter without effect it grows until the kernel ignores the parameter. A
+    share `random_ratio` of the tasks, and all tasks before the first update, are uniform over the space.
 
-    Needs returns on a known scale: scores are clipped to [0, 1]. With an env that declares no return range,
-    returns have to lie in [0, 1] already.
+    Needs returns on a known scale: scores are clipped to [0, 1]. If the env declares no return range, its
+    returns must already lie in [0, 1].
 
-    Known failures: a student whose practice on one task changes its level on others makes b uncertain, and
-    coin flips look as if they might move for some thousand visits. Tasks that are always completed for
-    three quarters of the best return count as three quarters learned, and harder ones are preferred to
-    them: short-legged walkers keep a poor gait. Results:
-    docs/studies/headway/README.md.
+    Known failures: if practice on one task changes the student's level on others, b is uncertain; coin flips
+    look as if they might change for some thousand visits. A task that is always completed for three quarters
+    of the best return counts as three quarters learned, and harder ones are preferred to it: short-legged
+    walkers keep a poor gait. Results: docs/studies/headway/README.md.
 
     Args:
         space: The tasks to choose from.
         seed: Seeds the teacher's own generator.
-        candidates: Tasks that are weighed at an update, from 2 to 10,000.
+        candidates: Number of tasks that are compared at an update, from 2 to 10,000.
         random_ratio: Share of tasks drawn uniformly from the space, in [0, 1].
-        sharpness: How strongly levels in the middle and high gains are preferred, above 0.
-        visits: How many last visits a task is judged by, above 0.
-        least_change: A level that changes less in `visits` visits does not move; 0 for learnability alone.
-        memory: Number of last episodes that are known, from 2 to 10,000.
+        sharpness: How strongly intermediate levels and high gains are preferred, above 0.
+        visits: Number of latest visits that a task is judged by, above 0.
+        least_change: Smaller changes over `visits` visits count as no change; 0 for learnability alone.
+        memory: Number of latest episodes stored, from 2 to 10,000.
         episodes_per_update: Episodes between updates, at least 1.
-        scales_returns: Whether scores are returns scaled to [0, 1] or raw returns.
+        scales_returns: Whether scores are returns scaled to [0, 1] instead of raw returns.
 
     Raises:
         ValueError: If an argument is out of range.
 
     Attributes:
-        places: The tasks that are drawn from, in [0, 1]^d, shape (n, d); n is 0 before the first update.
-        weights: The probability of each, shape (n,).
-        bandwidths: Of the kernel, shape (d,).
+        places: The candidates, in [0, 1]^d, shape (n, d); n is 0 before the first update.
+        weights: Probability of each candidate, shape (n,).
+        bandwidths: Bandwidths of the kernel, shape (d,).
         episodes: Number of episodes observed.
     """
 
@@ -188,12 +187,12 @@ class Headway(Teacher):
         return _shares(learnable + (1 - self._moving) * gaining)
 
     def _judged(self, places: Floats, tasks: Singles, scores: Singles) -> tuple[Floats, Floats, Floats]:
-        """Level, its change in `visits` visits, and the standard error of that: each of shape (n,).
+        """Level, its change over `visits` visits, and the change's standard error, each of shape (n,).
 
         Args:
             places: Shape (n, d).
             tasks: Of episodes, the newest first, shape (m, d).
-            scores: Theirs, shape (m,).
+            scores: Their scores, shape (m,).
         """
         scale = np.sqrt(0.5) / self.bandwidths
         ours, theirs = (places * scale).astype(np.float32), (tasks * scale).astype(np.float32)
@@ -284,7 +283,7 @@ class Headway(Teacher):
 
 
 def _shares(worth: Floats) -> Floats:
-    """Probabilities in proportion to worth, equal where nothing is worth anything."""
+    """Probabilities in proportion to worth; equal if the total is 0."""
     total = worth.sum()
     return worth / total if total > 0 else np.full(len(worth), 1 / len(worth))
 
@@ -293,7 +292,7 @@ def _left_out_error(distances: Singles, scores: Singles, at: NDArray[np.int64]) 
     """Mean squared error of the scores at some rows, each estimated from all other rows.
 
     Args:
-        distances: Half the squared distance in bandwidths, of these rows to all, shape (n, m).
+        distances: Half the squared distance, in bandwidths, from these rows to all rows, shape (n, m).
         scores: Shape (m,).
         at: The rows, shape (n,).
     """

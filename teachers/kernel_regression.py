@@ -1,4 +1,4 @@
-"""Nadaraya-Watson regression: the score at any task is a mean over known ones, weighted by nearness."""
+"""Nadaraya-Watson regression: the score of any task is a mean of known scores, weighted by proximity."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _BLOCK = 500
 
 
 def kernel_regression(tasks: Floats, known: Floats, scores: Floats, bandwidth: float) -> Floats:
-    """Estimate the scores of tasks with a Gaussian kernel; far from everything known, the nearest decides.
+    """Estimate the scores of tasks with a Gaussian kernel; far from all known tasks, the nearest decides.
 
     Args:
         tasks: Shape (n, d).
@@ -25,7 +25,7 @@ def kernel_regression(tasks: Floats, known: Floats, scores: Floats, bandwidth: f
     Returns:
         Estimated scores, shape (n,).
     """
-    # In float32, whose exponentials are many times as fast; there may be millions of them.
+    # In float32: there may be millions of exponentials, which are many times faster than in float64.
     scale = np.sqrt(0.5) / bandwidth
     scaled = known * scale
     center = scaled.mean(axis=0)
@@ -43,12 +43,12 @@ def kernel_regression(tasks: Floats, known: Floats, scores: Floats, bandwidth: f
 
 
 def best_bandwidth(known: Floats, scores: Floats, bandwidths: Sequence[float]) -> float:
-    """The bandwidth with the least squared error when each score is estimated from all others.
+    """The bandwidth with the smallest leave-one-out squared error.
 
     Args:
         known: Tasks whose scores are known, shape (m, d), m being at least 2.
         scores: Their scores, shape (m,).
-        bandwidths: What to choose from; of equally good ones, the first.
+        bandwidths: Bandwidths to choose from; the first of equally good ones is chosen.
     """
     points, values = (known - known.mean(axis=0)).astype(np.float32), scores.astype(np.float32)
     squares = (points**2).sum(axis=1)

@@ -18,53 +18,54 @@ from .teacher import Seed, Teacher
 Floats = NDArray[np.float64]
 
 _BANDWIDTHS = (0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28)
-"""What the data choose from, in [0, 1]^d."""
+"""Bandwidths to choose from, in [0, 1]^d."""
 _MOST_CANDIDATES, _LONGEST_WINDOW = 100_000, 10_000
-"""So that an update takes less than a gigabyte."""
+"""Limits that keep the memory of an update below a gigabyte."""
 _FOCUS_STD = 0.01
 
 
 class Learnability(Teacher):
-    """Sampling for learnability (SFL; Rutherford et al., NeurIPS 2024), without rollouts of its own.
+    """Sampling for learnability (SFL; Rutherford et al., NeurIPS 2024), without additional rollouts.
 
-    A task on which the student reaches a share p of the highest return has a learnability of p(1 − p), which
-    is the variance of the outcome if p is a success rate, and the score of ProCuRL (Tzannetos et al., 2023),
-    too. Every `episodes_per_update` episodes,
+    A task on which the student reaches a share p of the highest return has a learnability of p(1 − p). This
+    is the variance of the outcome if p is a success rate, and also the score of ProCuRL (Tzannetos et al.,
+    2023). Every `episodes_per_update` episodes,
 
-    1. p is estimated for `candidates` tasks drawn uniformly from the space: by a Nadaraya-Watson regression
-       of the last `window` scores, with a Gaussian kernel in [0, 1]^d;
+    1. p is estimated for `candidates` tasks drawn uniformly from the space, by a Nadaraya-Watson regression
+       of the last `window` scores with a Gaussian kernel in [0, 1]^d;
     2. the `kept` candidates with the highest p(1 − p) become the tasks to draw from.
 
-    The bandwidth of the kernel is the one of 0.02, 0.04, …, 1.28 with the least squared error when each score
-    in the window is estimated from all others. A proposal is a kept task, each with equal probability, or,
-    with probability `random_ratio`, uniform over the space. All are, before the first update.
+    The bandwidth of the kernel is the one of 0.02, 0.04, …, 1.28 with the smallest leave-one-out squared
+    error in the window. With probability `random_ratio`, and always before the first update, a proposal is
+    uniform over the space; otherwise it is a kept task, each with equal probability.
 
-    SFL itself measures p in rollouts on new tasks, 5 to 10 times as many steps as training takes. Estimating
-    it from the training episodes costs nothing and lags behind the student by up to `window` episodes.
+    SFL itself measures p in rollouts on new tasks, with 5 to 10 times as many steps as training. Estimating p
+    from the training episodes needs no additional steps, but lags behind the student by up to `window`
+    episodes.
 
-    Needs returns on a known scale: scores are clipped to [0, 1]. With an env that declares no return range,
-    returns have to lie in [0, 1] already.
+    Needs returns on a known scale: scores are clipped to [0, 1]. If the env declares no return range, its
+    returns must already lie in [0, 1].
 
-    Known failures: where outcomes stay in the middle for reasons other than the student (a plateau of 0.5,
-    coin flips), learnability is highest for ever, and such tasks take the whole share that is not random.
-    Parameters that change nothing and many dimensions make neighbours rare and p uncertain.
+    Known failures: where outcomes stay intermediate whatever the student does (a plateau of 0.5, coin flips),
+    learnability stays highest, and such tasks take the whole non-random share. Parameters without effect and
+    many dimensions make neighbours rare and p uncertain.
 
     Args:
         space: The tasks to choose from.
         seed: Seeds the teacher's own generator.
         candidates: Tasks whose learnability is estimated at an update, at most 100,000.
-        kept: How many of them are drawn from until the next update.
+        kept: Number of candidates to draw tasks from until the next update.
         random_ratio: Share of tasks drawn uniformly from the space, in [0, 1].
-        window: Number of last episodes that p is estimated from, from 2 to 10,000.
+        window: Number of latest episodes that p is estimated from, from 2 to 10,000.
         episodes_per_update: Episodes between updates, at least 2.
-        scales_returns: Whether scores are returns scaled to [0, 1] or raw returns.
+        scales_returns: Whether scores are returns scaled to [0, 1] instead of raw returns.
 
     Raises:
         ValueError: If an argument is out of range.
 
     Attributes:
-        kept_tasks: The tasks that are drawn from, in [0, 1]^d, shape (n, d); n is 0 before the first update.
-        bandwidth: Of the kernel, at the last update; 0 before.
+        kept_tasks: The tasks to draw from, in [0, 1]^d, shape (n, d); n is 0 before the first update.
+        bandwidth: Bandwidth of the kernel at the last update; 0 before the first.
         episodes: Number of episodes observed.
     """
 
