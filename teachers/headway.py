@@ -49,9 +49,9 @@ class Headway(Teacher):
         g ∝ 4 p (1 - p) E[max(b, 0)]^sharpness,  E[max(b, 0)] = b Φ(b/e) + e φ(b/e)
 
     q is learnability, highest for tasks that are neither solved nor hopeless. It finds the frontier fast, but
-    never leaves a task that stays half solved. Its share is therefore multiplied by m, the probability that
-    the task's level changes, up or down; m is high where too few visits are known to tell. The rest goes to
-    the tasks with the largest expected gain from visits, g. Counting visits instead of time makes b
+    never leaves a task that stays half solved. Each task's share is therefore multiplied by m, the
+    probability that its level changes, up or down; m is high where too few visits are known to tell. The rest
+    goes to the tasks with the largest expected gain from visits, g. Counting visits instead of time makes b
     independent of how often a task is proposed.
 
     Half of the candidates are uniform; half are drawn from the previous candidates and moved by Gaussian

@@ -1,4 +1,4 @@
-"""Levels that are worth playing again, and how probable each is to be chosen."""
+"""A buffer of levels to replay, with the probability of each."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from ..envs.task_space import Task
 
 NONE = -1
-"""The number of no level: of one that is new, and the parent of one that was not made from another."""
+"""Stands for no level: the number of a new level, and the parent of one that is not an edited copy."""
 
 _COLUMNS = ("tasks", "seeds", "numbers", "scores", "best_returns", "proposed", "parents", "edits")
 
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """A task with everything that is random about it, and how it came about.
+    """A task with the seed of its env, and where it came from.
 
     Attributes:
         task: Float32 of shape (d,).
@@ -39,32 +39,32 @@ class Level:
 class LevelBuffer:
     """The levels with the highest scores, and a distribution over them (Jiang et al. 2021).
 
-    With S the scores, C the clock when each level was last proposed and c the clock now, level i is chosen
+    With scores S, the clock C when each level was last proposed, and the current clock c, level i is chosen
     with probability
 
         P_i = (1 - staleness) h_i / sum(h) + staleness (c - C_i) / sum(c - C)
         h_i = rank(S_i)^(-1 / temperature)
 
-    in which the highest score has rank 1, and the older of equal scores the smaller rank. A full buffer takes
-    a new level in place of the one with the least P, if it scores higher than that one.
+    where the highest score has rank 1, and of equal scores the one stored first ranks first. In a full
+    buffer, a new level replaces the one with the smallest P if it has a higher score.
 
     Args:
         dim: Dimensions of a task.
-        capacity: Most levels.
-        temperature: Of the ranks, above 0; small values prefer the first ranks.
-        staleness: Share of the part that grows with the time since a level was last proposed, in [0, 1].
+        capacity: Maximum number of levels.
+        temperature: Temperature of the ranks, above 0; small values prefer the first ranks.
+        staleness: Share of the term that grows with the time since a level was last proposed, in [0, 1].
 
     Attributes:
-        clock: How many proposals there have been, of new levels and of old ones.
-        count: How many levels there are. Of the arrays below, the first `count` rows are in use.
+        clock: Number of proposals so far, of new and old levels.
+        count: Number of levels. Only the first `count` rows of the arrays below are in use.
         tasks: Float32 of shape (capacity, d).
-        seeds: Shape (capacity,), as all that follow.
-        numbers: Of the levels, in the order in which they entered.
-        scores: The latest score of each.
-        best_returns: The highest discounted return in each.
-        proposed: The clock when each was last proposed.
+        seeds: Shape (capacity,), like all that follow.
+        numbers: Numbers of the levels, in the order in which they entered.
+        scores: Latest score of each level.
+        best_returns: Highest discounted return in each level.
+        proposed: The clock when each level was last proposed.
         parents: Number of the level that each was made from, or NONE.
-        edits: How often each and its ancestors have been edited.
+        edits: How often each level and its ancestors have been edited.
     """
 
     def __init__(self, dim: int, capacity: int, temperature: float, staleness: float) -> None:
@@ -81,11 +81,11 @@ class LevelBuffer:
 
     @property
     def capacity(self) -> int:
-        """Most levels."""
+        """Maximum number of levels."""
         return len(self.scores)
 
     def probabilities(self) -> NDArray[np.float64]:
-        """Probability of each level to be chosen now, shape (count,)."""
+        """Probability of choosing each level now, shape (count,)."""
         n = self.count
         by_score = np.empty(n)
         by_score[np.argsort(-self.scores[:n], kind="stable")] = self._by_rank[:n]
@@ -96,12 +96,12 @@ class LevelBuffer:
         return (1 - self._staleness) * shares + self._staleness * by_age
 
     def row_of(self, number: int) -> int | None:
-        """Where a level is; None if another has taken its place."""
+        """Row of a level; None if another level has replaced it."""
         rows = np.flatnonzero(self.numbers[: self.count] == number)
         return int(rows[0]) if len(rows) else None
 
     def add(self, level: Level, score: float, best_return: float) -> None:
-        """Take in a level that has been scored, if it scores high enough."""
+        """Add a scored level, if its score is high enough."""
         row = self.count
         if row == self.capacity:
             row = int(self.probabilities().argmin())

@@ -19,27 +19,27 @@ from .teacher import Seed, Teacher
 
 
 class MixtureTeacher(Teacher):
-    """Draws tasks from a mixture of Gaussians that is fitted again every `fit_rate` episodes.
+    """Draws tasks from a mixture of Gaussians that is refitted every `fit_rate` episodes.
 
-    Every episode adds one row: the task, followed by numbers that a subclass adds. Every `fit_rate` episodes
+    Every episode adds one row: the task, followed by numbers that a subclass adds. Every `fit_rate` episodes,
     a mixture is fitted to the last `fit_rate` rows. A subclass computes the worth of each Gaussian, and a
-    task is drawn from one that is chosen in proportion to its worth. If a fit fails, or a column of its rows
-    does not vary, the previous Gaussians are kept. (The authors' code fits the tasks of such rows
-    nevertheless, and draws from all Gaussians with equal probability.)
+    task is drawn from a Gaussian chosen in proportion to its worth. If a fit fails, or a column of its rows
+    does not vary, the previous Gaussians are kept. (The authors' code fits the tasks of such rows anyway, and
+    draws from all Gaussians with equal probability.)
 
     Args:
         space: The tasks to choose from.
         seed: Seeds the teacher's own generator.
-        fit_rate: Episodes between fits, and rows of each fit; tasks are uniform before the first fit.
+        fit_rate: Episodes between fits, and rows per fit; tasks are uniform before the first fit.
         random_ratio: Share of tasks drawn uniformly, in [0, 1].
         min_gaussians: Smallest mixture tried.
         max_gaussians: Largest mixture tried.
         criterion: The mixture with the lowest "aic" or "bic" is used.
-        n_init: Initialisations of each fit.
-        scales_returns: Whether to learn from returns scaled to [0, 1] (as in the paper) or from raw returns
-            (as in TeachMyAgent).
-        fit_with: "chiron" fits the mixtures of all sizes at once; "scikit_learn" fits one after the other
-            with its `GaussianMixture`, the choice of the paper's authors, which takes several times as long.
+        n_init: Initialisations per fit.
+        scales_returns: Whether to learn from returns scaled to [0, 1] (as in the paper) instead of raw
+            returns (as in TeachMyAgent).
+        fit_with: "chiron" fits the mixtures of all sizes at once; "scikit_learn" fits them one by one with
+            its `GaussianMixture`, as the paper's authors do, which takes several times as long.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -48,8 +48,8 @@ class MixtureTeacher(Teacher):
         episodes: Number of episodes observed.
         gaussians: The Gaussians that tasks are drawn from, over (task, added numbers); None before the
             first fit.
-        weights: Probability of each Gaussian, shape (k,): its share of the total worth; equal for all if the
-            total is 0.
+        weights: Probability of each Gaussian, shape (k,): its share of the total worth; equal if the total
+            is 0.
     """
 
     added_numbers: ClassVar[int]

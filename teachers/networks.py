@@ -1,4 +1,4 @@
-"""What teachers with networks share: layers drawn from a teacher's own generator, and states in arrays."""
+"""Code shared by teachers with networks: layers drawn from the teacher's generator, states as arrays."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ Floats = NDArray[np.float64]
 
 
 class Networks:
-    """Networks of a teacher, with an optimizer each.
+    """Networks of a teacher, each with an optimizer.
 
     Args:
-        parts: By name, the parameters of a network and what optimizes them.
+        parts: Parameters and optimizer of each network, by name.
     """
 
     def __init__(self, parts: Mapping[str, tuple[list[nn.Parameter], torch.optim.Optimizer]]) -> None:
         self._parts = parts
 
     def _step(self, name: str, loss: Tensor) -> None:
-        """Descend a loss by the parameters of one network alone."""
+        """Take a gradient step on the parameters of one network only."""
         parameters, optimizer = self._parts[name]
         for parameter, gradient in zip(parameters, torch.autograd.grad(loss, parameters), strict=True):
             parameter.grad = gradient
@@ -41,15 +41,15 @@ class Networks:
 
 
 def torch_generator(rng: np.random.Generator) -> torch.Generator:
-    """A generator of torch's, seeded by a draw of NumPy's."""
+    """A torch generator, seeded from a NumPy generator."""
     generator = torch.Generator()
     generator.manual_seed(int(rng.integers(2**63)))
     return generator
 
 
 def linear(inputs: int, outputs: int, generator: torch.Generator) -> nn.Linear:
-    """A layer with Xavier-uniform weights and no bias at first; torch's global generator is left alone."""
-    # Nothing is drawn for a layer that has no memory yet.
+    """A layer with Xavier-uniform weights and zero biases; torch's global generator is not used."""
+    # On the meta device, torch draws no default weights.
     layer = nn.Linear(inputs, outputs, device="meta").to_empty(device="cpu")
     nn.init.xavier_uniform_(layer.weight, generator=generator)
     nn.init.zeros_(layer.bias)
@@ -57,12 +57,12 @@ def linear(inputs: int, outputs: int, generator: torch.Generator) -> nn.Linear:
 
 
 def tensor(array: Any) -> Tensor:
-    """A float32 tensor of an array's numbers, which it does not share."""
+    """Copy an array to a float32 tensor."""
     return torch.tensor(np.asarray(array), dtype=torch.float32)
 
 
 def _array_state(parameters: Sequence[Tensor], optimizer: torch.optim.Optimizer) -> dict[str, Any]:
-    """Parameters and what their optimizer remembers of them, as arrays."""
+    """Parameters and their optimizer state, as arrays."""
     return {
         "parameters": [p.detach().numpy().copy() for p in parameters],
         "optimizer": [

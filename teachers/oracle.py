@@ -22,7 +22,7 @@ _STEPS_PER_RANGE = 30
 
 
 class Oracle(Teacher):
-    """The hand-made curriculum that Portelas et al. (CoRL 2019) compare with.
+    """The hand-made curriculum that Portelas et al. (CoRL 2019) compare against.
 
     Tasks are uniform in a window that starts at the easy end of every parameter. Whenever the mean return
     of `episodes_per_step` episodes is above the threshold, the window moves by one step towards the hard
@@ -31,12 +31,12 @@ class Oracle(Teacher):
     Args:
         space: The tasks to choose from.
         seed: Seeds the teacher's own generator.
-        steps: For each parameter how far the window moves in one step, in its unit: one number, or one per
+        steps: How far the window moves in one step, for each parameter in its unit: one number, or one per
             element of a group. A positive step starts at the lowest value, a negative step at the highest.
             Parameters that are not named (all if None) move by a thirtieth of their range, away from the
             end that the task space declares easy; for Stump Tracks these are the paper's +0.1 and -0.2.
         window_ratio: Side of the window as a share of each range.
-        episodes_per_step: Episodes between decisions to move.
+        episodes_per_step: Episodes between decisions whether to move.
         threshold: Mean raw return above which the window moves; None uses the env's mastered return (230
             for the walkers, as in the paper).
 

@@ -1,4 +1,4 @@
-"""PLR: levels on which the student's critic erred are played again."""
+"""PLR: replays levels on which the student's critic made the largest errors."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from .teacher import NEEDS, Seed, Teacher
 
 _SEEDS = 2**31
 _MOST_LEVELS = 1_000_000
-"""Of a buffer, which is sorted for every proposal."""
+"""Most levels of a buffer, which is sorted for every proposal."""
 
 CRITIC_SCORES: Mapping[str, Callable[[CriticScores, float], float]] = {
     "positive_value_loss": lambda critic, best_return: critic.positive_advantage,
     "value_l1": lambda critic, best_return: critic.absolute_advantage,
     "max_mc": lambda critic, best_return: best_return - critic.value,
 }
-"""What a level can be scored by, of an episode and the highest discounted return in the level so far."""
+"""Scores of a level, given those of an episode and the highest discounted return in the level so far."""
 LEARNABILITY = "learnability"
 """The score that needs no critic."""
 
@@ -33,14 +33,14 @@ LEARNABILITY = "learnability"
 class PLR(Teacher):
     """Prioritized level replay (Jiang, Grefenstette and Rocktäschel, ICML 2021).
 
-    A level is a task and the seed of the env's reset: what is played again is the same terrain. Levels that
-    have been played and scored are kept in a buffer. Once it is full enough, a proposal is with probability
-    `replay_probability` a level of the buffer, drawn by the ranks of their scores and by how long they have
-    not been proposed (see `LevelBuffer`), and otherwise a new one, uniform over the task space. A new level
-    enters the buffer if its score is above that of the least probable one; a replayed level gets the score of
-    its latest episode.
+    A level is a task and the seed of the env's reset, so that a replayed level has the same terrain. Levels
+    that have been played and scored are kept in a buffer. Once it is full enough, a proposal is, with
+    probability `replay_probability`, a level from the buffer, drawn by the ranks of the scores and by the
+    time since each level was last proposed (see `LevelBuffer`); otherwise it is a new level, uniform over the
+    task space. A new level enters a full buffer if its score is above that of the least probable level; a
+    replayed level gets the score of its latest episode.
 
-    Scores of an episode, with the notation of `CriticScores`:
+    Scores of an episode, in the notation of `CriticScores`:
 
     | score | formula | source |
     |---|---|---|
@@ -49,27 +49,27 @@ class PLR(Teacher):
     | max_mc | mean of R_max - V(s_t) | Jiang et al. 2021b |
     | learnability | S (1 - S), S being the return scaled to [0, 1] | Rutherford et al. 2024 |
 
-    R_max is the highest discounted return of an episode in the level. The papers take undiscounted returns,
+    R_max is the highest discounted return of an episode in the level. The papers use undiscounted returns,
     which the critic's values approach only where rewards are sparse and gamma is near 1.
 
     The robust form (`robust`; Jiang et al., *Replay-guided adversarial environment design*, NeurIPS
-    2021) does not learn from new levels; they are played to be scored. Only FastPPO can.
+    2021) does not learn from new levels; they are only played to be scored. It requires FastPPO.
 
-    All scores but learnability need a student with a critic: any algorithm of Stable-Baselines3 but ARS and
-    OverlappedSAC. On-policy students score at the end of each rollout, off-policy ones at the end of each
-    episode.
+    All scores except learnability need a student with a critic: any algorithm of Stable-Baselines3 except ARS
+    and OverlappedSAC. On-policy students score episodes at the end of each rollout, off-policy ones at the
+    end of each episode.
 
-    The defaults are those of Parker-Holder et al. (ICML 2022) for BipedalWalker, but for `robust`, which is
+    The defaults are those of Parker-Holder et al. (ICML 2022) for BipedalWalker, except `robust`, which is
     true there.
 
     Args:
         space: The tasks to choose from.
         seed: Seeds the teacher's own generator.
         score: positive_value_loss, value_l1, max_mc or learnability.
-        robust: Whether the student learns from replayed levels alone.
+        robust: Whether the student learns only from replayed levels.
         replay_probability: Share of replayed levels, in [0, 1]; above 0 if robust.
-        buffer_size: Most levels in the buffer, at least as many as are played at once, at most a million; a
-            proposal and its result take 0.2 ms with 1,000 and 0.4 ms with 4,000.
+        buffer_size: Maximum number of levels in the buffer: at least the number played at once, at most a
+            million; a proposal and its result take 0.2 ms with 1,000 and 0.4 ms with 4,000.
         minimum_fill: Share of the buffer that is filled before the first replay, in [0, 1].
         temperature: beta of the ranks, above 0: rank 1 is 2^(1/beta) times as probable as rank 2.
         staleness: Share of the probability that grows with the time since a level was last proposed,
@@ -163,7 +163,7 @@ class PLR(Teacher):
     def _edit(
         self, tasks: NDArray[np.float32], sources: NDArray[np.str_], tickets: dict[str, NDArray[np.int64]]
     ) -> int:
-        """Put edited copies of levels in the place of the first new ones; returns how many."""
+        """Replace the first new levels by edited copies of levels; returns how many."""
         return 0
 
     def observe(self, episode: Episode) -> None:

@@ -1,4 +1,4 @@
-"""What a teacher proposes to play."""
+"""Tasks that a teacher proposes."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class Proposal:
 
     Attributes:
         task: A point of the task space's box, float32 of shape (d,); integers are rounded when it is played.
-        source: How the teacher came to it, for the episode log ("random", "gaussian_3", …).
-        ticket: What the teacher wants to get back with the episode: numbers, strings, arrays.
-        seed: Seed of the env's reset, of a teacher that proposes levels: a task and all that is random about
-            it. None leaves it to whoever plays.
+        source: How the teacher chose it, for the episode log ("random", "gaussian_3", …).
+        ticket: Data that the teacher gets back with the episode: numbers, strings, arrays.
+        seed: Seed of the env's reset, from teachers that propose levels (a task and its seed). None leaves
+            the choice to the caller.
         trains: Whether the student is to learn from the episode, or only to play it.
     """
 
@@ -38,10 +38,10 @@ class Proposals:
 
     Attributes:
         tasks: Points of the task space's box, float32 of shape (n, d).
-        sources: How the teacher came to each, n strings, or one for all.
-        tickets: What the teacher wants to get back with each episode: by name, n values.
-        seeds: Seeds of the resets, int64 of shape (n,); None leaves them to whoever plays.
-        trains: Which episodes the student is to learn from, bool of shape (n,); all, if None.
+        sources: How the teacher chose each, n strings, or one for all.
+        tickets: Data that the teacher gets back with each episode: n values by name.
+        seeds: Seeds of the resets, int64 of shape (n,); None leaves the choice to the caller.
+        trains: Which episodes the student is to learn from, bool of shape (n,); all if None.
     """
 
     tasks: NDArray[np.float32]
@@ -65,5 +65,5 @@ class Proposals:
 
 
 def _plain(value: Any) -> Any:
-    """A number or string of an array as Python's own, which every state file takes; arrays as they are."""
+    """Convert NumPy scalars to Python's types, which any state file can store; arrays are unchanged."""
     return value.item() if isinstance(value, np.generic) else value

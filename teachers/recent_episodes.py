@@ -23,8 +23,8 @@ class RecentEpisodes:
 
     Args:
         curriculum: The curriculum to listen to.
-        most: How many episodes to store.
-        averaged: How many of them `means` averages over.
+        most: Number of episodes to store.
+        averaged: Number of latest episodes that `means` averages over.
     """
 
     def __init__(self, curriculum: Curriculum, most: int = 1_000, averaged: int = 100) -> None:
@@ -46,7 +46,7 @@ class RecentEpisodes:
 
     @property
     def total(self) -> int:
-        """How many episodes have been added."""
+        """Number of episodes that have been added."""
         return self._total
 
     def tasks(self, since: int = 0) -> tuple[Task, NDArray[np.bool_]]:

@@ -17,14 +17,14 @@ _NO_CHILD = -1
 
 
 def learning_progress(returns: Floats, ages: NDArray[np.integer], counts: Integers, window: int) -> Floats:
-    """Absolute difference of mean return between the older and the newer half of some last episodes.
+    """Absolute difference of mean return between the older and the newer half of the latest episodes.
 
     Args:
         returns: Shape (m, n), or (1, n) if all m rows share them.
         ages: For each row the ages of its episodes, 0 being the newest, shape (m, n); n or more for entries
             that are not episodes of the row.
         counts: Episodes of each row, shape (m,).
-        window: How many of the newest of them are used.
+        window: Number of newest episodes used.
 
     Returns:
         Shape (m,); 0 where there are fewer than three episodes.
@@ -46,13 +46,13 @@ class RegionTree:
 
     Region 0 is the whole space. Arrays are updated with every episode, so an episode costs a few array
     operations over the regions that contain it. An episode is stored once, however many regions refer to
-    it, and dropped when none does.
+    it, and dropped when none does any more.
 
     Args:
         low: Smallest task, shape (d,).
         high: Largest task, shape (d,).
         capacity: Episodes that each region stores.
-        window: How many of the newest of them its learning progress is computed from.
+        window: Number of newest episodes that a region's learning progress is computed from.
     """
 
     def __init__(self, low: Task, high: Task, capacity: int, window: int) -> None:
@@ -213,7 +213,7 @@ class RegionTree:
         """Resume from a state that `state_dict` returned.
 
         Raises:
-            ValueError: If the capacity of the stored regions is another one.
+            ValueError: If the stored regions have a different capacity.
         """
         if state["rings"].shape[1] != self.capacity:
             raise ValueError(

@@ -1,4 +1,4 @@
-"""RIAC: splits the task space into regions of different learning progress, and proposes where it is high."""
+"""RIAC: splits the task space by learning progress, and proposes tasks from regions where it is high."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SPLIT_SCORES = ("population", "authors")
 
 _REGION_SHARE = 0.7
 _RANDOM_SHARE = 0.2
-"""Of the proposals: drawn from a region, and from the whole space; the rest are mutations."""
+"""Shares of proposals drawn from a region and from the whole space; the rest are mutations."""
 
 _MUTATION_SPREAD = 0.1
 """Standard deviation of a mutation, in task units."""
@@ -36,9 +36,9 @@ _REDRAWS = 20
 class RIAC(Teacher):
     """Robust intelligent adaptive curiosity (Baranes and Oudeyer, 2009; as in Portelas et al., CoRL 2019).
 
-    The task space is split into a binary tree of boxes (regions). Each region stores its last episodes; its
-    absolute learning progress (ALP) is the absolute difference between the mean returns of their older and
-    their newer half. A full leaf is split where the ALP of the two parts differs most. A task is drawn
+    The task space is split into a binary tree of boxes (regions). Each region stores its latest episodes; its
+    absolute learning progress (ALP) is the absolute difference between the mean returns of the older and the
+    newer half of them. A full leaf is split where the ALP of the two parts differs most. A task is drawn
     uniformly from a region chosen in proportion to its ALP (70%), uniformly from the whole space (20%), or
     near the task with the lowest return of a region chosen in proportion to its ALP (10%). All regions of
     the tree can be chosen, not only the leaves. The defaults are the CoRL 2019 paper's.
@@ -47,16 +47,16 @@ class RIAC(Teacher):
         space: The tasks to choose from.
         seed: Seeds the teacher's own generator.
         max_region_size: Episodes a leaf may store; with one more it is split.
-        split_attempts: Number of random splits tried; the best one is made.
+        split_attempts: Number of random splits tried, of which the best one is used.
         split_score: Score of a split: "population" is the difference in ALP times the product of the numbers
             of episodes on both sides, "authors" is the difference alone.
         min_side_ratio: Smallest side of a region, as a share of the space's range.
         min_population_ratio: Smallest number of episodes on each side of a split, as a share of
             `max_region_size`.
-        window: Number of last episodes that a region's ALP is computed from; None means `max_region_size`.
-        discard_ratio: Share of `max_region_size`, oldest first, that a leaf drops if no split is possible.
-        scales_returns: Whether to learn from returns scaled to [0, 1] (as in the paper) or from raw returns
-            (as in TeachMyAgent).
+        window: Number of latest episodes that a region's ALP is computed from; None means `max_region_size`.
+        discard_ratio: Share of `max_region_size` that a leaf drops, oldest first, if no split is possible.
+        scales_returns: Whether to learn from returns scaled to [0, 1] (as in the paper) instead of raw
+            returns (as in TeachMyAgent).
 
     Raises:
         ValueError: If an argument is out of range.
@@ -167,7 +167,7 @@ class RIAC(Teacher):
         """Random cuts of a leaf with enough episodes and enough room on both sides.
 
         Returns:
-            The dimension that each one cuts, shape (m,), and where, shape (m,); m may be 0.
+            Dimension and position of each cut, each of shape (m,); m may be 0.
         """
         low, high = self.regions.low[leaf], self.regions.high[leaf]
         if (high - low < 2 * self.min_sides).all():
@@ -190,11 +190,11 @@ class RIAC(Teacher):
         return dims[is_valid], thresholds[is_valid]
 
     def _scores(self, is_lower: NDArray[np.bool_], returns: Floats) -> Floats:
-        """How good cuts are that send some of a leaf's episodes (m, n), oldest first, to its lower part."""
+        """Scores of cuts, given which of a leaf's episodes (m, n), oldest first, go to the lower part."""
         progress, counts = [], []
         for side in (is_lower, ~is_lower):
             count = side.sum(axis=1)
-            # An episode is as old as there are later ones on its side.
+            # The age of an episode is the number of later ones on its side.
             ages = np.where(side, count[:, None] - side.cumsum(axis=1), len(returns))
             progress.append(learning_progress(returns[None], ages, count, self.regions.window))
             counts.append(count)

@@ -20,11 +20,11 @@ _JUDGE = 64
 _LEARNING_RATE = 3e-4
 _LEAST_SCALE = 0.01
 _EDGE = 1e-4
-"""Distance of a task from 0 and 1, at least, where its density is needed."""
+"""Smallest distance of a task from 0 and 1 where its density is needed."""
 
 
 class SetterNetworks(Networks):
-    """A setter, which draws tasks of a wished feasibility, and a judge, which estimates feasibility.
+    """A setter, which draws tasks of a desired feasibility, and a judge, which estimates feasibility.
 
     Args:
         dim: Dimensions of a task.
@@ -47,7 +47,7 @@ class SetterNetworks(Networks):
         )
 
     def draw(self, noise: Floats, feasibility: Floats) -> Floats:
-        """Tasks in [0, 1]^d, shape (n, d), from Gaussian noise, shape (n, d), and wishes, shape (n,)."""
+        """Tasks in [0, 1]^d, shape (n, d), from Gaussian noise (n, d) and desired feasibilities (n,)."""
         with torch.no_grad():
             tasks: Floats = self.setter(tensor(noise), _column(feasibility))[0].numpy().astype(np.float64)
         return tasks
@@ -55,20 +55,20 @@ class SetterNetworks(Networks):
     def fit(
         self, tasks: Floats, successes: Floats, wished: Floats, noise: tuple[Floats, Floats, Floats]
     ) -> None:
-        """One step of the judge, and one of the setter.
+        """Take one training step of the judge, and one of the setter.
 
         Args:
-            tasks: That were played, in [0, 1]^d, shape (n, d).
+            tasks: Played tasks, in [0, 1]^d, shape (n, d).
             successes: 1 where the student succeeded, 0 elsewhere, shape (n,).
             wished: The feasibility that each task was drawn for, shape (n,).
-            noise: What is added to each task, shape (n, d); Gaussian noise, shape (m, d), and wishes, shape
-                (m,), of new tasks.
+            noise: Added to each task, shape (n, d); Gaussian noise, shape (m, d), and desired feasibilities,
+                shape (m,), of new tasks.
         """
         logits = self.judge(tensor(tasks))[:, 0]
         self._step("judge", functional.binary_cross_entropy_with_logits(logits, tensor(successes)))
         added, places, wishes = noise
         drawn, density = self.setter(tensor(places), _column(wishes))
-        # Feasibility, and coverage: the negative entropy of what is drawn.
+        # Feasibility, and coverage: the negative entropy of the drawn tasks.
         missed = self.judge(drawn)[:, 0] - torch.logit(_column(wishes)[:, 0])
         loss = (missed**2).mean() + density.mean()
         solved = successes > 0
@@ -81,8 +81,8 @@ class SetterNetworks(Networks):
 class Setter(nn.Module):
     """A conditional RealNVP (Dinh et al., ICLR 2017): from Gaussian noise to tasks in (0, 1)^d.
 
-    Three blocks of three couplings, in which the left half of the numbers transforms the right one, the
-    right one the left one, and those with an even index the others; and a sigmoid.
+    Three blocks of three couplings, in which the left half of the numbers transforms the right half, the
+    right half the left one, and those with an even index the others; then a sigmoid.
 
     Args:
         dim: Dimensions of a task.
@@ -125,7 +125,7 @@ class Setter(nn.Module):
 
 
 class _Coupling(nn.Module):
-    """Scales and shifts some numbers, by what two highway networks make of the others.
+    """Scales and shifts some numbers by the outputs of two highway networks of the others.
 
     Args:
         kept: Which numbers do not change, shape (d,).
@@ -146,7 +146,7 @@ class _Coupling(nn.Module):
         return x * scale + shift, torch.log(scale).sum(dim=1)
 
     def inverse(self, y: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
-        """What `forward` makes `y` of, and the logarithm of the volume's change in `forward`."""
+        """The input that `forward` maps to `y`, and the logarithm of the volume's change in `forward`."""
         scale, shift = self._scale_and_shift(y, condition)
         return (y - shift) / scale, torch.log(scale).sum(dim=1)
 
@@ -160,9 +160,9 @@ class _HighwayPair(nn.Module):
     """Two highway networks side by side: a layer with tanh, three gated layers, a linear layer.
 
     Args:
-        inputs: Numbers that go into each.
+        inputs: Number of inputs of each.
         hidden: Units of the hidden layers.
-        outputs: Numbers that come out of each.
+        outputs: Number of outputs of each.
         generator: Draws the initial weights.
     """
 
@@ -179,7 +179,7 @@ class _HighwayPair(nn.Module):
         self.biases = nn.ParameterList(torch.zeros(2, 1, weight.shape[2]) for weight in weights)
 
     def forward(self, x: Tensor) -> Tensor:
-        """What comes out of both, shape (2, n, outputs), of numbers of shape (n, inputs)."""
+        """Outputs of both, shape (2, n, outputs), for inputs of shape (n, inputs)."""
         (first, *gated, last) = zip(self.biases, self.weights, strict=True)
         units = torch.tanh(torch.baddbmm(first[0], x.expand(2, *x.shape), first[1]))
         for bias, weight in gated:

@@ -1,4 +1,4 @@
-"""Setter-Solver: a network sets tasks of a wished feasibility, as another one judges it."""
+"""Setter-Solver: a network sets tasks of a desired feasibility, which another network estimates."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ _FOCUS_STD = 0.01
 class SetterSolver(Teacher):
     """Setter-Solver (Racanière et al., ICLR 2020; as in TeachMyAgent, Romac et al., ICML 2021).
 
-    A setter, a conditional normalizing flow, draws a task for a wished feasibility f, uniform in (0, 1). A
+    A setter, a conditional normalizing flow, draws a task for a desired feasibility f, uniform in (0, 1). A
     judge, a network with two layers of 64 units, estimates the probability that the student solves a task.
-    After every `episodes_per_update` episodes both make one step of Adam (learning rate 3e-4) on these
+    After every `episodes_per_update` episodes, both take one Adam step (learning rate 3e-4) on these
     episodes: the judge on the cross-entropy of their successes, the setter on the sum of
 
-    - feasibility: the mean of (logit J(g) − logit f)² over as many new tasks g, J being the judge;
+    - feasibility: the mean of (logit J(g) − logit f)² over as many new tasks g, where J is the judge;
     - validity: minus the mean log density of the tasks that were solved, each with noise from
       [0, `noise`]^d, given the f that it was drawn for;
     - coverage: the mean log density of new tasks.
 
     The flow has three blocks of three couplings, each with two highway networks (`Setter`). The paper's
-    fourth loss, desirability, needs a distribution of wished tasks, and is left out as in TeachMyAgent.
+    fourth loss, desirability, needs a distribution of desired tasks and is omitted, as in TeachMyAgent.
 
     Known failures: one step of each network per `episodes_per_update` episodes is far too little for short
-    runs, in which tasks stay where the flow begins, in the middle of the space. A feasibility is found only
-    where the setter already draws. An update takes tens of milliseconds.
+    runs, in which tasks stay where the flow starts, in the middle of the space. Tasks of a feasibility are
+    found only where the setter already draws. An update takes tens of milliseconds.
 
     Args:
         space: The tasks to choose from.
@@ -50,8 +50,8 @@ class SetterSolver(Teacher):
         episodes_per_update: Episodes between updates, from 1 to 10,000.
         noise: Largest noise added to solved tasks, as a share of each range, in [0, 1].
         hidden: Units of the setter's hidden layers, from 1 to 4,096.
-        threshold: Score from which an episode is a success; None uses the env's mastered return.
-        scales_returns: Whether threshold and scores are returns scaled to [0, 1] or raw returns.
+        threshold: Lowest score that counts as a success; None uses the env's mastered return.
+        scales_returns: Whether threshold and scores are returns scaled to [0, 1] instead of raw returns.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -84,7 +84,7 @@ class SetterSolver(Teacher):
         self.hidden = hidden
         self.scales_returns = scales_returns
         self._threshold: Threshold = Threshold(threshold)
-        # Imported here for start-up time: it brings torch.
+        # Imported here to start up faster: it imports torch.
         from .setter_networks import SetterNetworks
 
         self._networks = SetterNetworks(space.dim, hidden, self.rng)
@@ -105,7 +105,7 @@ class SetterSolver(Teacher):
         return Proposals(self.space.denormalize(rows[:, :-1]), "setter", {"feasibility": rows[:, -1]})
 
     def _noise(self, n: int) -> tuple[Floats, Floats]:
-        """What the setter makes tasks of: Gaussian noise, shape (n, d), and feasibilities, shape (n,)."""
+        """Inputs of the setter: Gaussian noise, shape (n, d), and feasibilities, shape (n,)."""
         noise = self.rng.standard_normal((n, self.space.dim))
         return noise, self.rng.uniform(_LEAST_FEASIBILITY, _MOST_FEASIBILITY, n)
 
@@ -130,7 +130,7 @@ class SetterSolver(Teacher):
         return {"updates": self.updates, "success": self._success}
 
     def focus(self) -> list[Focus]:
-        """Around tasks that the setter draws, which change nothing about the ones it will propose."""
+        """Gaussians around tasks drawn from the setter, without an effect on later proposals."""
         rng = np.random.default_rng(0)
         noise = rng.standard_normal((_SHOWN, self.space.dim))
         tasks = self.space.denormalize(self._networks.draw(noise, rng.random(_SHOWN)))

@@ -22,56 +22,56 @@ from .threshold import Threshold
 Floats = NDArray[np.float64]
 
 _SAMPLES = 1000
-"""Draws that estimate the divergence from the target."""
+"""Number of samples that the divergence from the target is estimated from."""
 _REDRAWS = 100
-"""How often tasks outside of the space are drawn again; after that they are uniform."""
+"""How often tasks outside the space are redrawn; after that they are uniform."""
 _RECOVERY = 0.95
-"""Below this share of the threshold, before and after, an update is not made."""
+"""An update is skipped if the return is below this share of the threshold both before and after it."""
 _MOST_ITERATIONS = 40
 _MOST_NUMBERS = 1400
-"""Iterations times numbers of a Gaussian: an update takes a tenth of a second in 20 dimensions too."""
+"""Limit of iterations times numbers per Gaussian: an update takes 0.1 s even in 20 dimensions."""
 _FARTHEST = 3.0
-"""Numbers of a new Gaussian lie within this many square roots of the divergence, in which few reach 1.5."""
+"""Limit of a new Gaussian's numbers, in square roots of the divergence; few exceed 1.5."""
 _TOLERANCE = 1e-3
 
 
 class SPDL(Teacher):
     """Self-paced deep reinforcement learning, second version (Klink et al., JMLR 2021; code of ICML 2022).
 
-    Tasks are drawn from a Gaussian with a full covariance. Every `episodes_per_update` episodes it is moved:
-    while the mean return has never reached the threshold, to where the return estimated from these episodes
-    is largest; afterwards to where it is nearest to the target, in the mean of both Kullback-Leibler
-    divergences, and the estimated return is at least the threshold. One update changes the Gaussian by a
-    divergence of at most `max_kl`. As long as the distance from the target exceeds `kl_threshold`, standard
-    deviations stay above `std_lower_bound`.
+    Tasks are drawn from a Gaussian with a full covariance, which is updated every `episodes_per_update`
+    episodes. Until the mean return has once reached the threshold, an update maximises the return estimated
+    from these episodes. Afterwards it minimises the distance from the target, the mean of both
+    Kullback-Leibler divergences, while the estimated return is at least the threshold. One update changes the
+    Gaussian by a divergence of at most `max_kl`. As long as the distance from the target exceeds
+    `kl_threshold`, standard deviations stay above `std_lower_bound`.
 
-    Tasks outside of the space are drawn again up to 100 times, and then uniformly. The optimiser is SLSQP,
-    with exact gradients, in [0, 1]^d, where the authors' is trust-constr. Results of tasks drawn from an
-    earlier Gaussian are left out.
+    Tasks outside the space are redrawn up to 100 times, then drawn uniformly. The optimiser is SLSQP with
+    exact gradients, in [0, 1]^d; the authors use trust-constr. Results of tasks drawn from an earlier
+    Gaussian are ignored.
 
     Args:
         space: The tasks to choose from.
         seed: Seeds the teacher's own generator.
         initial: The first Gaussian, in task units: for each parameter {mean, std}. Parameters that are not
             named start in the middle of their range, with a quarter of it as standard deviation.
-        target: The tasks to reach: for each parameter {mean, std}, a number or [low, high]; or a list of
-            these, of equal weight. Here a uniform distribution counts as the Gaussian with its mean and
-            standard deviation, which for a number is `least_target_std` of the range. Parameters that are not
-            named (all, if None) are uniform over their range.
+        target: Target distribution: for each parameter {mean, std}, a number or [low, high]; or a list of
+            these, of equal weight. A uniform distribution counts as the Gaussian with the same mean and
+            standard deviation; for a number, the latter is `least_target_std` of the range. Parameters that
+            are not named (all if None) are uniform over their range.
         threshold: Mean return to keep; None uses the env's mastered return.
         max_kl: Largest divergence between successive Gaussians.
-        std_lower_bound: Smallest standard deviation on the way, as a share of each range.
-        kl_threshold: Distance from the target above which the lower bound holds.
+        std_lower_bound: Smallest standard deviation far from the target, as a share of each range.
+        kl_threshold: Distance from the target above which the lower bound applies.
         episodes_per_update: Episodes between updates.
-        scales_returns: Whether threshold and scores are returns scaled to [0, 1] or raw returns.
+        scales_returns: Whether threshold and scores are returns scaled to [0, 1] instead of raw returns.
 
     Raises:
         ValueError: If an argument is out of range.
 
     Attributes:
-        mean: Of the Gaussian, in [0, 1]^d, shape (d,).
+        mean: Mean of the Gaussian, in [0, 1]^d, shape (d,).
         factor: Cholesky factor of its covariance, shape (d, d).
-        updates: Number of updates that changed it.
+        updates: Number of updates that changed the Gaussian.
     """
 
     least_target_std = 1e-3
@@ -145,8 +145,8 @@ class SPDL(Teacher):
             self._update(*full, threshold)
 
     def _update(self, tasks: Floats, scores: Floats, threshold: float) -> None:
-        # Where the Gaussian is the standard one, the numbers of a new one are of the order of the square root
-        # of its divergence.
+        # In coordinates in which the Gaussian is standard normal, the numbers of a new one are of the order
+        # of the square root of its divergence.
         dim = self.space.dim
         view = Whitened(self._target, self.mean, self.factor)
         old = pack(np.zeros(dim), np.eye(dim))
@@ -178,7 +178,7 @@ class SPDL(Teacher):
         new = _within(step, old, new)
         least = threshold - (1 - _RECOVERY) * abs(threshold)
         before, after = performance(old)[0], performance(new)[0]
-        # Where the threshold was missed, to get back to it counts more than to approach the target.
+        # If the threshold was missed, getting back to it counts more than approaching the target.
         is_better = objective(new)[0] < objective(old)[0] or (self._reached and before < least)
         has_score = not self._reached or max(before, after) >= least
         if is_better and has_score:
@@ -226,7 +226,7 @@ class SPDL(Teacher):
 
 
 def _within(margin: Valued, start: Floats, end: Floats) -> Floats:
-    """The last point on the way from a start to an end, in steps of a tenth, whose margin is not below 0."""
+    """A point between start and end whose margin is not below 0: the step shrinks by a tenth until it is."""
     share = 1.0
     while margin(start + share * (end - start))[0] < -_TOLERANCE:
         share *= 0.9

@@ -1,4 +1,4 @@
-"""The tasks in which a student has been most successful, spread towards a target."""
+"""A buffer of the tasks with the highest scores, spread towards a target distribution."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ Floats = NDArray[np.float64]
 
 _REDRAWS = 10
 _LARGEST_NOISE = 0.25
-"""Standard deviation of the search around tasks that scored worst, as a share of each range."""
+"""Standard deviation of the noise around the worst tasks, as a share of each range."""
 
 
 class SuccessBuffer:
-    """Tasks in [0, 1]^d with a high score.
+    """Tasks in [0, 1]^d with high scores.
 
-    Until the median score is above the threshold, tasks that score as well as the median take the place of
-    the worse half. From then on, only tasks that reach the threshold enter, first in place of those that do
-    not; when all do and the buffer is full, those stay that are assigned to draws of the target at the least
-    total squared distance.
+    Until the median score is above the threshold, tasks that score at least the median replace the worse
+    half. From then on, only tasks that reach the threshold enter, and first replace those that do not. When
+    all do and the buffer is full, tasks are assigned to samples of the target at the smallest total squared
+    distance, and the assigned ones are kept.
 
     Args:
         dim: Dimensions of a task.
-        capacity: Most tasks.
+        capacity: Maximum number of tasks.
         least_noise: Standard deviation of the noise around tasks that reach the threshold.
 
     Attributes:
@@ -44,13 +44,13 @@ class SuccessBuffer:
         self._lowest = 0.0
 
     def add(self, tasks: Floats, scores: Floats, threshold: float, target: Floats) -> NDArray[np.bool_]:
-        """Take in episodes; returns which of them did not enter, shape (n,).
+        """Add episodes; returns which of them did not enter, shape (n,).
 
         Args:
             tasks: Shape (n, d), n being below the capacity.
             scores: Shape (n,).
-            threshold: Score from which a task counts as mastered.
-            target: Draws from the target, shape (capacity, d).
+            threshold: Lowest score at which a task counts as mastered.
+            target: Samples of the target, shape (capacity, d).
         """
         if not len(self.tasks):
             self._lowest = float(scores.min())
@@ -93,11 +93,11 @@ class SuccessBuffer:
         return _all_but(origin[kept], len(scores))
 
     def draw(self, n: int, threshold: float, rng: np.random.Generator) -> Floats:
-        """Tasks to search around, with more noise the farther their score is below the threshold.
+        """Draw tasks near those of the buffer, with more noise the lower their score is below the threshold.
 
         Args:
-            n: How many, at least as many as the buffer holds.
-            threshold: Score from which a task counts as mastered.
+            n: Number of tasks, at least as many as the buffer holds.
+            threshold: Lowest score at which a task counts as mastered.
             rng: Draws them.
 
         Returns:
@@ -139,7 +139,7 @@ class SuccessBuffer:
 
 
 def _all_but(entered: NDArray[np.intp], n: int) -> NDArray[np.bool_]:
-    """Which of `n` episodes are not among those that entered, -1 standing for none."""
+    """Which of `n` episodes are not among those that entered, where -1 stands for none."""
     is_out = np.ones(n, dtype=np.bool_)
     is_out[entered[entered >= 0]] = False
     return is_out

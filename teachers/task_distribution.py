@@ -1,4 +1,4 @@
-"""Distributions over tasks that a user gives to a teacher: where to start, and which tasks are the target."""
+"""Distributions over tasks that a user gives to a teacher: the initial one and the target."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..envs.task_space import TaskParameter, TaskSpace
 Floats = NDArray[np.float64]
 
 Description = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
-"""What a user writes, in task units: for each parameter a number, `[low, high]` for the uniform distribution
+"""A distribution in task units: for each parameter a number, `[low, high]` for the uniform distribution
 between two numbers, or `{mean: …, std: …}` for a Gaussian; a list of these is a mixture of equal weights."""
 
 
@@ -23,7 +23,7 @@ class TaskDistribution:
     """A mixture of `k` components of equal weight, in each of which parameters are independent.
 
     A number of a task is uniform between `low` and `high`, or Gaussian with a mean and a standard deviation
-    and clipped to the task space; what does not apply to it is NaN.
+    and clipped to the task space; attributes that do not apply are NaN.
 
     Attributes:
         space: The task space.
@@ -50,7 +50,7 @@ class TaskDistribution:
     def moments(self) -> tuple[Floats, Floats]:
         """Mean and standard deviation of each number in each component, shapes (k, d).
 
-        Those of Gaussians are before clipping.
+        For Gaussians, these are the values before clipping.
         """
         is_uniform = np.isnan(self.mean)
         mean = np.where(is_uniform, (self.low + self.high) / 2, self.mean)
@@ -74,17 +74,17 @@ def gaussian_around(mean: Any, std: Any, space: TaskSpace) -> TaskDistribution:
 def task_distribution(
     description: Description, otherwise: TaskDistribution, name: str, kinds: Sequence[str]
 ) -> TaskDistribution:
-    """Turn what a user writes into a distribution.
+    """Turn a description into a distribution.
 
     Args:
         description: See `Description`; None for `otherwise`.
-        otherwise: The distribution, of one component, of parameters that are not named.
-        name: What the argument is called, for messages.
-        kinds: What the teacher takes, of "uniform" (numbers and bounds), "gaussian" and "mixture".
+        otherwise: Distribution of parameters that are not named, with one component.
+        name: Name of the argument, for messages.
+        kinds: Kinds that the teacher accepts, of "uniform" (numbers and bounds), "gaussian" and "mixture".
 
     Raises:
         ValueError: If a parameter is unknown, a value is malformed or not within its bounds, or the teacher
-            does not take this kind of distribution.
+            does not accept this kind of distribution.
     """
     if description is None:
         return otherwise

@@ -27,7 +27,7 @@ class TaskHistory:
     When a task is played again, its return is replaced.
 
     Args:
-        dim: How many numbers a task holds.
+        dim: Dimensions of a task.
     """
 
     def __init__(self, dim: int) -> None:
@@ -56,11 +56,11 @@ class TaskHistory:
         return len(self._old.tasks) + len(self._young.tasks)
 
     def exchange(self, task: Task, episode_return: float) -> float | None:
-        """Add a task, shape (d,), with its return, and tell what was known about it.
+        """Add a task, shape (d,), with its return, and return what was known about it.
 
         Returns:
-            The return of the nearest task before this one (Euclidean distance in raw task units; among
-            equally near ones any), None if this is the first.
+            The return of the nearest earlier task (by Euclidean distance in raw task units; any of equally
+            near ones); None if this is the first.
         """
         row, distance = self._nearest(task) if self._size else (0, np.inf)
         known = float(self._returns[row]) if self._size else None
@@ -133,7 +133,7 @@ class _Part:
 
     Args:
         tasks: Shape (n, d).
-        start: The history's index of the first.
+        start: Index of the first row in the history.
     """
 
     def __init__(self, tasks: NDArray[np.float64], start: int) -> None:
@@ -142,5 +142,5 @@ class _Part:
         self.tree: cKDTree | None = None
         if len(tasks):
             # Sliding midpoints and large leaves: several times as fast to build as a balanced tree, a
-            # fraction of the memory, and as fast to ask or faster.
+            # fraction of the memory, and at least as fast to query.
             self.tree = cKDTree(tasks, leafsize=64, balanced_tree=False, compact_nodes=False)

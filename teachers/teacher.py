@@ -25,15 +25,15 @@ NEEDS: Mapping[str, str] = {
     "critic": "a student with a critic (any algorithm of Stable-Baselines3 but ARS and OverlappedSAC)",
     "no_gradient": "a student that can play episodes without learning from them (FastPPO: student=ppo)",
 }
-"""What `Teacher.needs` may name, and what that asks for."""
+"""Possible members of `Teacher.needs`, and what each requires."""
 
 
 class Teacher(ABC):
     """Proposes tasks and learns from the episodes played on them.
 
-    Within a run, a `Curriculum` asks for tasks and reports the episodes. A loop of one's own needs neither
-    curriculum nor env: `sample` proposes tasks, `tell` reports how they went. Episodes may end in another
-    order than they were proposed in, and any number may be in progress at once.
+    Within a run, a `Curriculum` asks for tasks and reports the episodes. A custom loop needs neither
+    curriculum nor env: `sample` proposes tasks, `tell` reports their results. Episodes may end in a different
+    order than they were proposed, and any number may be in progress at once.
 
     A subclass implements `_propose` and `observe`, saves and restores what it has learned in `_state` and
     `_load_state`, and draws random numbers from `self.rng` only. A teacher accesses no file, logger, plot or
@@ -46,16 +46,16 @@ class Teacher(ABC):
     Attributes:
         space: The tasks to choose from.
         rng: The only random generator that a teacher may use.
-        needs: What the teacher needs beyond return and length of an episode, of `NEEDS`: `Episode.success`,
-            `Episode.critic`, or a student that keeps to `Proposal.trains` ("no_gradient").
-        scales_returns: Whether `Episode.score` is the return scaled to [0, 1] by the env's return range, or
-            the raw return.
+        needs: What the teacher needs beyond an episode's return and length, as keys of `NEEDS`:
+            `Episode.success`, `Episode.critic`, or a student that respects `Proposal.trains` ("no_gradient").
+        scales_returns: Whether `Episode.score` is the return scaled to [0, 1] by the env's return range
+            instead of the raw return.
     """
 
     needs: frozenset[str] = frozenset()
     scales_returns: bool = False
     _threshold: Threshold | None = None
-    """From which score on a subclass counts an episode as a success, if it does."""
+    """Lowest score that a subclass counts as a success, if it counts successes."""
 
     def __init__(self, space: TaskSpace, seed: Seed = None) -> None:
         self.space = space
@@ -66,7 +66,7 @@ class Teacher(ABC):
     @overload
     def sample(self, n: int) -> Proposals: ...
     def sample(self, n: int | None = None) -> Proposal | Proposals:
-        """Propose the next task, or the next `n`, which costs less than asking `n` times.
+        """Propose the next task, or the next `n` at once, which is faster than `n` calls.
 
         Raises:
             ValueError: If `n` is below 1.
@@ -82,13 +82,13 @@ class Teacher(ABC):
         """Propose the next `n` tasks, `n` being at least 1, in arrays that the teacher does not keep."""
 
     def check_threshold(self, mastered_score: float | None) -> None:
-        """Make sure that episodes can be told apart, where the teacher counts successes by a threshold.
+        """Check that a teacher that counts successes by a threshold has one.
 
         Args:
-            mastered_score: What the env calls mastered, on the scale of `Episode.score`.
+            mastered_score: The env's mastered return, on the scale of `Episode.score`.
 
         Raises:
-            ValueError: If the teacher has to take its threshold from the env, which has none that it can use.
+            ValueError: If the teacher has to take its threshold from the env, and the env has no usable one.
         """
         if self._threshold is not None:
             self._threshold.known(mastered_score)
@@ -107,16 +107,16 @@ class Teacher(ABC):
         mastered_score: float | None = None,
         critic: CriticScores | None = None,
     ) -> None:
-        """Learn how a proposed task went: `observe` for loops without a `Curriculum`.
+        """Learn from the result of a proposed task: `observe` for loops without a `Curriculum`.
 
         Args:
-            proposal: What `sample` proposed; proposals may be told in any order, or never.
+            proposal: As returned by `sample`; proposals may be reported in any order, or never.
             score: The episode's return, scaled to [0, 1] if the teacher expects that (`scales_returns`).
-            success: Whether the task was solved, where the teacher needs to know.
+            success: Whether the task was solved, if the teacher needs it.
             length: Number of steps of the episode.
-            mastered_score: The score from which a task counts as mastered, for teachers whose threshold is
-                not given.
-            critic: What the student's critic says of the episode, where the teacher needs to know.
+            mastered_score: The score from which a task counts as mastered, for teachers that were given no
+                threshold.
+            critic: Scores of the episode by the student's critic, if the teacher needs them.
 
         Raises:
             ValueError: If the score is not finite, or the teacher needs something that is missing.
@@ -137,15 +137,15 @@ class Teacher(ABC):
         self.observe(episode)
 
     def require_student(self, student: str, offers: frozenset[str], n_envs: int) -> None:
-        """Make sure that a student gives this teacher what it needs.
+        """Check that a student offers what this teacher needs.
 
         Args:
-            student: What the student is called.
-            offers: What it offers, of `NEEDS`; whether episodes succeed is up to the env.
-            n_envs: How many episodes it plays at once.
+            student: Name of the student.
+            offers: What it offers, as keys of `NEEDS`; "success" depends on the env instead.
+            n_envs: Number of episodes it plays at once.
 
         Raises:
-            ValueError: If something is missing, or the teacher cannot serve so many episodes at once.
+            ValueError: If something is missing, or the teacher does not support so many episodes at once.
         """
         for need in sorted(self.needs - offers - {"success"}):
             raise ValueError(f"{type(self).__name__} needs {NEEDS[need]}, which {student} is not")
@@ -155,7 +155,7 @@ class Teacher(ABC):
         return {}
 
     def focus(self) -> list[Focus]:
-        """The boxes or Gaussians that tasks are drawn from now, besides the whole space."""
+        """The boxes or Gaussians that tasks are currently drawn from, besides the whole space."""
         return []
 
     def state_dict(self) -> dict[str, Any]:
@@ -173,7 +173,7 @@ class Teacher(ABC):
         """Resume from a state that `state_dict` returned.
 
         Raises:
-            ValueError: If the state is another teacher's or another task space's.
+            ValueError: If the state belongs to another teacher or task space.
         """
         if state["teacher"] != type(self).__name__:
             raise ValueError(

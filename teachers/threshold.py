@@ -10,18 +10,18 @@ from typing import Any
 from .episode import Episode
 
 _PATIENCE = 1_000
-"""Episodes after which it is said that none has reached the threshold."""
+"""Number of episodes after which to warn that none has reached the threshold."""
 
 
 class Threshold:
-    """A score given by the user, or by the env; if no episode reaches it, that is said once.
+    """A score given by the user or by the env, with a single warning if no episode reaches it.
 
     Args:
-        value: The score; None uses what the env calls mastered.
-        name: What the teacher's argument is called, for messages.
+        value: The score; None uses the env's mastered return.
+        name: Name of the teacher's argument, for messages.
 
     Attributes:
-        value: The score in use; None until the first episode, if it is the env's.
+        value: The score in use; None until the first episode if it is the env's.
     """
 
     def __init__(self, value: float | None, name: str = "threshold") -> None:
@@ -33,10 +33,10 @@ class Threshold:
         self._best = -math.inf
 
     def of(self, episode: Episode) -> float:
-        """The threshold for a finished episode, which is compared with it for the warning.
+        """The threshold for a finished episode, whose score counts for the warning.
 
         Raises:
-            ValueError: If neither the user nor the env names a threshold.
+            ValueError: If neither the user nor the env gives a threshold.
         """
         self.value = self.known(episode.mastered_score)
         if self._best < self.value:
@@ -44,10 +44,10 @@ class Threshold:
         return self.value
 
     def known(self, mastered_score: float | None) -> float:
-        """The threshold in an env with this score as what it calls mastered.
+        """The threshold in an env with this mastered score.
 
         Raises:
-            ValueError: If neither the user nor the env names a threshold.
+            ValueError: If neither the user nor the env gives a threshold.
         """
         if self.value is not None:
             return self.value
