@@ -1,4 +1,4 @@
-"""What every env must do, as checks that anyone can run on an env of their own."""
+"""Checks of the contract that every env must fulfil, which users can run on their own envs."""
 
 from __future__ import annotations
 
@@ -22,44 +22,44 @@ _MOST_STEPS = 100_000
 
 _ADVICE = (
     "env.spec",  # to envs that were not made by gymnasium.make
-    "different from the unwrapped version",  # to wrappers around an env of somebody else
+    "different from the unwrapped version",  # to wrappers around third-party envs
     "infinity",  # on the spaces of such an env
     "symmetric and normalized",
-    "alternative render modes",  # which nobody asked to test
-    # What is said of images, which all students but those with a CnnPolicy see as numbers.
+    "alternative render modes",  # which are not tested here
+    # Advice on images, which all students except those with a CnnPolicy treat as numbers.
     *("apparently an image", "unconventional shape", "minimal resolution", "is an image but"),
 )
-"""What Gymnasium's and Stable-Baselines3's checkers say that no user of Chiron has to hear."""
+"""Advice of Gymnasium's and Stable-Baselines3's checkers that does not concern users of Chiron."""
 
 
 class BrokenContractError(ValueError):
-    """An env does not do what every env must do."""
+    """An env breaks the contract that every env must fulfil."""
 
 
 def check_env(make_env: EnvFn) -> None:
-    """Check that an env keeps the contract that teachers, students and evaluations rely on.
+    """Check that an env fulfils the contract that teachers, students and evaluations rely on.
 
-    What Gymnasium's checker merely warns of is no objection, but a warning.
+    Warnings of Gymnasium's checker remain warnings.
 
     Args:
         make_env: Makes the env: its class, or a function without arguments.
 
     Raises:
-        BrokenContractError: Saying what is broken.
+        BrokenContractError: If a check fails, with what is broken.
     """
     for check in CHECKS:
         check_that(check, make_env)
 
 
 def check_that(check: Check, make_env: EnvFn) -> None:
-    """Make one check of an env.
+    """Run one check on an env.
 
     Args:
         check: Raises an exception if the env does not do what it should.
         make_env: Makes the env.
 
     Raises:
-        BrokenContractError: Saying what is broken, whatever the check or the env raised.
+        BrokenContractError: If the check or the env raises anything, with what is broken.
     """
     with warnings.catch_warnings():
         for message in _ADVICE:
@@ -68,7 +68,7 @@ def check_that(check: Check, make_env: EnvFn) -> None:
             check(make_env)
         except BrokenContractError:
             raise
-        except Exception as error:  # whatever the code of others raises
+        except Exception as error:  # third-party code may raise anything
             where = traceback.extract_tb(error.__traceback__)[-1]
             what = " ".join(str(error).split())
             raise BrokenContractError(
@@ -78,7 +78,7 @@ def check_that(check: Check, make_env: EnvFn) -> None:
 
 
 def is_a_gymnasium_env(make_env: EnvFn) -> None:
-    """Gymnasium's own checker must have nothing against it."""
+    """Gymnasium's own checker must pass."""
     try:
         gymnasium_check_env(make_env(), skip_render_check=True)
     except (AssertionError, gym.error.Error) as error:
@@ -86,7 +86,7 @@ def is_a_gymnasium_env(make_env: EnvFn) -> None:
 
 
 def declares_tasks_and_returns(make_env: EnvFn) -> None:
-    """`task_space` and `return_range` must be there; a `mastered_return` must lie in the range."""
+    """`task_space` and `return_range` must be declared; a `mastered_return` must lie in the range."""
     try:
         info = env_info(make_env())
     except ValueError as error:
@@ -95,7 +95,7 @@ def declares_tasks_and_returns(make_env: EnvFn) -> None:
 
 
 def takes_vectors_and_dicts(make_env: EnvFn) -> None:
-    """A task must mean the same as a vector and as a dict, and stand in the info of `reset`."""
+    """A task must mean the same as a vector and as a dict, and be in the info of `reset`."""
     env = make_env()
     space = env_info(env).task_space
     task = space.sample(np.random.default_rng(0))
@@ -111,7 +111,7 @@ def takes_vectors_and_dicts(make_env: EnvFn) -> None:
 
 
 def refuses_other_tasks(make_env: EnvFn) -> None:
-    """What is not in the task space must not be played."""
+    """Tasks outside the task space must be rejected."""
     env = make_env()
     space, unknown = env_info(env).task_space, next(iter(RESERVED_NAMES))
     for task in (space.high + 1, space.low - 1, {unknown: 1.0}):
@@ -123,7 +123,7 @@ def refuses_other_tasks(make_env: EnvFn) -> None:
 
 
 def forgets_earlier_episodes(make_env: EnvFn) -> None:
-    """An episode must depend on task, seed and actions alone, bit for bit."""
+    """An episode must depend only on task, seed and actions, bit for bit."""
     used = make_env()
     space, rng = env_info(used).task_space, np.random.default_rng(0)
     for seed, task in enumerate(space.sample(rng, 3)):
@@ -135,7 +135,7 @@ def forgets_earlier_episodes(make_env: EnvFn) -> None:
 
 
 def says_whether_it_was_mastered(make_env: EnvFn) -> None:
-    """Episodes must end, and the info of the last step, and no other, must have `is_success`."""
+    """Episodes must end, and the info of the last step, and of no other, must have `is_success`."""
     env = make_env()
     env.reset(seed=0)
     env.action_space.seed(0)
@@ -172,7 +172,7 @@ def _require(is_met: bool, otherwise: str) -> None:
 
 
 def _play(env: gym.Env[Any, Any], seed: int, task: Any) -> list[Any]:
-    """Everything seen in an episode of random actions that depend on nothing but the seed."""
+    """Observations and rewards of an episode of random actions that depend only on the seed."""
     env.action_space.seed(seed)
     observation, _ = env.reset(seed=seed, options={"task": task})
     batch: Any = create_empty_array(env.observation_space, 1)

@@ -1,4 +1,4 @@
-"""Says which episode does not end, so that nothing waits for it in silence."""
+"""Warns of episodes that do not end."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ REMEDY = (
     "max_episode_steps in its YAML (+env.max_episode_steps=1000) limits the episodes of a Gymnasium env, "
     "another env needs a time limit of its own"
 )
-"""What to do about an env whose episodes need not end."""
+"""Advice for an env whose episodes may not end."""
 
 _LONG = 5_000
-"""Steps after which an episode is spoken of for the first time."""
+"""Number of steps of an episode before the first warning."""
 
 _log = logging.getLogger(__name__)
 
@@ -27,10 +27,10 @@ class LongEpisodes:
     """Warns of an episode that has not ended after 5,000 steps, and again whenever that number has doubled.
 
     Args:
-        envs: Where the episodes are played.
+        envs: The env or vector env in which the episodes are played.
 
     Attributes:
-        next: The length that is spoken of next.
+        next: Length of an episode at the next warning.
     """
 
     def __init__(self, envs: gym.Env[Any, Any] | VectorEnv[Any, Any, Any]) -> None:
@@ -38,10 +38,10 @@ class LongEpisodes:
         self.next = _LONG
 
     def watch(self, length: int, task: Task, seed: int) -> None:
-        """Look at the longest of the current episodes.
+        """Warn if the longest of the current episodes is too long.
 
         Args:
-            length: Its steps so far.
+            length: Its number of steps so far.
             task: Its task, shape (d,).
             seed: Its seed.
         """

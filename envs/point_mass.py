@@ -1,4 +1,4 @@
-"""Point mass: steer through a gate in a wall. The small 2-D world of the self-paced teachers' papers."""
+"""Point mass: steer through a gate in a wall. The small 2-D env of the papers on self-paced teachers."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ _NOISE = 0.05
 
 
 class PointMass(BatchableEnv):
-    """A mass in a square arena is steered through a gate in a wall to a goal behind it.
+    """Steer a mass in a square arena through a gate in a wall to a goal behind it.
 
     The env of Klink et al. (*Self-paced deep RL*, 2020; *Curriculum RL via constrained optimal transport*,
     2022), there called point mass 2D. The wall lies along y = 0; start and goal are at (0, 3) and (0, -3).
-    Gates far from the middle and narrow ones are hard, and a policy that heads straight for the goal learns
+    Narrow gates and gates far from the middle are hard, and a policy that heads straight for the goal learns
     nothing about them.
 
     **Task.** `gate_position`, x of the gate's centre, [-4, 4] m; `gate_width`, [0.5, 8] m. `friction`,
@@ -39,18 +39,18 @@ class PointMass(BatchableEnv):
 
     **Observation.** float32 of shape (4 + d,): x, speed along x, y, speed along y (m, m/s), then the task.
 
-    **Action.** Two forces along x and y, each in [-10, 10]; what lies outside counts as the bound.
+    **Action.** Two forces along x and y, each clipped to [-10, 10].
 
     **Step.** 0.1 s, as 10 steps of 0.01 s with acceleration 1.5 · force - friction · speed + noise of
     standard deviation 0.05 m/s². x and y are clipped to [-4, 4].
 
     **Reward.** exp(-0.6 · distance to the goal) per step, so in [0, 1].
 
-    **Episode end.** Terminated where the mass crosses the wall outside of the gate, which ends at the point
-    of the crash; truncated after 100 steps. A task is mastered with a return above 66: that of an episode
-    whose return discounted by 0.95 per step, which the papers use, is about their threshold of 4. It takes
-    reaching the goal within a third of the time and staying there; before the wall a whole episode earns less
-    than 17.
+    **Episode end.** Terminated when the mass crosses the wall outside the gate, where it stops at the point
+    of the crash; truncated after 100 steps. A task is mastered with a return above 66, which corresponds to
+    the papers' threshold of about 4 on the return discounted by 0.95 per step. This requires reaching the
+    goal within a third of the time and staying there; a whole episode in front of the wall earns less than
+    17.
 
     Args:
         gate_position: x of the gate's centre, m: bounds, or a fixed value.
@@ -62,7 +62,7 @@ class PointMass(BatchableEnv):
 
     Attributes:
         task_space: The space of this env's tasks.
-        settings: What a task decides, and the values of what it does not.
+        settings: Which parameters the task sets, and the values of the others.
     """
 
     metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012 (as Gymnasium declares it)
@@ -137,7 +137,7 @@ class PointMass(BatchableEnv):
 
 
 class PointMassVectorEnv(BatchVectorEnv):
-    """Many `PointMass` envs in arrays, with the episodes that each would play alone; see `BatchVectorEnv`."""
+    """Many `PointMass` envs in arrays, with the same episodes as separate envs; see `BatchVectorEnv`."""
 
     env: PointMass
 
@@ -161,7 +161,7 @@ class PointMassVectorEnv(BatchVectorEnv):
     def step(
         self, actions: NDArray[np.float32]
     ) -> tuple[NDArray[np.float32], Floats, NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]:
-        """Advance every slot that does not rest by a tenth of a second, `action_repeat` times."""
+        """Advance every slot that is not resting by a tenth of a second, `action_repeat` times."""
         rewards = np.zeros(self.num_envs)
         was_resting = self._terminated | self._truncated
         for _ in range(self.action_repeat):
@@ -194,7 +194,7 @@ class PointMassVectorEnv(BatchVectorEnv):
         return {"generators": generators, **{name: getattr(self, f"_{name}").copy() for name in arrays}}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go back to a state that `state_dict` gave, in a vector env of the same kind and as many slots.
+        """Restore a state that `state_dict` returned, in a vector env of the same kind and number of slots.
 
         Raises:
             ValueError: If the state has another number of slots.

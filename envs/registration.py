@@ -1,7 +1,7 @@
 """Registers the envs of this package with Gymnasium: `gymnasium.make("chiron/StumpTracks-v0")`.
 
-A walker env is found by listing: each class of `chiron.envs.walkers` that is one. Many batchable envs at once
-are stepped together: `gymnasium.make_vec("chiron/StumpTracks-v0", num_envs=64)`.
+Walker envs are found automatically in the modules of `chiron.envs.walkers`. Many batchable envs are stepped
+together: `gymnasium.make_vec("chiron/StumpTracks-v0", num_envs=64)`.
 """
 
 from __future__ import annotations
@@ -44,6 +44,6 @@ def _register(env: type[gymnasium.Env], vector_entry_point: str | None = None) -
 _register(GymnasiumEnv)
 _batchable: list[type[BatchableEnv]] = [PointMass, *walker_envs()]
 for _env in _batchable:
-    # A spec has to be JSON, so that Gymnasium is given the name of a function, not the function.
+    # A spec must be JSON, so Gymnasium is given the name of a function instead of the function.
     globals()[f"make_{_env.__name__}"] = partial(vector_entry_point, _env)
     _register(_env, f"{__name__}:make_{_env.__name__}")

@@ -20,38 +20,38 @@ RESERVED_NAMES = frozenset(
         *("task_index", "mastered"),
     }
 )
-"""Columns that stand beside the task's own in the logs of episodes and evaluations."""
+"""Other columns in the logs of episodes and evaluations, whose names no task parameter may have."""
 
 _MOST_WHOLE = 2**23
-"""Up to here float32 knows the halves between whole numbers, which bound the range of an integer."""
+"""Up to this, float32 represents the halves between whole numbers, which bound an integer's range."""
 
 Setting = float | Sequence[Any] | None
-"""What an env's user gives for a parameter: (low, high) to let the task decide, or a fixed value (a number,
-or one per element of a group); None leaves the parameter out."""
+"""A user's setting of an env's parameter: (low, high) to make it part of the task, or a fixed value (a
+number, or one per element of a group); None leaves the parameter out."""
 
 
 class TaskParameter:
     """One named parameter of a task: a number, or a group of `size` numbers under one name.
 
     Args:
-        name: What the parameter is called in configs, logs and `reset` options.
+        name: Name of the parameter in configs, logs and `reset` options.
         low: Smallest value, a number or one per element of the group.
         high: Largest value, a number or one per element of the group.
-        default: Value used where a task does not name the parameter; the middle of the range if None.
-        unit: SI unit, or "" for a pure number; units that take turns in a group are separated by ", ".
-        size: How many numbers the parameter holds.
-        easy: At which end of its range tasks are easy, "low" or "high".
+        default: Value in tasks that do not name the parameter; the middle of the range if None.
+        unit: SI unit, or "" for a pure number; units that alternate in a group are separated by ", ".
+        size: Number of values that the parameter holds.
+        easy: The end of the range at which tasks are easy, "low" or "high".
         integer: Whether only whole numbers are played.
 
     Raises:
         ValueError: If bounds are not finite, reversed, exclude the default, or are too many or too few
-            numbers for the group, if the easy end is neither, or if bounds or default of an integer are no
-            whole numbers.
+            numbers for the group, if `easy` is neither "low" nor "high", or if bounds or default of an
+            integer are not whole numbers.
 
     Attributes:
-        box_low: Where the range begins that teachers propose in: at `low`; half a unit before it for an
+        box_low: Lower bound of the range that teachers propose in: `low`; half a unit less for an
             integer, so that each whole number is the nearest one in an equal share of the range.
-        box_high: Where that range ends.
+        box_high: Upper bound of that range.
     """
 
     def __init__(
@@ -118,7 +118,7 @@ def _are_whole(value: ArrayLike) -> bool:
 
 
 def plain(value: Any) -> Any:
-    """A number or array of NumPy's as numbers of Python, which print as a person would write them."""
+    """Convert NumPy numbers and arrays to Python numbers, which print in a readable way."""
     return value.tolist() if isinstance(value, (np.generic, np.ndarray)) else value
 
 
@@ -127,16 +127,16 @@ def _shown(low: ArrayLike, high: ArrayLike) -> str:
 
 
 class TaskSpace:
-    """An ordered set of task parameters, and the codec between vectors and dicts.
+    """An ordered set of task parameters, and the conversion between vectors and dicts.
 
-    A task is a float32 vector of shape (d,), d being the sum of the parameters' sizes, or equally a
+    A task is a float32 vector of shape (d,), where d is the sum of the parameters' sizes, or equivalently a
     dict from parameter name to a number (or to a sequence, for a group).
 
-    Teachers propose anywhere in a continuous box. `rounded` says which task is then played: integers are
-    rounded, all else stays. Envs do this themselves (`to_vector`), so a proposal can be played as it is.
+    Teachers propose points of a continuous box. The task that is played is `rounded`: integers are rounded,
+    everything else is kept. Envs do this themselves (`to_vector`), so a proposal can be passed as it is.
 
     Args:
-        parameters: The parameters, in the order in which their numbers stand in a task vector.
+        parameters: The parameters, in the order of their numbers in a task vector.
 
     Raises:
         ValueError: If there is no parameter, two share a name, or one has a name of `RESERVED_NAMES`.
@@ -144,11 +144,11 @@ class TaskSpace:
     Attributes:
         low: Lower corner of the box, float32 of shape (d,).
         high: Upper corner of the box, float32 of shape (d,).
-        default: The task used where none is given, float32 of shape (d,).
+        default: The task used if none is given, float32 of shape (d,).
         columns: One column name per number of a task vector.
-        units: The unit of each of these that has one, by name.
-        box: The box as a Gymnasium space, for code that wants one. It is never sampled here:
-            draws come from the generator the caller passes.
+        units: Units by column name, for columns that have one.
+        box: The box as a Gymnasium space, for code that needs one. It is never sampled here:
+            random numbers come from the generator that the caller passes.
     """
 
     def __init__(self, parameters: Sequence[TaskParameter]) -> None:
@@ -187,7 +187,7 @@ class TaskSpace:
 
     @property
     def dim(self) -> int:
-        """How many numbers a task vector holds."""
+        """Number of dimensions of a task vector."""
         return len(self.low)
 
     def sample(self, rng: np.random.Generator, n: int | None = None) -> Task:
@@ -200,11 +200,11 @@ class TaskSpace:
         return np.asarray(task, dtype=np.float32).clip(self.low, self.high)
 
     def rounded(self, task: ArrayLike) -> Task:
-        """The tasks that are played where points of the box, shape (…, d), are asked for."""
+        """The tasks that are played for points of the box, shape (…, d)."""
         vector = np.asarray(task, dtype=np.float32)
         if not self._has_integers:
             return vector
-        # Halves are rounded to even numbers, and so may leave the range; + 0.0 makes 0 of -0.
+        # Halves are rounded to even numbers, which may be out of range; + 0.0 turns -0 into 0.
         whole = np.rint(vector).clip(self._least, self._most) + 0.0
         return np.where(self._is_integer, whole, vector)
 
@@ -227,7 +227,7 @@ class TaskSpace:
         return self.clip(self._start + np.asarray(unit, dtype=np.float64) * self._width)
 
     def to_dict(self, task: ArrayLike) -> dict[str, Any]:
-        """Name the numbers of one task vector, rounded: floats and ints, or arrays of them for groups."""
+        """Convert one task vector to a dict, rounded: floats and ints, or arrays of them for groups."""
         vector = self.rounded(task)
         named: dict[str, Any] = {}
         for p in self.parameters:
@@ -238,12 +238,12 @@ class TaskSpace:
         return named
 
     def shown(self, task: ArrayLike) -> str:
-        """A task for messages, `speed=0.1, shape_0=3`: the numbers that it can be played again with."""
+        """A task for messages, as `speed=0.1, shape_0=3`, exact enough to play it again."""
         named = zip(self.columns, self.rounded(task), self._is_integer, strict=True)
         return ", ".join(f"{column}={int(x) if whole else str(x)}" for column, x, whole in named)
 
     def to_vector(self, task: ArrayLike | Mapping[str, ArrayLike] | None) -> Task:
-        """Turn what a user may pass as a task into a checked vector.
+        """Turn a task in any accepted form into a checked vector.
 
         Args:
             task: A vector in the order of `columns`, a dict by parameter name (missing parameters take
@@ -281,16 +281,16 @@ class TaskSpace:
 
 @dataclass(frozen=True)
 class Quantity:
-    """What an env says of one of its parameters, whatever its range.
+    """Properties of an env's parameter that do not depend on its range.
 
     Attributes:
         unit: SI unit, or "" for a pure number.
-        easy: At which end of its range tasks are easy, "low" or "high".
-        size: How many numbers it holds.
+        easy: The end of its range at which tasks are easy, "low" or "high".
+        size: Number of values that it holds.
         default: Its value in tasks that do not name it, or "easy" for the easy end of its range; the middle
             if None.
         integer: Whether only whole numbers are played.
-        most: The largest value, and the smallest with a minus before it, that the env can play.
+        most: Largest absolute value that the env can play.
     """
 
     unit: str = ""
@@ -302,15 +302,15 @@ class Quantity:
 
 
 class TaskSettings:
-    """Which of an env's parameters the task decides, and the values of those it does not.
+    """Which of an env's parameters are part of the task, and the values of the others.
 
     Args:
         settings: For each parameter a pair of bounds, a fixed value, or None, which leaves it out.
-        quantities: What each parameter is; a plain number where it is not mentioned.
+        quantities: Properties of the parameters; a parameter that is not listed is a plain number.
 
     Raises:
         ValueError: If bounds are not a finite, increasing pair or exclude the default, an integer's values
-            are not whole, a value is more than the env can play, or no parameter is left to the task.
+            are not whole, a value is more than the env can play, or no parameter is part of the task.
 
     Attributes:
         space: The task space of the parameters that were given bounds.

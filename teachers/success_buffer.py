@@ -93,7 +93,7 @@ class SuccessBuffer:
         return _all_but(origin[kept], len(scores))
 
     def draw(self, n: int, threshold: float, rng: np.random.Generator) -> Floats:
-        """Draw tasks near those of the buffer, with more noise the lower their score is below the threshold.
+        """Draw tasks near those of the buffer, with more noise the further those are below the threshold.
 
         Args:
             n: Number of tasks, at least as many as the buffer holds.

@@ -8,7 +8,7 @@ from .walker_body import WalkerBody
 
 
 class HexagonTracks(ObstacleTracks):
-    """Walk over hexagons whose corners the task pushes outwards.
+    """Walk over hexagons whose corners are offset by the task.
 
     ## Description
     A walker crosses 93.3 m of ground on which, after a start pad of 9.3 m, irregular convex obstacles
@@ -21,10 +21,10 @@ class HexagonTracks(ObstacleTracks):
     | hexagon | 12 | [0, 4] | 0.467 m | offset (x, y) of each of six points, from the left foot to the right |
 
     The points are (-0.5, 0), (-0.5, 0.25), (-0.25, 0.5), (0.25, 0.5), (0.5, 0.25) and (0.5, 0), in units of
-    0.467 m around the place of the obstacle, each moved by its offset; each obstacle's own offsets are
-    N(offset, 0.1). The first and the last point stay on the ground: they move in x only, so hexagon_1 and
-    hexagon_11 change nothing. The obstacle is the convex hull of the six. After each one come 1 m and the
-    gap.
+    0.467 m around the position of the obstacle, each moved by its offset; each obstacle draws its own
+    offsets from N(offset, 0.1). The first and the last point stay on the ground: they move in x only, so
+    hexagon_1 and hexagon_11 have no effect. The obstacle is the convex hull of the six points. It is followed
+    by 1 m and the gap.
 
     ## Arguments
     `hexagon`: a pair of bounds (numbers, or twelve numbers each) makes it the task, twelve numbers fix it.
@@ -37,8 +37,8 @@ class HexagonTracks(ObstacleTracks):
     ```
 
     ## Deviations
-    A hexagon thinner than a centimetre, of which Box2D could build no polygon, is replaced by its bounding
-    box, a centimetre wide.
+    A hexagon thinner than a centimetre, from which Box2D could not build a polygon, is replaced by its
+    bounding box, a centimetre wide.
     """
 
     def __init__(

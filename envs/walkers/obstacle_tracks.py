@@ -1,4 +1,4 @@
-"""Walkers on whose tracks obstacles alternate with gaps."""
+"""Walkers on tracks of obstacles that alternate with gaps."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from .walker_env import MOST, WalkerEnv
 
 
 class ObstacleTracks(WalkerEnv):
-    """Walk over stumps, hexagons and rows of stumps: all that the tracks of Portelas et al. (2019) know.
+    """Walk over stumps, hexagons and rows of stumps: all obstacles of Portelas et al. (2019).
 
     ## Description
-    Of the kinds of obstacle that are given a setting, each obstacle on the track is one, drawn uniformly.
+    The kind of each obstacle is drawn uniformly from the kinds that are given a setting.
     `StumpTracks`, `HexagonTracks` and `StumpSequence` are this env with one kind each. The start pad is
     one ground edge. Physics, bodies, actions, observations, rewards, starting state and end of an episode
     are as in `StumpTracks`.
 
     ## Task Space
-    Whatever is given a pair of bounds; stumps and spacing by default. A fixed value is the same in every
-    task, None leaves the parameter out.
+    Every parameter given as a pair of bounds; stumps and spacing by default. A fixed value is the same in
+    every task, None leaves the parameter out.
     | parameter | numbers | unit | meaning |
     |---|---|---|---|
     | stump_height | 1 | 0.467 m | each stump is N(mean, 0.1) high, at least 0.05; None: no stumps |
@@ -86,7 +86,7 @@ class ObstacleTracks(WalkerEnv):
         super().__init__(settings, body, render_mode, engine)
 
     def make_track(self, rng: np.random.Generator, **parameters: Any) -> Track:
-        # Only now: Numba, which lays out the tracks, takes longer to import than everything else.
+        # Imported here: Numba, which lays out the tracks, takes longer to import than everything else.
         from .layouts.obstacles import Hexagon, Obstacle, Stump, StumpRow, obstacle_track
 
         kinds: list[Obstacle] = []

@@ -1,4 +1,4 @@
-"""The six test envs of open-ended environment design, to be played side by side."""
+"""The six test envs of open-ended environment design, as one env."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .walker_body import WalkerBody
 
 
 class OpenEndedTestEnvs(gym.Wrapper[Any, Any, Any, Any]):
-    """`OpenEndedTracks` whose task says which of `TEST_ENVS` an episode plays, by its place there.
+    """`OpenEndedTracks` whose task is the index in `TEST_ENVS` of the test env that an episode plays.
 
     Args:
         body: The walker, by name or as data.
@@ -26,7 +26,7 @@ class OpenEndedTestEnvs(gym.Wrapper[Any, Any, Any, Any]):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Any, dict[str, Any]]:
-        """Start an episode in the test env that `options["task"]` stands for, rounded."""
+        """Start an episode in the test env with the index `options["task"]`, rounded."""
         task = self.task_space.to_vector((options or {}).get("task"))
         self._tracks.test_env = list(TEST_ENVS)[round(float(task[0]))]
         observation, _ = self.env.reset(seed=seed)

@@ -13,7 +13,7 @@ from .walker_body import WalkerBody
 from .walker_env import MOST, WalkerEnv
 
 _MOST_STEPS = 100
-"""Stairs in a flight: a track is shorter than such a flight, and its layout has room for twice as many."""
+"""Most stairs in a flight: longer than a whole track, whose layout has room for twice as many."""
 
 _EASIEST = {
     "roughness": 0.0,
@@ -34,7 +34,7 @@ TEST_ENVS: dict[str, dict[str, float] | None] = {
     "stump_height": {"stump_height_low": 2.0, "stump_height_high": 2.0},
     "roughness": {"roughness": 5.0},
 }
-"""What this line of work tests on: where it differs from the easiest task, or None where it is no task."""
+"""The test envs of this line of work, as differences from the easiest task; None for one that is no task."""
 
 
 class OpenEndedTracks(WalkerEnv):
@@ -42,10 +42,10 @@ class OpenEndedTracks(WalkerEnv):
 
     ## Description
     A walker crosses 92.9 m of ground on which, after a start pad of 9.3 m, stretches of 5 to 9 steps
-    (0.467 m each) of bumpy grass alternate with obstacles, each of a kind drawn uniformly among those that
-    the task enables. The start pad is made of a ground edge per step, as in Gymnasium's BipedalWalker-v3.
+    (0.467 m each) of bumpy grass alternate with obstacles, each of a kind drawn uniformly from those that
+    the task enables. The start pad has one ground edge per step, as in Gymnasium's BipedalWalker-v3.
     Physics, bodies, actions, observations, rewards, starting state and end of an episode are as in
-    `StumpTracks`, and so those of BipedalWalker-v3.
+    `StumpTracks`, and therefore those of BipedalWalker-v3.
 
     ## Task Space
     | parameter | bounds | unit | meaning |
@@ -59,20 +59,21 @@ wide; none if high < 0.2 |
 high, up or down, and four steps long; none if high < 0.2 |
     | stair_steps | [1, 9] | | stairs in a flight, rounded |
 
-    Low and high may come in either order. What a task does not name is as easy as it can be. Task and
-    episode seed together name a level.
+    Low and high may come in either order. Parameters that a task does not name are as easy as possible. Task
+    and episode seed together identify a level.
 
     At each step of grass the ground's velocity v becomes 0.8 v + 0.01 sign(start pad - y) + U(-1, 1)/30,
     and its height y changes by roughness × v metres. A pit's walls are a step thick and begin 1 + U(low,
     high) steps apart.
 
     ## Test Envs
-    `test_env` names one of six, which every episode then plays, whatever its task: BipedalWalker-v3 (a
-    roughness of 1), BipedalWalkerHardcore-v3, and one kind of difficulty at a time: stairs (height 2,
-    flights of 5), pit_gap (5), stump_height (2), roughness (5). They count as solved above a return of 230.
+    `test_env` selects one of six test envs, which every episode then plays, whatever its task:
+    BipedalWalker-v3 (a roughness of 1), BipedalWalkerHardcore-v3, and one kind of difficulty at a time:
+    stairs (height 2, flights of 5), pit_gap (5), stump_height (2), roughness (5). They count as solved above
+    a return of 230.
 
     ## Arguments
-    The parameters of the task space: a pair of bounds makes one a dimension of the task, a number fixes
+    The parameters of the task space: a pair of bounds makes a parameter part of the task, a number fixes
     it. `body`: name of a walker or a `WalkerBody`. `test_env`: name of a test env or None.
     `render_mode`: "human" or "rgb_array".
 
@@ -82,9 +83,9 @@ high, up or down, and four steps long; none if high < 0.2 |
     ```
 
     ## Deviations
-    In Gymnasium's hardcore walker, and in what has been built on it, the ground climbs through the stairs
+    In Gymnasium's hardcore walker, and in envs built on it, the ground climbs through the stairs
     as a ramp. Here it stays below them, in flights of exactly `stair_steps` stairs;
-    BipedalWalkerHardcore-v3 is Gymnasium's own, ramp included.
+    BipedalWalkerHardcore-v3 is Gymnasium's own, including the ramp.
 
     ## References
     Wang et al. 2019 (POET); Parker-Holder et al. 2022 (ACCEL), whose ranges and test envs these are.
@@ -134,7 +135,7 @@ high, up or down, and four steps long; none if high < 0.2 |
         self.test_env = test_env
 
     def make_track(self, rng: np.random.Generator, **parameters: float) -> Track:
-        # Only now: Numba, which lays out the tracks, takes longer to import than everything else.
+        # Imported here: Numba, which lays out the tracks, takes longer to import than everything else.
         from .layouts.obstacle_course import course_track, features, hardcore_kinds
 
         if self.test_env is not None:

@@ -15,23 +15,22 @@ _MAX_INTERVALS = 10_000
 
 
 class RuggedStumpTracks(StumpTracks):
-    """Walk over stumps whose height and spacing the task decides, in a shuffled way.
+    """Walk over stumps whose height and spacing are set by the task, through shuffled intervals.
 
     ## Description
-    `StumpTracks`, with a detour between task and track: the range of each parameter of the task is cut
-    into intervals of the same width, and these change places. Neighbouring tasks are still alike within an
-    interval, but what is easy lies scattered over the space. A profile of the TeachMyAgent benchmark (Romac
-    et al., ICML 2021: rugged difficulty), which has four intervals for each parameter. The start pad is one
-    ground edge.
+    `StumpTracks`, but the range of each parameter of the task is cut into intervals of the same width, which
+    are shuffled before the track is made. Neighbouring tasks are still similar within an interval, but easy
+    tasks are scattered over the space. A profile of the TeachMyAgent benchmark (Romac et al., ICML 2021:
+    rugged difficulty), which has four intervals for each parameter. The start pad is one ground edge.
 
     ## Task Space
     | parameter | bounds | unit | meaning |
     |---|---|---|---|
-    | stump_height | [0, 3] | 0.467 m | its interval decides in which interval the mean height lies |
-    | obstacle_spacing | [0, 6] | m | likewise the gap after each stump |
+    | stump_height | [0, 3] | 0.467 m | its interval determines the interval of the mean height |
+    | obstacle_spacing | [0, 6] | m | likewise for the gap after each stump |
 
-    Inside an interval numbers keep their order. `stump_width`, `stump_rotation` and `roughness` can join the
-    task as in `StumpTracks`, and are shuffled too.
+    Within an interval, numbers keep their order. `stump_width`, `stump_rotation` and `roughness` can be part
+    of the task as in `StumpTracks`, and are shuffled too.
 
     ## Action Space
     That of `StumpTracks`.
@@ -49,11 +48,11 @@ class RuggedStumpTracks(StumpTracks):
     That of `StumpTracks`; mastered above a return of 230.
 
     ## Arguments
-    Those of `StumpTracks`; `intervals`: how many, for each parameter, 1 to 10,000; `shuffle_seed`: seeds the
-    order in which they lie. Parameters are shuffled independently of each other.
+    Those of `StumpTracks`; `intervals`: number of intervals per parameter, 1 to 10,000; `shuffle_seed`: seeds
+    their order. Parameters are shuffled independently of each other.
 
     ## Deviations
-    The order that the benchmark's authors drew is not published; any seed's is as good.
+    The benchmark's authors did not publish their order; that of any seed is as good.
     """
 
     def __init__(

@@ -8,7 +8,7 @@ from .walker_body import WalkerBody
 
 
 class StumpSequence(ObstacleTracks):
-    """Walk over rows of five stumps, of each of which the task decides height and width.
+    """Walk over rows of five stumps whose heights and widths are set by the task.
 
     ## Description
     A walker crosses 93.3 m of ground on which, after a start pad of 9.3 m, rows of five stumps standing
@@ -20,8 +20,8 @@ class StumpSequence(ObstacleTracks):
     |---|---|---|---|---|
     | stump_sizes | 10 | [0, 6] | 0.467 m, m | mean height and width of each stump, from left to right |
 
-    Even columns are heights in units of 0.467 m, odd ones widths in metres. Each stump's own are
-    N(mean, 0.1), at least 0.05.
+    Even columns are heights in units of 0.467 m, odd ones widths in metres. Each stump draws its own
+    from N(mean, 0.1), at least 0.05.
 
     ## Arguments
     `stump_sizes`: a pair of bounds (numbers, or ten numbers each) makes it the task, ten numbers fix it.

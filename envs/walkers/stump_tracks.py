@@ -8,7 +8,7 @@ from .walker_body import WalkerBody
 
 
 class StumpTracks(ObstacleTracks):
-    """Walk over stumps whose height and spacing the task decides.
+    """Walk over stumps whose height and spacing are set by the task.
 
     ## Description
     A walker with motorised hips and knees crosses 93.3 m of flat ground on which, after a start pad of
@@ -25,7 +25,7 @@ class StumpTracks(ObstacleTracks):
 
     The paper also uses upper bounds of 4 and 5 on stump_height, where most tasks cannot be learned.
 
-    Three more parameters can join the task, or be fixed:
+    Three more parameters can be part of the task, or be fixed:
     | parameter | sensible bounds | unit | meaning |
     |---|---|---|---|
     | stump_width | [0, 4] | 0.467 m | mean width; each stump is N(mean, 0.1), at least 0.05 |
@@ -57,21 +57,21 @@ class StumpTracks(ObstacleTracks):
     `Box((34,), float32)` for the quadruped: rows 4 to 8 come once for each of its four legs.
 
     ## Rewards
-    Per step 130/30 per metre gained, less 5 per radian of tilt gained, less 0.028 per unit of action
+    Per step 130/30 per metre gained, minus 5 per radian of tilt gained, minus 0.028 per unit of action
     (quadruped: 0.0131); -100 instead on the step in which the walker falls. A whole track is worth 300 to
     364.
 
     ## Starting State
     Standing in the middle of the start pad, with a random horizontal push of up to 5 N on the hull for
-    one step. The seed decides the push and the height of each stump.
+    one step. The seed determines the push and the height of each stump.
 
     ## Episode End
-    Termination when the hull touches anything, when the walker leaves the track backwards, or past the
-    finish line at 88.7 m. Truncation after 2000 steps. A task is mastered in an episode with a return
-    above 230; the last step's info says so (`is_success`).
+    Termination when the hull touches anything, when the walker leaves the track backwards, or when it
+    passes the finish line at 88.7 m. Truncation after 2000 steps. A task is mastered in an episode with a
+    return above 230, which the last step's info reports (`is_success`).
 
     ## Arguments
-    The parameters of the task space: a pair of bounds makes one a dimension of the task, a number fixes
+    The parameters of the task space: a pair of bounds makes a parameter part of the task, a number fixes
     it, None (width and rotation) leaves all stumps 0.467 m wide and upright. `body`: "default", "short"
     (legs half as long), "quadruped", or a `WalkerBody`. `render_mode`: "human" or "rgb_array".
     `engine`: what steps many of these envs together, "batched", "cuda" or "box2d"; results are the same.
@@ -83,8 +83,8 @@ class StumpTracks(ObstacleTracks):
 
     ## Deviations
     The authors' code may report a lidar hit that is not the nearest, never reports ground contact of the
-    quadruped's back legs, and draws stumps from a generator that nothing seeds. Here the nearest hit
-    counts, all feet feel the ground, and the seed decides.
+    quadruped's back legs, and draws stumps from an unseeded generator. Here the lidar reports the nearest
+    hit, all feet report ground contact, and stumps depend on the seed.
     """
 
     def __init__(

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 Point = tuple[float, float]
 
 STEP = 14 / 30
-"""Length of one track step, metres: the unit that obstacle sizes come in."""
+"""Length of one track step, metres: the unit of obstacle sizes."""
 LENGTH = 200 * STEP
 """Length of a track, metres."""
 GROUND_LEVEL = 400 / 30 / 4
@@ -21,24 +21,24 @@ GROUND_LEVEL = 400 / 30 / 4
 START_PAD_STEPS = 20
 """Flat steps before the first obstacle: the start pad.
 
-How many edges of ground it consists of changes the physics: a walker spawns with both feet on a multiple of
-a track step, and a foot on the joint of two edges has contacts with both, which push it off differently.
-Tracks of `obstacles` have one edge, as the code of Portelas et al. (2019) does. Tracks of `obstacle_course`
-have one per track step, as Gymnasium's BipedalWalker-v3 and what was built on it.
+The number of ground edges that it consists of changes the physics: a walker spawns with both feet on a
+multiple of a track step, and a foot on the joint of two edges has contacts with both, which push it off
+differently. Tracks of `obstacles` have one edge, like the code of Portelas et al. (2019). Tracks of
+`obstacle_course` have one per track step, like Gymnasium's BipedalWalker-v3 and envs built on it.
 """
 START_PAD_LENGTH = START_PAD_STEPS * STEP
 """Metres."""
 START_X = 10 * STEP
 """Where a walker spawns, metres."""
 FINISH_X = 190 * STEP
-"""Where the finish line stands, metres."""
+"""Position of the finish line, metres."""
 
 
 class Polygons(Sequence[NDArray[np.float32]]):
-    """Polygons whose corners follow one another in one array. Each is a view of its part.
+    """Polygons whose corners are concatenated in one array, of which each polygon is a view.
 
     Args:
-        corners: Of all polygons, float32 of shape (m, 2).
+        corners: Corners of all polygons, float32 of shape (m, 2).
         ends: Where the corners of each polygon end, int64 of shape (n,).
     """
 
@@ -73,7 +73,7 @@ class Polygons(Sequence[NDArray[np.float32]]):
 
 @dataclass(frozen=True)
 class Track:
-    """What Box2D, a batched engine, a renderer and the tests all read.
+    """A track, as read by Box2D, the batched engine, the renderer and the tests.
 
     Attributes:
         ground: Points of the ground's chain of straight edges, float32 of shape (n, 2), metres,

@@ -1,4 +1,4 @@
-"""How hard a track looks: the measure and the colours that every drawing of a track uses."""
+"""How hard a track looks: the measure and the colours used by every drawing of a track."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from .track import Track
 from .walker_body import WalkerBody
 
 HARDEST = 1.25
-"""The difficulty from which on the colour stays the same."""
+"""The difficulty above which the colour stays the same."""
 
-# Light yellow over orange to a dark purple: lightness falls all the way, which every kind of colour vision
-# can tell apart, and none of the colours is near those of walker, sky and ground.
+# Light yellow over orange to dark purple: lightness decreases throughout, so the colours can be told apart
+# with any kind of colour vision, and none is close to those of walker, sky and ground.
 _SCALE = np.array([(255, 233, 138), (250, 173, 65), (226, 98, 43), (164, 29, 62), (82, 10, 72)], np.float64)
 
 
 def knee_height(body: WalkerBody) -> float:
-    """Half of what a walker's hull stands above the ground at its spawn, metres."""
+    """Half of the height of a walker's hull above the ground at spawn, metres."""
     return body.spawn_height / 2
 
 
 def obstacle_difficulty(track: Track, body: WalkerBody) -> NDArray[np.float64]:
     """How high each obstacle is for a walker, shape (n,): 0 level with the ground, 1 as high as its knees.
 
-    What counts is how far the obstacle's top stands above the ground where the obstacle begins or ends,
-    whichever is lower: a step down is as hard as a step up.
+    This is the height of the obstacle's top above the ground where the obstacle begins or ends, whichever is
+    lower: a step down is as hard as a step up.
     """
     ground_x, ground_y = track.ground.T
     heights = [

@@ -12,10 +12,10 @@ _PIXEL = 1 / 30
 """Metres per pixel of the drawings the walkers were first defined in."""
 
 _MOST_CORNERS = 16
-"""What the Box2D wheel was built for."""
+"""The limit that the Box2D wheel was built with."""
 
 _FARTHEST_HINGE = 1.5
-"""In units of a part's largest radius: hinges may stand off a part, as the quadruped's hind legs do."""
+"""In units of a part's largest radius: hinges may be off a part, as those of the quadruped's hind legs."""
 
 _HIP_OFFSET = -8 * _PIXEL
 """Height of the hips relative to the centre of the hull, in metres."""
@@ -33,9 +33,9 @@ class BodyPart:
         friction: Coulomb coefficient.
         is_hull: Touching anything with this part ends the episode.
         is_foot: Contact of this part with the ground is observed.
-        is_box: The part is a centred rectangle, whose corners Box2D keeps as they are, from the lower left
-            on. Those of other polygons it puts in an order of its own, from the rightmost on, and the order
-            of corners is the order in which contacts are solved.
+        is_box: The part is a centred rectangle, whose corners Box2D keeps in order, starting at the lower
+            left. It reorders the corners of other polygons, starting at the rightmost; the order of corners
+            is the order in which contacts are solved.
     """
 
     vertices: tuple[Point, ...]
@@ -61,7 +61,7 @@ class BodyJoint:
         upper: Largest angle, radians.
         max_speed: Motor speed at full action, rad/s.
         initial_speed: Motor speed before the first action, rad/s.
-        observed_offset: Added to the angle where it is observed, radians.
+        observed_offset: Added to the angle in observations, radians.
     """
 
     parent: int
@@ -77,10 +77,10 @@ class BodyJoint:
 
 @dataclass(frozen=True)
 class WalkerBody:
-    """A walker: parts (the hull first), joints, and what its motors can do and cost.
+    """A walker: parts (the hull first), joints, and the torque and cost of its motors.
 
     Attributes:
-        name: What `body=` calls it.
+        name: Its name for `body=`.
         parts: Rigid parts; the first is the hull.
         joints: Hinges, in the order of the action.
         spawn_height: Height of the hull's centre over the ground at spawn, metres.
@@ -88,7 +88,7 @@ class WalkerBody:
         torque_penalty: Reward lost per step and unit of action.
 
     Raises:
-        ValueError: If parts and joints do not fit together: a part is no convex polygon, not joined to the
+        ValueError: If parts and joints do not fit together: a part is not a convex polygon, not joined to the
             hull, or below the ground at spawn; a joint has no room to move, or its hinge is off its parts.
     """
 
@@ -120,7 +120,7 @@ class WalkerBody:
 
 
 def _fault_of_part(part: BodyPart, spawn_height: float) -> str | None:
-    """What Box2D could not build of a part, or what would let it explode at once."""
+    """Why Box2D could not build a part, or why the simulation would blow up at once; None if neither."""
     corners = part.vertices
     if not 3 <= len(corners) <= _MOST_CORNERS:
         return f"has {len(corners)} corners: 3 to {_MOST_CORNERS} are possible"
@@ -139,7 +139,7 @@ def _fault_of_part(part: BodyPart, spawn_height: float) -> str | None:
 
 
 def _fault_of_joint(joint: BodyJoint, parts: tuple[BodyPart, ...], joined: set[int]) -> str | None:
-    """What keeps a joint from being a hinge between a part that is joined to the hull and one that is not."""
+    """Why a joint is no hinge between a part joined to the hull and one that is not; None if it is one."""
     for role, index in (("parent", joint.parent), ("child", joint.child)):
         if not 0 <= index < len(parts):
             return f"has {role}={index}: parts are numbered 0 to {len(parts) - 1}"
@@ -170,12 +170,12 @@ def legged_body(
     """Assemble a hull and pairs of two-segment legs.
 
     Args:
-        name: What `body=` calls it.
+        name: Its name for `body=`.
         hull: Corners of the hull, pixels (30 to a metre).
         hull_width: Width over which hips are placed, pixels.
         leg_width: Width of an upper leg, pixels; a lower leg has 0.8 of it.
         leg_height: Length of each of the two segments of a leg, pixels.
-        hips: One pair of legs each: where on the hull, from -1 (back) to 1 (front).
+        hips: Position of each pair of legs along the hull, where -1 is its back and 1 its front.
         motor_torque: Largest torque of every joint's motor, N·m.
         torque_penalty: Reward lost per step and unit of action.
     """
@@ -290,7 +290,7 @@ BODIES: dict[str, WalkerBody] = {
         ),
     )
 }
-"""The walkers that `body=` can name."""
+"""The walkers that `body=` can select by name."""
 
 
 def find_body(body: str | WalkerBody) -> WalkerBody:

@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 ENGINES = ("batched", "box2d", "cuda")
 MOST = 1000.0
-"""The largest number that a parameter may have: physics and drawing in float32 lose sense far beyond."""
+"""Largest absolute value of a parameter: far beyond it, physics and drawing in float32 break down."""
 _FALL_REWARD = -100.0
 _EPISODE = ("reset", "start", "step")
 """The methods that play an episode."""
 
 
 class _TaskSpaceAttribute:
-    """`Env.task_space()` is the space of the env with default arguments; `env.task_space` is an env's own."""
+    """`Env.task_space()` is the space of an env with default arguments; `env.task_space` that of an env."""
 
     @overload
     def __get__(self, env: None, owner: type[WalkerEnv]) -> Callable[[], TaskSpace]: ...
@@ -43,16 +43,16 @@ class _TaskSpaceAttribute:
 
 
 class WalkerEnv(BatchableEnv):
-    """A walker that is paid for going forward over a track. Subclasses turn a task into the track.
+    """A walker that is rewarded for moving forward over a track. Subclasses turn a task into the track.
 
     Args:
-        settings: For each parameter of the track a pair of bounds, which makes it a dimension of the
-            task, a fixed value, or None, which leaves it out.
+        settings: For each parameter of the track a pair of bounds, which makes it part of the task, a fixed
+            value, or None, which leaves it out.
         body: The walker, by name or as data.
         render_mode: None, "human" for a window that shows every step, or "rgb_array".
         engine: What steps many of these envs together: "batched" all in one compiled call
-            (`engine`), "cuda" the same on a GPU, "box2d" in a loop or in worker processes. It does not
-            change what happens in them.
+            (`engine`), "cuda" the same on a GPU, "box2d" in a loop or in worker processes. The results are
+            the same.
 
     Raises:
         ValueError: If no parameter is left to the task, bounds are reversed, or the body, the render mode or
@@ -60,11 +60,11 @@ class WalkerEnv(BatchableEnv):
 
     Attributes:
         task_space: The space of this env's tasks.
-        quantities: What each parameter is: its unit, its size, and at which end of its range tasks are easy.
+        quantities: Unit, size and easy end of each parameter.
         time_limit: Steps after which an episode is truncated.
         return_range: Lowest and highest episode return, for teachers that want returns in [0, 1].
         mastered_return: A task is mastered in an episode whose return is above this.
-        draw_lidar: Whether what is rendered shows the lidar's rays; may be set at any time.
+        draw_lidar: Whether rendered frames show the lidar's rays; may be set at any time.
         track: The track of the current episode.
     """
 
@@ -106,7 +106,7 @@ class WalkerEnv(BatchableEnv):
 
     @property
     def plays_as_the_engine(self) -> bool:
-        """Whether the class leaves `reset`, `start` and `step` alone, which the compiled engine replaces."""
+        """Whether the class does not override `reset`, `start` and `step`, which the engine replaces."""
         return all(getattr(type(self), name) is getattr(WalkerEnv, name) for name in _EPISODE)
 
     @property
@@ -119,12 +119,12 @@ class WalkerEnv(BatchableEnv):
                 f"{type(self).__name__} has a reset or step of its own, which the engine cannot play"
             )
         if self.engine == "cuda":
-            # Only now: with torch and Numba, this takes longer to import than everything else.
+            # Imported here: with torch and Numba, this takes longer to import than everything else.
             from .engine.gpu_vector_env import GpuWalkerVectorEnv
 
             return GpuWalkerVectorEnv(self, num_envs, action_repeat)
         if self.engine == "batched":
-            # Only now, likewise.
+            # Imported here for the same reason.
             from .engine.vector_env import WalkerVectorEnv
 
             return WalkerVectorEnv(self, num_envs, n_threads, action_repeat)
@@ -133,7 +133,7 @@ class WalkerEnv(BatchableEnv):
         )
 
     def _make_observation_space(self) -> spaces.Box[Any]:
-        # The bounds of Gymnasium's walker: speeds are given in rated speeds, of which impacts add a few.
+        # The bounds of Gymnasium's walker: speeds are in units of rated speed; impacts add a few of these.
         low, high = [-np.pi, -5.0, -5.0, -5.0], [np.pi, 5.0, 5.0, 5.0]
         for joint in self.body.joints:
             low += [-np.pi, -5.0]
@@ -150,8 +150,8 @@ class WalkerEnv(BatchableEnv):
         """Lay out the track of one episode.
 
         Args:
-            rng: Draws whatever the parameters leave open.
-            parameters: Value of each of the track's parameters, but for those that were left out.
+            rng: Draws everything that the parameters do not determine.
+            parameters: Value of each of the track's parameters, except those that were left out.
         """
 
     def reset(
@@ -161,7 +161,7 @@ class WalkerEnv(BatchableEnv):
 
         Args:
             seed: Seeds the track and the initial force; None continues with the previous generator.
-            options: `{"task": vector or dict}`; the default task where absent.
+            options: `{"task": vector or dict}`; the default task if absent.
 
         Returns:
             The observation after one step under a zero action, and `{"task": vector}`.
@@ -179,14 +179,14 @@ class WalkerEnv(BatchableEnv):
             raise ValueError(f"task {self.task_space.to_dict(task)}: {error}") from error
 
     def start(self, track: Track, initial_force: float) -> NDArray[np.float32]:
-        """Put the walker on a track, whatever it was made from, and return the first observation.
+        """Put the walker on any track and return the first observation.
 
         Args:
             track: Ground and obstacles.
             initial_force: Horizontal force on the hull during the first step, newtons.
 
         Raises:
-            ValueError: If the track has an obstacle that is no convex polygon.
+            ValueError: If the track has an obstacle that is not a convex polygon.
         """
         self.track = track
         self._simulation = WalkerSimulation(self.body, track, initial_force)
@@ -205,7 +205,7 @@ class WalkerEnv(BatchableEnv):
         """Advance by one fiftieth of a second.
 
         Args:
-            action: One number in [-1, 1] per joint; what lies outside counts as the bound.
+            action: One number in [-1, 1] per joint; values outside are clipped.
 
         Returns:
             Observation, reward, terminated, truncated, and an info that holds `is_success` on the
@@ -236,10 +236,10 @@ class WalkerEnv(BatchableEnv):
         return observation, reward, terminated, truncated, info
 
     def render(self) -> NDArray[np.uint8] | None:
-        """Show the walker where it is now.
+        """Show the walker in its current state.
 
         Returns:
-            With `render_mode="rgb_array"` the frame, uint8 of shape (400, 960, 3); else None.
+            With `render_mode="rgb_array"` the frame, uint8 of shape (400, 960, 3); otherwise None.
 
         Raises:
             RuntimeError: Before the first reset.
@@ -267,5 +267,5 @@ class WalkerEnv(BatchableEnv):
 
 
 def _potential(x: float, angle: float) -> float:
-    """What the reward is the gain of: progress, worth about 300 over a whole track, less the hull's tilt."""
+    """Potential whose gain is the reward: progress, about 300 over a whole track, minus the hull's tilt."""
     return 130 * x / 30 - 5 * abs(angle)

@@ -33,8 +33,8 @@ LIDAR_RAY_VECTORS = [
 class _FixtureStamp:
     """Makes fixtures of one kind from a single definition, whose shape is changed in place.
 
-    pybox2d never frees a shape that was given to a definition, so definitions made anew for each fixture
-    would leak. Box2D copies the shape into the fixture.
+    pybox2d never frees a shape that was given to a definition, so a new definition for each fixture
+    would leak memory. Box2D copies the shape into the fixture.
     """
 
     def __init__(self, shape: Box2D.b2Shape, **properties: float) -> None:
@@ -63,10 +63,10 @@ _PART = _FixtureStamp(Box2D.b2PolygonShape(), categoryBits=_WALKER_CATEGORY, mas
 
 
 class WalkerSimulation:
-    """One Box2D world, built for one episode and thrown away after it.
+    """One Box2D world, built for one episode and then discarded.
 
-    Box2D recycles the identifiers of destroyed bodies, which changes the order of contacts and so the
-    trajectory. A world that is never reused makes an episode depend on its track, force and actions alone.
+    Box2D recycles the identifiers of destroyed bodies, which changes the order of contacts and thus the
+    trajectory. Since a world is never reused, an episode depends only on its track, force and actions.
 
     Args:
         body: The walker.
@@ -74,7 +74,7 @@ class WalkerSimulation:
         initial_force: Horizontal force on the hull during the first step, newtons.
 
     Raises:
-        ValueError: If an obstacle is no convex polygon.
+        ValueError: If an obstacle is not a convex polygon.
     """
 
     def __init__(self, body: WalkerBody, track: Track, initial_force: float) -> None:
@@ -94,7 +94,7 @@ class WalkerSimulation:
         for index, corners in enumerate(track.obstacles):
             try:
                 _OBSTACLE.stamp(static, corners.tolist())
-            except AssertionError as error:  # how pybox2d reports what Box2D would crash on
+            except AssertionError as error:  # pybox2d raises it for polygons that would crash Box2D
                 raise ValueError(f"obstacle {index}, {corners.tolist()}, is no convex polygon") from error
         points = track.ground.tolist()
         for start, end in pairwise(points):
@@ -113,8 +113,8 @@ class WalkerSimulation:
         return bodies
 
     def _build_joints(self) -> list[Box2D.b2RevoluteJoint]:
-        # Without a reference angle Box2D takes the spawn pose as a joint's zero: pybox2d fills it in
-        # from the two bodies.
+        # Without a reference angle, Box2D takes the spawn pose as a joint's zero: pybox2d computes it from
+        # the two bodies.
         return [
             self._world.CreateRevoluteJoint(
                 bodyA=self._parts[joint.parent],
@@ -133,15 +133,15 @@ class WalkerSimulation:
 
     @property
     def hull_touched(self) -> bool:
-        """Whether the hull has touched anything yet."""
+        """Whether the hull has touched anything so far."""
         return self._contacts.hull_touched
 
     def step(self, action: Sequence[float]) -> float:
         """Advance by 1/50 s.
 
         Args:
-            action: One number per joint: the sign of its speed, and the share of the torque in [0, 1]
-                (what is larger counts as 1).
+            action: One number per joint: its sign is the direction, its magnitude the share of the torque,
+                clipped to [0, 1].
 
         Returns:
             The sum of the shares of the torque.
@@ -156,7 +156,7 @@ class WalkerSimulation:
         return effort
 
     def part_poses(self) -> NDArray[np.float64]:
-        """Of each of the body's parts x and y, metres, and angle, radians: shape (n, 3)."""
+        """Position (x and y, metres) and angle (radians) of each of the body's parts, shape (n, 3)."""
         return np.array([(*part.position, part.angle) for part in self._parts])
 
     def lidar_ends(self) -> NDArray[np.float64]:
@@ -166,11 +166,11 @@ class WalkerSimulation:
         return ends
 
     def pose(self) -> tuple[float, float]:
-        """How far the hull has come, metres from the track's start, and its angle, radians."""
+        """Distance of the hull from the track's start, metres, and its angle, radians."""
         return self._hull.position[0], self._hull.angle
 
     def observe(self) -> NDArray[np.float32]:
-        """What the walker senses, float32: hull (4), per joint angle and speed, feet, lidar (10)."""
+        """The observation, float32: hull (4), angle and speed per joint, feet, lidar (10)."""
         hull = self._hull
         velocity = hull.linearVelocity
         values = [
