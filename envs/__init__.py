@@ -1,6 +1,6 @@
-"""Parameterized environments: task spaces, envs that reset into a task, and many of them stepped together."""
+"""Parameterized environments: task spaces, envs that reset into a task, and vector envs."""
 
-from . import registration as registration  # for its effect: Gymnasium knows the envs
+from . import registration as registration  # imported to register the envs with Gymnasium
 from .env_info import EnvInfo, env_info
 from .gymnasium_env import GymnasiumEnv
 from .point_mass import PointMass

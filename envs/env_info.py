@@ -1,4 +1,4 @@
-"""What an env says of its tasks and returns, read once."""
+"""What an env declares about its tasks and returns, read once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .task_space import TaskSpace
 
 @dataclass(frozen=True)
 class EnvInfo:
-    """What teachers, students and evaluations know of an env.
+    """What teachers, students and evaluations know about an env.
 
     Attributes:
         task_space: The space of the env's tasks.
@@ -22,8 +22,8 @@ class EnvInfo:
             not declare it.
 
     Raises:
-        ValueError: If `task_space` is no `TaskSpace`, the range is not increasing, or `mastered_return` lies
-            outside of it.
+        ValueError: If `task_space` is not a `TaskSpace`, the range is not increasing, or `mastered_return`
+            lies outside the range.
     """
 
     task_space: TaskSpace
@@ -48,7 +48,7 @@ def env_info(env: gym.Env[Any, Any] | VectorEnv[Any, Any, Any]) -> EnvInfo:
     """Read an env's task space, return range and mastered return.
 
     Args:
-        env: An env, wrapped or not, or a vector env, whose first slot answers for all.
+        env: An env, wrapped or not, or a vector env, whose first slot is read.
 
     Raises:
         ValueError: If the env has no task space, or declares returns that contradict each other.

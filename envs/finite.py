@@ -1,4 +1,4 @@
-"""Numbers that have to be finite: whatever NaN or infinity gets into, it spreads through."""
+"""Checks that numbers are finite, since NaN and infinity spread to everything computed from them."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ class NotFiniteError(ValueError):
 
 
 def require_finite(what: str, values: Any, episode_of: Callable[[int], str]) -> None:
-    """Make sure that all numbers of a batch are finite.
+    """Check that all numbers of a batch are finite.
 
     Args:
-        what: What they are.
+        what: What the numbers are, for the message.
         values: One row per slot, or a dict of such batches.
-        episode_of: Says of a slot what it plays.
+        episode_of: Describes the episode of a slot, for the message.
 
     Raises:
-        NotFiniteError: If one is not: value, slot and what is played there.
+        NotFiniteError: If a number is not finite, with its value, slot and episode.
     """
     for part in values.values() if isinstance(values, dict) else (values,):
-        if part.dtype.kind in "biu":  # as images are, whose squares would take a third of a millisecond
+        if part.dtype.kind in "biu":  # e.g. images, whose squares would take a third of a millisecond
             continue
         # The sum of squares needs a single pass; it may overflow, so a second test decides.
         if math.isfinite(np.vdot(part, part)) or np.isfinite(part).all():

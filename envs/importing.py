@@ -1,6 +1,6 @@
-"""Importing by name: the one place where a name in a configuration becomes a class or a function.
+"""Importing by name: the only place where a name in a configuration becomes a class or a function.
 
-Whoever writes a configuration decides what is executed. Where it comes from a stranger, `trusting` restricts
+The author of a configuration decides what is executed. For untrusted configurations, `trusting` restricts
 what may be imported; `docs/trust.md` describes it for users.
 """
 
@@ -33,34 +33,34 @@ TRUSTED_MODULES = (
     *(f"stable_baselines3.{name}" for name in _OF_SB3),
     *(f"sb3_contrib.{name}" for name in _OF_CONTRIB),
 )
-"""Where the classes are defined that a stranger may name: making one writes no file and starts no program."""
+"""Modules whose classes an untrusted configuration may name: making one writes no file, starts no program."""
 _EXCEPTIONS = ("gymnasium.envs.registration", "gymnasium.wrappers.rendering")
-"""Among these: what imports whatever its arguments name, or records to files that they name."""
+"""Exceptions: modules that import what their arguments name, or record to files that they name."""
 _TRUSTED_FUNCTIONS = "chiron.envs.gymnasium_env.derived_attributes"
 _LOOKED_INTO = (
     *("chiron.envs", "chiron.students", "gymnasium.envs", "gymnasium.wrappers", "torch.nn"),
     *("stable_baselines3", "sb3_contrib"),
 )
-"""Packages in which a trusted name may begin; importing their modules executes nothing but themselves."""
+"""Packages in which a trusted name may begin; importing their modules executes nothing else."""
 
 _MAKES_NAMES = re.compile(
     r"import \*|__getattr__|__dict__|__path__|sys\.modules|\b(?:globals|vars|locals|setattr|exec|eval)\("
 )
-"""What may give a module a name that its text does not have."""
+"""Code that may define names that are not in a module's text."""
 
 _trusted: ContextVar[tuple[str, ...] | None] = ContextVar("trusted", default=None)
 
 
 class UntrustedNameError(ValueError):
-    """A stranger's configuration names something that would be executed."""
+    """An untrusted configuration names something that would be executed."""
 
 
 @contextmanager
 def trusting(names: Sequence[str]) -> Iterator[None]:
-    """Import only what cannot harm, within: classes of envs, students and networks of known libraries.
+    """Context in which only harmless names are imported: envs, students and networks of known libraries.
 
     Args:
-        names: Modules and packages that may be imported beside these, with everything in them.
+        names: Further modules and packages that may be imported, with everything in them.
     """
     token = _trusted.set(tuple(names))
     try:
@@ -75,13 +75,13 @@ def is_trusting_everything() -> bool:
 
 
 def import_named(path: str) -> Any:
-    """What an import path names.
+    """Import the object that an import path names.
 
     Args:
-        path: With dots, as `torch.nn.ReLU`, or with a colon, as in entry points.
+        path: With dots, such as `torch.nn.ReLU`, or with a colon, as in entry points.
 
     Raises:
-        UntrustedNameError: If it is not trusted; then nothing has been imported.
+        UntrustedNameError: If it is not trusted; nothing has been imported then.
         ValueError: If it cannot be imported.
     """
     names = path.replace(":", ".").split(".")
@@ -97,14 +97,14 @@ def import_named(path: str) -> Any:
 
 
 def require_defined(path: str) -> None:
-    """Refuse a name that its module evidently lacks, without importing the module, which may take seconds.
+    """Reject a name that its module evidently lacks, without importing the module, which may take seconds.
 
     Args:
-        path: As of `import_named`, which says the same once it has imported the module.
+        path: As in `import_named`, which raises the same error after importing the module.
 
     Raises:
-        ValueError: If there is no such library, or neither the name is in the module's text nor anything
-            that could make names.
+        ValueError: If there is no such library, or if the module's text contains neither the name nor
+            anything that could define names.
     """
     names = path.replace(":", ".").split(".")
     if names[0] and names[0] not in sys.modules and find_spec(names[0]) is None:
@@ -133,10 +133,10 @@ def _evidently_lacks(module: ModuleSpec, name: str) -> bool:
 
 
 def import_module(name: str) -> None:
-    """Import a module for what it does when it is imported, such as registering envs.
+    """Import a module for its side effects, such as registering envs.
 
     Raises:
-        UntrustedNameError: If it is not trusted; then nothing has been imported.
+        UntrustedNameError: If it is not trusted; nothing has been imported then.
         ValueError: If it cannot be imported.
     """
     if not _is_trusted(name):
@@ -148,11 +148,11 @@ def import_module(name: str) -> None:
 
 
 def require_trusted(found: Any, path: str | None = None) -> None:
-    """Make sure that something may be called.
+    """Check that a class or function may be called.
 
     Args:
-        found: A class or a function.
-        path: What names it; by default, its own module and name.
+        found: The class or function.
+        path: Its import path; by default, its own module and name.
 
     Raises:
         UntrustedNameError: If it may not.
@@ -168,13 +168,13 @@ def require_trusted(found: Any, path: str | None = None) -> None:
 
 
 def require_no_paths(arguments: Any) -> None:
-    """Make sure that no argument of a stranger's env names a file.
+    """Check that no argument of an untrusted env names a file.
 
     Args:
-        arguments: Of an env's constructor, nested as in YAML.
+        arguments: Arguments of an env's constructor, nested as in YAML.
 
     Raises:
-        UntrustedNameError: If one looks like a path, where not everything is trusted.
+        UntrustedNameError: If one looks like a path and not everything is trusted.
     """
     if is_trusting_everything():
         return
@@ -192,7 +192,7 @@ def require_no_paths(arguments: Any) -> None:
 
 
 def _is_trusted(path: str) -> bool:
-    """Whether the user says that it may be executed, whatever it is."""
+    """Whether the user allows it to be executed, whatever it is."""
     trusted = _trusted.get()
     return trusted is None or _is_below(path, trusted)
 

@@ -1,4 +1,4 @@
-"""Compiled functions that are kept in Numba's cache, if that can be read and written, and work without it."""
+"""Compiled functions that are stored in Numba's cache where possible, and work without it."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ _log = logging.getLogger(__name__)
 
 
 def compiled_and_cached(function: Function, **options: Any) -> Function:
-    """Compile a function for the types it is called with, and keep the result in Numba's cache.
+    """Compile a function for the types it is called with, and store the result in Numba's cache.
 
-    The cache lies where Numba puts it: in the folder `NUMBA_CACHE_DIR`, beside the sources, or in the user's
-    home. Where none of these can be written to, what lies beside the sources is still read. What is damaged
-    is compiled again.
+    The cache is where Numba puts it: in the folder `NUMBA_CACHE_DIR`, next to the sources, or in the user's
+    home. If none of these is writable, a cache next to the sources is still read. Damaged files are compiled
+    again.
 
     Args:
-        function: What to compile.
-        **options: Of `numba.njit`.
+        function: The function to compile.
+        **options: Options of `numba.njit`.
     """
     dispatcher = numba.njit(**options)(function)
     try:
         dispatcher._cache = _Cache(function)  # as its method enable_caching sets it
-    except RuntimeError:  # no place to write to or to read from
+    except RuntimeError:  # no folder to write to or to read from
         _note_unwritable()
     return cast(Function, dispatcher)
 
@@ -52,7 +52,7 @@ def _note_damage(path: str) -> None:
 
 
 class _BesideTheSources(InTreeCacheLocator):  # type: ignore[misc]  # numba is untyped
-    """Where a cache can be read, though not written."""
+    """A folder in which a cache can be read, though not written."""
 
     def ensure_cache_path(self) -> None:
         if not Path(self.get_cache_path()).is_dir():
@@ -64,7 +64,7 @@ class _Places(CompileResultCacheImpl):  # type: ignore[misc]  # numba is untyped
 
 
 class _CheckedFiles(IndexDataCacheFile):  # type: ignore[misc]  # numba is untyped
-    """Files of a cache with the SHA-256 of their content at the end: one flipped bit can crash a process."""
+    """Cache files that end with the SHA-256 of their content, since a flipped bit can crash a process."""
 
     def _dump(self, content: Any) -> bytes:
         pickled: bytes = super()._dump(content)
@@ -74,7 +74,7 @@ class _CheckedFiles(IndexDataCacheFile):  # type: ignore[misc]  # numba is untyp
         written = _read_if_there(self._index_path)
         version = pickle.dumps(self._version, protocol=-1)
         if not written.startswith(version):
-            return {}  # none yet, or Numba's of another version
+            return {}  # none yet, or one of another version of Numba
         _require_whole(written.removeprefix(version))
         return super()._load_index()
 
@@ -84,7 +84,7 @@ class _CheckedFiles(IndexDataCacheFile):  # type: ignore[misc]  # numba is untyp
 
 
 class _Cache(FunctionCache):  # type: ignore[misc]  # numba is untyped
-    """A cache without which things go on."""
+    """A cache whose failures are not fatal."""
 
     _impl_class = _Places
 
@@ -98,7 +98,7 @@ class _Cache(FunctionCache):  # type: ignore[misc]  # numba is untyped
     def load_overload(self, signature: Any, target_context: Any) -> Any:
         try:
             return super().load_overload(signature, target_context)
-        except Exception:  # pickles that are damaged raise anything
+        except Exception:  # damaged pickles may raise anything
             _note_damage(self._cache_path)
             with contextlib.suppress(OSError):
                 self.flush()

@@ -1,4 +1,4 @@
-"""Whether two values are equal, also where their classes do not say."""
+"""Equality of values, including objects whose classes do not define it."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import numpy as np
 def same_value(one: Any, other: Any) -> bool:
     """Whether two values are equal part by part.
 
-    Objects whose class does not define equality are equal if what pickle would store of them is. Functions
+    Objects whose class does not define equality are equal if pickle would store the same for both. Functions
     are equal only to themselves.
     """
     try:
         return _same(one, other)
     except (RecursionError, TypeError, ValueError):
-        # In circles, not to be pickled, or compared element by element: nobody can tell.
+        # Recursive, not picklable, or compared element by element: equality cannot be decided.
         return False
 
 

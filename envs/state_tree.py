@@ -1,4 +1,4 @@
-"""States of envs, teachers, students and runs: nested dicts and lists around JSON values and arrays."""
+"""States of envs, teachers, students and runs: nested dicts and lists of JSON values and arrays."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 
 
 def map_leaves(tree: Any, change: Callable[[Any, str], Any], where: str = "state") -> Any:
-    """A copy of a state with every leaf replaced.
+    """Copy a state with every leaf replaced.
 
     Args:
-        tree: Dicts with string keys, lists, tuples and deques around leaves; the last three become lists.
-        change: Makes the new leaf of the old one and of where it stands, such as `state.noise.scale[2]`.
-        where: What the state is called.
+        tree: Nested dicts with string keys, lists, tuples and deques; the last three become lists.
+        change: Returns the new leaf, given the old one and its path, such as `state.noise.scale[2]`.
+        where: Path of the tree itself.
 
     Raises:
         TypeError: If a key is not a string.

@@ -1,4 +1,4 @@
-"""Which observation and action spaces students take."""
+"""The observation and action spaces that students support."""
 
 from __future__ import annotations
 
@@ -14,15 +14,14 @@ _REMEDY = "a wrapper can change that, such as wrappers: [gymnasium.wrappers.Flat
 
 
 def require_trainable(observations: spaces.Space[Any], actions: spaces.Space[Any]) -> None:
-    """Make sure that algorithms of Stable-Baselines3 can learn in such spaces.
+    """Check that algorithms of Stable-Baselines3 can learn in these spaces.
 
     Args:
         observations: One env's observation space.
         actions: One env's action space.
 
     Raises:
-        ValueError: If one of them, or a part of a Dict, is no array of numbers, or counts from another number
-            than 0.
+        ValueError: If one of them, or a part of a Dict, is not an array of numbers, or does not count from 0.
     """
     for name, space in (*_parts("observation space", observations), ("action space", actions)):
         if not isinstance(space, _ARRAYS):

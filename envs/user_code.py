@@ -1,4 +1,4 @@
-"""Which part of a traceback is the user's: frames outside of this package and of installed libraries."""
+"""Finds the user's part of a traceback: frames outside this package and installed libraries."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _LIBRARIES = tuple(sysconfig.get_path(name) + "/" for name in ("stdlib", "platst
 
 
 def called_code(error: BaseException) -> str:
-    """The traceback of an error, from where this package called something else.
+    """The traceback of an error, starting where this package called other code.
 
     Args:
-        error: With its traceback.
+        error: The error, with its traceback.
     """
     frames = traceback.extract_tb(error.__traceback__)
     ours = [number for number, frame in enumerate(frames) if _is_ours(frame.filename)]
@@ -29,7 +29,7 @@ def user_code(error: BaseException) -> str:
     """The traceback of an error from the first frame of the user's own code; "" if it was raised elsewhere.
 
     Args:
-        error: With its traceback.
+        error: The error, with its traceback.
     """
     frames = list(traceback.extract_tb(error.__traceback__))
     while frames and (_is_ours(frames[0].filename) or _is_of_library(frames[0].filename)):

@@ -1,4 +1,4 @@
-"""Any Gymnasium env with some of its numbers as task, by configuration."""
+"""Any Gymnasium env with some of its numbers as the task, by configuration."""
 
 from .gymnasium_env import GymnasiumEnv
 

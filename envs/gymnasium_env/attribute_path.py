@@ -1,4 +1,4 @@
-"""Where in an object a number stands: attribute by attribute, index by index, key by key."""
+"""Paths to numbers in an object: attributes, indices and keys."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _STEP = re.compile(r"\.?(?P<name>[A-Za-z_]\w*)|\[(?:(?P<index>-?\d+)|(?P<key>[^\
 
 
 class _Step(NamedTuple):
-    """One step of a path: to the attribute of that name, or to the item of that index or key."""
+    """One step of a path: to the attribute with a name, or to the item with an index or key."""
 
     where: str | int
     is_item: bool
@@ -24,10 +24,10 @@ class AttributePath:
     """A path such as `unwrapped.gravity`, `unwrapped.world.gravity[1]` or `unwrapped.config[lanes]`.
 
     Args:
-        text: Names after dots; in brackets indices of lists and arrays, or keys of dicts, without quotes.
+        text: Names separated by dots; indices of lists and arrays or keys of dicts (unquoted) in brackets.
 
     Raises:
-        ValueError: If it is anything else.
+        ValueError: If it has any other form.
     """
 
     def __init__(self, text: str) -> None:
@@ -43,10 +43,10 @@ class AttributePath:
             raise ValueError(f"{text!r} must not name attributes that begin with two underscores")
 
     def read(self, owner: Any) -> Any:
-        """What stands there in an object.
+        """Read the value at this path in an object.
 
         Raises:
-            ValueError: If there is no such place, naming what comes closest.
+            ValueError: If the path does not exist, with the most similar names.
         """
         for step in self._steps:
             try:
@@ -56,10 +56,10 @@ class AttributePath:
         return owner
 
     def write(self, owner: Any, value: Any) -> None:
-        """Put something there.
+        """Set the value at this path in an object.
 
-        What an index or key changes is a copy, which takes the place of the original: arrays, lists and dicts
-        may be shared with a class, and Box2D's vectors are copies anyway.
+        An index or key changes a copy, which replaces the original: arrays, lists and dicts may be shared
+        with a class, and Box2D's vectors are copies anyway.
         """
         _put(owner, self._steps, value)
 
@@ -110,5 +110,5 @@ def _similar(name: str, known: Any) -> str:
 
 
 def is_number(value: Any) -> bool:
-    """Whether something is one number, of Python or NumPy, and not a truth value."""
+    """Whether a value is a single number, of Python or NumPy, and not a bool."""
     return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)

@@ -1,4 +1,4 @@
-"""What follows from a parameter in envs that work it out only once, when they are made.
+"""Recomputes attributes that envs derive from their parameters only once, when they are made.
 
 Functions for `GymnasiumEnv(after_setting=…)`: each is given the unwrapped env.
 """
@@ -9,13 +9,13 @@ from typing import Any
 
 
 def cart_pole(env: Any) -> None:
-    """Work out CartPole's sum and product again from the masses and the pole's length."""
+    """Recompute CartPole's sum and product from the masses and the pole's length."""
     env.total_mass = env.masspole + env.masscart
     env.polemass_length = env.masspole * env.length
 
 
 def mujoco(env: Any) -> None:
-    """Work out the constants of a MuJoCo model again from its masses, inertias and sizes."""
+    """Recompute the constants of a MuJoCo model from its masses, inertias and sizes."""
     from mujoco import mj_setConst
 
     mj_setConst(env.model, env.data)

@@ -1,4 +1,4 @@
-"""Where a Gymnasium env comes from: a registered id, a spec, or a class or function of anyone's."""
+"""Makes Gymnasium envs from a registered id, a spec, or any class or function."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ EnvWrapper = Callable[[gym.Env[Any, Any]], gym.Env[Any, Any]]
 def find_maker(
     env_id: str | EnvSpec | EnvMaker, max_episode_steps: int | None, wrappers: Sequence[str | EnvWrapper]
 ) -> tuple[EnvMaker, dict[str, Any]]:
-    """A function that makes an env, and the values its arguments have on their own.
+    """A function that makes an env, and the default values of its arguments.
 
     Args:
         env_id: An id, a spec, an import path, or the class or function itself; see `GymnasiumEnv`.
-        max_episode_steps: After how many steps an episode is truncated; None leaves that to the env.
-        wrappers: Put around the env, the first one innermost: functions of an env, or their import paths.
+        max_episode_steps: Number of steps after which an episode is truncated; None leaves it to the env.
+        wrappers: Wrappers of the env, innermost first: functions of an env, or their import paths.
 
     Raises:
-        ValueError: If something cannot be imported, or is no env.
+        ValueError: If something cannot be imported, or is not an env.
         gymnasium.error.Error: If no env of this id is registered.
     """
     if max_episode_steps is not None and (not isinstance(max_episode_steps, int) or max_episode_steps < 1):
@@ -59,7 +59,7 @@ def find_maker(
 
 
 def _find_registered(env_id: Any) -> str | EnvSpec | None:
-    """The id or spec that Gymnasium makes an env from; None if an env is made without it."""
+    """The id or spec that Gymnasium makes an env from; None if the env is made without Gymnasium."""
     if not isinstance(env_id, str):
         return env_id if isinstance(env_id, EnvSpec) else None
     module, _, registered_id = env_id.rpartition(":")
@@ -73,13 +73,13 @@ def _find_registered(env_id: Any) -> str | EnvSpec | None:
 def _make_with_mujoco(maker: EnvMaker, **arguments: Any) -> gym.Env[Any, Any]:
     import mujoco  # an extra
 
-    # By itself it writes a file into the working folder.
+    # By default, MuJoCo writes warnings to a file in the working folder.
     mujoco.set_mju_user_warning(_log_warning)
     return maker(**arguments)
 
 
 def _log_warning(text: str) -> None:
-    # What is deprecated in the models of Gymnasium is nothing that a user could change.
+    # Users cannot change what is deprecated in Gymnasium's models.
     if "deprecated" not in text:
         logging.getLogger("mujoco").warning(text)
 
@@ -92,12 +92,12 @@ def _make_wrapped(maker: EnvMaker, wrappers: Sequence[EnvWrapper], **arguments: 
 
 
 def _own_arguments(creator: Any) -> dict[str, Any]:
-    """The values that the arguments of a function or class have where none are given."""
+    """The default values of the arguments of a function or class."""
     return {name: p.default for name, p in inspect.signature(creator).parameters.items()}
 
 
 def one_line(error: BaseException) -> str:
-    """What an exception says, in one line, after its class where that is half of the message."""
+    """The message of an exception in one line, preceded by its class where the message needs it."""
     text = " ".join(str(error).split())
     is_sentence = isinstance(error, (*_SENTENCES, gym.error.Error)) and bool(text)
     return text if is_sentence else f"{type(error).__name__}: {text}".rstrip(": ")

@@ -1,4 +1,4 @@
-"""Any Gymnasium env with tasks: a configuration says which of its numbers a task decides."""
+"""Any Gymnasium env with tasks: a configuration says which of its numbers a task sets."""
 
 from __future__ import annotations
 
@@ -21,38 +21,38 @@ from .parameter import GymnasiumParameter
 from .time_limit import time_limit
 
 _PLAYABLE: list[tuple[Any, ...]] = []
-"""The configurations whose bounds this process has tried. What cannot be played is not among them."""
+"""The configurations whose bounds this process has tried with success."""
 _LONGEST_STEP = 30.0
-"""Seconds. Long enough for a simulator that compiles in its first step."""
+"""In seconds; long enough for a simulator that compiles in its first step."""
 
 
 class GymnasiumEnv(gym.Wrapper[Any, Any, Any, Any]):
-    """A Gymnasium env, some of whose numbers are a task.
+    """A Gymnasium env some of whose numbers form the task.
 
-    Every parameter is set anew before every episode, so nothing of one task is left in the next. Episodes
-    are played in an env made for them alone, unless `reuse` says that the env can be trusted to forget.
-    The first env of a configuration in a process plays a step at each bound of each parameter, in 30 s
-    or less each.
+    All parameters are set before every episode, so that nothing of one task is left in the next. Every
+    episode is played in a new env, unless `reuse` says that one env can play them all independently. The
+    first env of a configuration in a process plays a step at each bound of each parameter, with a limit of
+    30 s each.
 
     Args:
         env_id: The id of a registered env (`module:id` imports a module that registers it), a spec, or a
             function or class that makes an env, or its import path with dots.
-        parameters: From the name of each parameter to its declaration; see `GymnasiumParameter`.
+        parameters: Declaration of each parameter, by name; see `GymnasiumParameter`.
         return_range: Lowest and highest episode return, for teachers that want returns in [0, 1].
         mastered_return: A task is mastered in an episode whose return is above this.
         arguments: Further arguments of the env's constructor.
-        after_setting: A function, or its import path, that is given the unwrapped env once its parameters
-            are set and before it is reset: for what the env works out from them only once.
-        reuse: Whether one env plays all episodes, if its constructor's arguments allow; saves the time of
-            making it.
-        max_episode_steps: After how many steps an episode is truncated; None leaves that to the env, or to
-            its registration.
-        wrappers: Put around the env, the first one innermost: functions of an env, or their import paths.
-        render_mode: How the env shows itself, if at all: what its constructor takes.
+        after_setting: A function, or its import path, that is called with the unwrapped env after its
+            parameters are set and before it is reset, for attributes that the env derives only once.
+        reuse: Whether one env plays all episodes, if its constructor's arguments allow it; saves the time of
+            making envs.
+        max_episode_steps: Number of steps after which an episode is truncated; None leaves it to the env, or
+            to its registration.
+        wrappers: Wrappers of the env, innermost first: functions of an env, or their import paths.
+        render_mode: The env's render mode, if any, as its constructor takes it.
 
     Raises:
-        ValueError: Naming env, parameter and reason, if the env cannot be made, a path in it does not exist,
-            or it rejects a parameter's lowest or highest value.
+        ValueError: If the env cannot be made, a path in it does not exist, or it rejects a parameter's lowest
+            or highest value; with env, parameter and reason.
 
     Attributes:
         task_space: The space of this env's tasks.
@@ -90,7 +90,7 @@ class GymnasiumEnv(gym.Wrapper[Any, Any, Any, Any]):
             super().__init__(
                 self._made({p.argument: p.what(defaults[p.name]) for p in self._parameters if p.argument})
             )
-            # Envs come and go; whoever seeds a space of this env finds it seeded afterwards.
+            # Envs are replaced, but these spaces stay, so that a seeded space remains seeded.
             self.action_space, self.observation_space = self.env.action_space, self.env.observation_space
             self._remember_own()
             self._settings = self._settle(defaults)
@@ -104,7 +104,7 @@ class GymnasiumEnv(gym.Wrapper[Any, Any, Any, Any]):
                 self._try_bounds()
                 _PLAYABLE.append(configuration)
             if render_mode is not None:
-                # Only now, so that no window shows how the bounds are tried.
+                # Set only here, so that no window opens while the bounds are tried.
                 self._constants["render_mode"] = render_mode
             if self._is_used or render_mode is not None:
                 self._renew(default, keep_generator=False)
@@ -113,14 +113,14 @@ class GymnasiumEnv(gym.Wrapper[Any, Any, Any, Any]):
 
     @property
     def _name(self) -> str:
-        """What the env is called."""
+        """Name of the env."""
         if isinstance(self.env_id, str):
             return self.env_id
         return str(getattr(self.env_id, "id", getattr(self.env_id, "__name__", "env")))
 
     @property
     def spec(self) -> EnvSpec | None:  # type: ignore[override]  # a property in gymnasium.Wrapper, too
-        """What `gymnasium.make` made it from; else None: the spec of the env inside makes another env."""
+        """The spec that `gymnasium.make` made it from, if any; that of the inner env makes another env."""
         spec = self.env.unwrapped.spec
         return spec if spec is not None and spec.name == type(self).__name__ else None
 
@@ -131,7 +131,7 @@ class GymnasiumEnv(gym.Wrapper[Any, Any, Any, Any]):
 
         Args:
             seed: Seeds the env; None continues with its previous generator.
-            options: `{"task": vector or dict}`, the default task where absent; the rest is the env's.
+            options: `{"task": vector or dict}`, the default task if absent; the rest is passed to the env.
 
         Returns:
             The env's observation, and its info with `{"task": vector}`.
@@ -148,17 +148,17 @@ class GymnasiumEnv(gym.Wrapper[Any, Any, Any, Any]):
         return observation, {**info, "task": task}
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
-        """Advance the env by one step; the info of an episode's last one has `is_success`."""
+        """Advance the env by one step; the info of an episode's last step has `is_success`."""
         observation, reward, terminated, truncated, info = self.env.step(action)
         self._return += float(reward)
-        # Mastery is ours to judge, at the end, even if the env has an opinion at every step.
+        # Mastery is judged here, at the end of the episode, even if the env reports success at every step.
         info = {key: value for key, value in info.items() if key != "is_success"}
         if terminated or truncated:
             info["is_success"] = self._return > self.mastered_return
         return observation, float(reward), bool(terminated), bool(truncated), info
 
     def _values_in(self, task: Task) -> dict[str, Any]:
-        # The number that a float32 stands for: 0.1, where its double would be 0.10000000149.
+        # The shortest number that a float32 stands for: 0.1, where its double would be 0.10000000149.
         decided = (float(str(value)) for value in task)
         numbers = self._settings.fixed | dict(zip(self.task_space.columns, decided, strict=True))
         return {p.name: p.what(numbers[p.name]) for p in self._parameters}
@@ -198,7 +198,7 @@ class GymnasiumEnv(gym.Wrapper[Any, Any, Any, Any]):
         self._own = [parameter.read_own(self.env) for parameter in self._parameters]
 
     def _default_of(self, parameter: GymnasiumParameter, own_arguments: Mapping[str, Any]) -> Any:
-        """The number of a parameter that a task does not name, None if it stands at its path."""
+        """The value of a parameter in tasks that do not name it; None if it is read at its path."""
         if is_number(parameter.setting):
             return parameter.setting
         if parameter.argument is not None and parameter.argument in self._constants:

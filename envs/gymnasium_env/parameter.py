@@ -20,28 +20,28 @@ class GymnasiumParameter:
     """What one number of a task changes in a Gymnasium env.
 
     Args:
-        name: What the parameter is called in tasks and logs.
+        name: Name of the parameter in tasks and logs.
         declaration: `value`: [low, high], or a number that fixes it. One of `attribute` (a path, or several
             that all get the number), `factor` (paths whose own value, a number, list or array, is
-            multiplied by it), `argument` (of the env's constructor) and `option` (of the env's reset). And
-            if wanted `default`, `unit`, `easy` ("low" or "high"), `integer` (whether only whole numbers are
-            played) and `levels`: an ordered list of what the env is given, of which the number is the index;
-            `value` then is the whole list unless it is given.
+            multiplied by it), `argument` (of the env's constructor) and `option` (of the env's reset).
+            Optionally `default`, `unit`, `easy` ("low" or "high"), `integer` (whether only whole numbers are
+            played) and `levels`: an ordered list of values for the env, indexed by the number; `value` is
+            then the whole list unless given.
 
     Raises:
-        ValueError: Naming the parameter and what is wrong with its declaration.
+        ValueError: If the declaration is wrong, with the parameter's name and the reason.
 
     Attributes:
         name: Its name.
         setting: [low, high], or the number that fixes it.
-        default: Its value where a task does not name it; None for the env's own.
-        levels: What its whole numbers stand for; None if they stand for themselves.
+        default: Its value in tasks that do not name it; None for the env's own.
+        levels: The values that its whole numbers stand for; None if they stand for themselves.
         integer: Whether only whole numbers are played.
         unit: Its unit.
-        easy: At which end of the range tasks are easy.
-        argument: The constructor's argument that it is, if it is one.
-        option: The option of reset that it is, if it is one.
-        paths: What it sets or multiplies in an env.
+        easy: The end of the range at which tasks are easy.
+        argument: Name of the constructor's argument, if it is one.
+        option: Name of the option of reset, if it is one.
+        paths: The paths in an env that it sets or multiplies.
     """
 
     def __init__(self, name: str, declaration: Mapping[str, Any]) -> None:
@@ -91,16 +91,16 @@ class GymnasiumParameter:
         return float(value) if is_number(value) else list(ends)
 
     def what(self, number: float) -> Any:
-        """What the env is given where this is the parameter's number in a task."""
+        """The value that the env is given for a number in a task."""
         if self.levels is not None:
             return self.levels[int(number)]
         return int(number) if self.integer else number
 
     def number_of(self, own: Any) -> Any:
-        """The number that stands for a value of the env's own.
+        """The number that stands for the env's own value.
 
         Raises:
-            ValueError: If no number does.
+            ValueError: If there is none.
         """
         if self.levels is None:
             if is_number(own):
@@ -116,10 +116,10 @@ class GymnasiumParameter:
         )
 
     def check_default(self, default: float) -> None:
-        """Refuse an env's own number outside of the range, saying what was probably meant.
+        """Reject an env's own number outside the range, with a hint at what was probably meant.
 
         Raises:
-            ValueError: If tasks that do not name the parameter would lie outside of its range.
+            ValueError: If tasks that do not name the parameter would lie outside its range.
         """
         if is_number(self.setting) or self.default is not None:
             return
@@ -134,10 +134,10 @@ class GymnasiumParameter:
             )
 
     def read_own(self, env: gym.Env[Any, Any]) -> list[Any]:
-        """What stands at its paths in an env, one value per path.
+        """The values at its paths in an env, one per path.
 
         Raises:
-            ValueError: If a path does not exist, or holds what this parameter cannot be or multiply.
+            ValueError: If a path does not exist, or its value cannot be set or multiplied by this parameter.
         """
         return [self._checked_own(path, env) for path in self.paths]
 
@@ -157,12 +157,12 @@ class GymnasiumParameter:
         return copy.deepcopy(own)
 
     def write(self, env: gym.Env[Any, Any], value: Any, own: list[Any]) -> None:
-        """Set its paths in an env.
+        """Set the values at its paths in an env.
 
         Args:
-            env: Where.
+            env: The env.
             value: The number, level or factor.
-            own: What stood there when the env was made, as `read_own` gave it.
+            own: The values when the env was made, as returned by `read_own`.
         """
         for path, before in zip(self.paths, own, strict=True):
             if not self.is_factor:

@@ -1,4 +1,4 @@
-"""An end to calls of other people's code that never return."""
+"""A time limit for calls of third-party code that may never return."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from typing import NoReturn
 
 @contextmanager
 def time_limit(seconds: float, what: str) -> Iterator[None]:
-    """Raise an error in Python code that runs for longer than this.
+    """Raise an error in Python code that runs longer than this.
 
-    Does nothing outside of the main thread, the only one signals interrupt, and if an earlier alarm is due.
+    Does nothing outside the main thread, the only one that signals interrupt, or if an earlier alarm is due.
 
     Raises:
-        TimeoutError: After so many seconds.
+        TimeoutError: After `seconds`.
     """
     earlier = signal.getitimer(signal.ITIMER_REAL)[0]
     if threading.current_thread() is not threading.main_thread() or 0 < earlier <= seconds:

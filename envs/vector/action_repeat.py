@@ -11,7 +11,7 @@ import gymnasium as gym
 class ActionRepeat(gym.Wrapper[Any, Any, Any, Any]):
     """Plays each action several times in a row, as one step whose reward is the sum.
 
-    A step ends early where the episode does. Everything else is the env's own; its time limit counts the
+    A step ends early if the episode does. Everything else is the env's own; its time limit counts the
     env's steps.
 
     Args:
@@ -29,7 +29,7 @@ class ActionRepeat(gym.Wrapper[Any, Any, Any, Any]):
         self.times = times
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
-        """Play an action up to `times` times; returns what the last one showed, and the sum of rewards."""
+        """Play an action up to `times` times; returns the last observation and the sum of rewards."""
         total = 0.0
         for _ in range(self.times):
             observation, reward, terminated, truncated, info = self.env.step(action)
@@ -40,7 +40,7 @@ class ActionRepeat(gym.Wrapper[Any, Any, Any, Any]):
 
 
 def repeat_actions(make_env: Callable[[], gym.Env[Any, Any]], times: int) -> gym.Env[Any, Any]:
-    """Make an env in which each action is played `times` times; the env itself, if once.
+    """Make an env in which each action is played `times` times; the plain env if `times` is 1.
 
     Raises:
         ValueError: If an action would not be played at all.

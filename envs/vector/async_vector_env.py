@@ -34,7 +34,7 @@ _BARE = frozenset({_STEP, _DONE})
 _NO_SEED = -1
 _STARTUP_SECONDS = 120.0
 _AWAKE_SECONDS = 0.0005
-"""How long workers await a message before they sleep; a virtual core takes 0.1 to 0.3 ms to wake up."""
+"""How long workers wait for a message before they sleep; a virtual core takes 0.1 to 0.3 ms to wake up."""
 
 
 class WorkerError(EnvError):
@@ -42,18 +42,18 @@ class WorkerError(EnvError):
 
 
 class AsyncTaskVectorEnv(InfosAsTheyAre, VectorEnv[Any, Any, Any]):
-    """Envs shared out to processes, each of which steps its share one after another.
+    """Envs distributed over processes, each of which steps its share one after another.
 
-    Actions, observations, rewards, flags, tasks and seeds live in shared memory; one short message per
-    worker and direction makes a step. Only what an env puts into its info is pickled. Slots are never
-    reset on their own, and rest until then. The results are those of `SyncTaskVectorEnv`, bit for bit.
+    Actions, observations, rewards, flags, tasks and seeds are in shared memory; a step takes one short
+    message per worker and direction. Only infos are pickled. Slots are never reset automatically, and rest
+    until they are reset. The results are those of `SyncTaskVectorEnv`, bit for bit.
 
     Processes are spawned, so a script that uses workers needs the usual `if __name__ == "__main__":`. They
-    end with the process that made them, whatever ends it, and leave nothing behind.
+    end with the process that started them, however it ends, and leave nothing behind.
 
     Args:
-        env_fns: One function per slot, each making a new environment; lambdas and closures will do.
-        n_workers: How many processes; never more than slots.
+        env_fns: One function per slot, each making a new environment; may be lambdas and closures.
+        n_workers: Number of processes; at most one per slot is used.
         patience: Seconds after which a worker that does not answer counts as hung.
 
     Raises:
@@ -83,7 +83,7 @@ class AsyncTaskVectorEnv(InfosAsTheyAre, VectorEnv[Any, Any, Any]):
         context = multiprocessing.get_context("spawn")
         self._batch = SharedBatch(context, self.num_envs, probe)
         probe.close()
-        # Workers do not end by SIGTERM, which multiprocessing sends at exit to those that nobody has closed.
+        # Workers ignore SIGTERM, which multiprocessing sends at exit to those that have not been closed.
         Finalize(self, _kill, (self._processes,), exitpriority=0)
         try:
             self._start(context, env_fns)
@@ -102,7 +102,7 @@ class AsyncTaskVectorEnv(InfosAsTheyAre, VectorEnv[Any, Any, Any]):
             theirs.close()
             self._processes.append(process)
             self._pipes.append(ours)
-            # Connection.poll makes a new selector at every call.
+            # Faster than Connection.poll, which makes a new selector at every call.
             poller = select.poll()
             poller.register(ours.fileno(), select.POLLIN)
             self._pollers.append(poller)
@@ -115,7 +115,7 @@ class AsyncTaskVectorEnv(InfosAsTheyAre, VectorEnv[Any, Any, Any]):
         seed: int | Sequence[int | None] | None = None,
         options: dict[str, Any] | None = None,
     ) -> tuple[Any, dict[str, Any]]:
-        """Reset some slots, each into its own task; as `SyncTaskVectorEnv.reset`."""
+        """Reset some slots, each into its own task; like `SyncTaskVectorEnv.reset`."""
         options = dict(options or {})
         mask = options.pop("reset_mask", np.ones(self.num_envs, dtype=np.bool_))
         if seed is None or isinstance(seed, int):
@@ -132,7 +132,7 @@ class AsyncTaskVectorEnv(InfosAsTheyAre, VectorEnv[Any, Any, Any]):
         return self._batch.copy_observations(), infos
 
     def step(self, actions: Any) -> tuple[Any, NDArray[Any], NDArray[Any], NDArray[Any], dict[str, Any]]:
-        """Step every slot that does not rest."""
+        """Step every slot that is not resting."""
         batch = self._batch
         batch.actions[:] = actions
         infos = self._gather_infos(self._ask(dict.fromkeys(range(len(self._pipes)), _STEP)))
@@ -171,7 +171,7 @@ class AsyncTaskVectorEnv(InfosAsTheyAre, VectorEnv[Any, Any, Any]):
         return infos
 
     def _ask(self, messages: Mapping[int, bytes]) -> list[bytes]:
-        """Send workers a message each, let them work side by side, and return their answers."""
+        """Send each worker a message, let them work in parallel, and return their answers."""
         for worker, message in messages.items():
             try:
                 _write_message(self._pipes[worker], message)
@@ -215,17 +215,17 @@ class AsyncTaskVectorEnv(InfosAsTheyAre, VectorEnv[Any, Any, Any]):
 
 
 class _Share:
-    """A worker's envs, and what it does with them on request."""
+    """A worker's envs, and the requests that it serves."""
 
     def __init__(self, batch: SharedBatch, slots: list[int]) -> None:
         self._batch = batch
         self._slots = slots
         self._envs: dict[int, gym.Env[Any, Any]] = {}
         self._slot = slots[0]
-        """The slot that is being served, for the report of an error."""
+        """The slot that is being served, for error messages."""
 
     def attempt(self, message: bytes) -> bytes:
-        """Do what a message asks for, and put the result or the error into an answer."""
+        """Carry out the request of a message, and return an answer with the result or the error."""
         actions: dict[bytes, Callable[..., Any]] = {
             _MAKE: self.make,
             _STEP: self.step,
@@ -242,7 +242,7 @@ class _Share:
             return _FAILED + pickle.dumps((str(met), met.code))
 
     def _error(self, error: Exception, kind: bytes) -> EnvError:
-        """What an error means that was met in serving a message."""
+        """Describe an error that was raised while serving a message."""
         doing = {_MAKE: "making it", _STEP: "step", _RESET: "reset", _CALL: "a call", _SET: "setting it"}[
             kind
         ]
@@ -312,9 +312,9 @@ def _kill(processes: Sequence[SpawnProcess]) -> None:
 
 
 def _work(pipe: Connection, batch: SharedBatch, slots: list[int], makers: bytes) -> None:
-    """Serve a share of the slots until the pipe closes, as it does when the process at its other end dies."""
+    """Serve a share of the slots until the pipe closes, as it does when the main process dies."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR2):
-        # Terminals and batch systems send these to all processes of a job; they are the maker's to handle.
+        # Terminals and batch systems send these to all processes of a job; the main process handles them.
         signal.signal(number, signal.SIG_IGN)
     share = _Share(batch, slots)
     with suppress(EOFError, OSError):
@@ -328,7 +328,7 @@ def _work(pipe: Connection, batch: SharedBatch, slots: list[int], makers: bytes)
 
 
 def _write_message(pipe: Connection, message: bytes) -> None:
-    # A Connection gives even a single byte a header, and takes twice as long.
+    # A Connection adds a header even to a single byte, and takes twice as long.
     os.write(pipe.fileno(), message[:1])
     if message not in _BARE:
         pipe.send_bytes(message[1:])
@@ -342,7 +342,7 @@ def _read_message(pipe: Connection) -> bytes:
 
 
 def _stay_awake(poller: select.poll) -> None:
-    """Return once there is something to read, or when it is time to sleep until there is."""
+    """Busy-wait until there is something to read, or until it is time to sleep."""
     end = time.perf_counter() + _AWAKE_SECONDS
     while not poller.poll(0) and time.perf_counter() < end:
         os.sched_yield()

@@ -1,4 +1,4 @@
-"""What vector envs have in common whose slots are stepped together, in arrays."""
+"""Base class of vector envs whose slots are stepped together, in arrays."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .reset_arguments import slot_generator, slot_mask, slot_seeds, slot_tasks
 
 
 class TaskEnv(Protocol):
-    """What a batch asks of the env whose kind its slots are."""
+    """What a batch requires of the env that its slots are like."""
 
     @property
     def task_space(self) -> TaskSpace:
@@ -26,11 +26,11 @@ class TaskEnv(Protocol):
 
     @property
     def observation_space(self) -> Space[NDArray[np.float32]]:
-        """One env's."""
+        """Space of a single env."""
 
     @property
     def action_space(self) -> Space[NDArray[np.float32]]:
-        """One env's."""
+        """Space of a single env."""
 
     @property
     def return_range(self) -> tuple[float, float]:
@@ -50,23 +50,23 @@ class TaskEnv(Protocol):
 
 
 class BatchVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArray[Any]]):
-    """Equal envs in arrays, with the episodes that each would play alone.
+    """Equal envs in arrays, with the same episodes as separate envs.
 
-    Slots are never reset on their own: whoever steps them resets those whose episode ended. Until then such a
-    slot rests: it is not stepped, keeps its observation and flags, and earns nothing.
+    Slots are never reset automatically: the caller resets those whose episode ended. Until then such a slot
+    rests: it is not stepped, keeps its observation and flags, and gets a reward of 0.
 
     Args:
-        env: An env of the kind wanted; it is not stepped itself.
-        num_envs: How many slots.
-        action_repeat: How often each action is played in a row, as one step whose reward is the sum; in a
-            slot whose episode ends, no further.
+        env: An env that the slots are like; it is not stepped itself.
+        num_envs: Number of slots.
+        action_repeat: How often each action is played in a row, as one step whose reward is the sum; a slot
+            stops when its episode ends.
 
     Raises:
         ValueError: If a number is below 1.
 
     Attributes:
         env: As given.
-        generators: What each slot's episodes draw from; None until its first reset.
+        generators: Random generator of each slot; None until its first reset.
     """
 
     env: TaskEnv
@@ -114,12 +114,12 @@ class BatchVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArray
             seed: None, an int for slot 0 (slot i gets seed + i), or a list of one per slot. A slot whose seed
                 is None continues with its previous generator.
             options: `task`: one task for all, a vector of shape (d,) or a dict, or one row per slot, float32
-                of shape (n, d); the default task where absent. `reset_mask`: bool of shape (n,), which slots
-                to reset; all of them if absent.
+                of shape (n, d); the default task if absent. `reset_mask`: bool of shape (n,), which slots to
+                reset; all of them if absent.
 
         Returns:
-            The observations of all slots, and `task` of those that were reset, as Gymnasium's vector
-            environments give it.
+            The observations of all slots, and `task` of those that were reset, in the format of Gymnasium's
+            vector environments.
 
         Raises:
             ValueError: If seeds, mask or tasks have the wrong shape, or a task is not in the task space.
@@ -137,12 +137,12 @@ class BatchVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArray
     def _begin(
         self, slots: NDArray[np.int64], tasks: NDArray[np.float32], generators: Sequence[np.random.Generator]
     ) -> NDArray[np.float32]:
-        """Begin an episode in each of some slots.
+        """Begin an episode in some slots.
 
         Args:
-            slots: Which slots, shape (m,).
+            slots: The slots, shape (m,).
             tasks: Their tasks, shape (m, d).
-            generators: What their episodes draw from.
+            generators: Their random generators.
 
         Returns:
             The observations of all slots.

@@ -1,4 +1,4 @@
-"""An env many of which can be stepped together, faster than one by one."""
+"""Base class of envs that can be stepped in batches, faster than one by one."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from ..same_value import same_value
 
 
 class BatchableEnv(gym.Env[NDArray[np.float32], NDArray[np.float32]]):
-    """An env whose kind a vector env can step many of, with the same results.
+    """An env that can be stepped in batches by a vector env, with the same results.
 
-    `make_vec` and `gymnasium.make_vec` use it where all slots are alike.
+    `make_vec` and `gymnasium.make_vec` use this if all slots are alike.
     """
 
     episode_attributes: ClassVar[frozenset[str]] = frozenset({"_np_random", "_np_random_seed"})
-    """The attributes in which equal envs differ while they play."""
+    """The attributes in which equal envs may differ during episodes."""
 
     @property
     @abstractmethod
     def is_batchable(self) -> bool:
-        """Whether `batch` plays as this env does: its class has no `reset` and `step` of its own."""
+        """Whether `batch` plays like this env: its class does not override `reset` and `step`."""
 
     @abstractmethod
     def batch(
@@ -33,20 +33,20 @@ class BatchableEnv(gym.Env[NDArray[np.float32], NDArray[np.float32]]):
     ) -> VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArray[Any]]:
         """A vector env whose slots are like this env, which is not stepped itself.
 
-        The vector env has `generators`, a list of what each slot's episodes draw from; None until its first
-        reset.
+        The vector env has `generators`, a list of the random generators of the slots; None until a slot's
+        first reset.
 
         Args:
-            num_envs: How many slots.
-            n_threads: In how many threads they are stepped, where that helps.
-            action_repeat: How often each action is played, as by `ActionRepeat`.
+            num_envs: Number of slots.
+            n_threads: Number of threads that step them, if that helps.
+            action_repeat: How often each action is played, as in `ActionRepeat`.
 
         Raises:
             ValueError: If the env is not batchable, or a number is below 1.
         """
 
     def is_like(self, other: gym.Env[Any, Any]) -> bool:
-        """Whether another env differs from this one in nothing but the episode that it plays."""
+        """Whether another env differs from this one only in its current episode."""
         if type(self) is not type(other):
             return False
         mine, theirs = (

@@ -1,4 +1,4 @@
-"""An env that cannot go on."""
+"""Errors raised by envs, with the episode in which they occurred."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from ..user_code import called_code, user_code
 
 
 class EnvError(RuntimeError):
-    """An env raised an error: which env, doing what, in which task and with which seed.
+    """An env raised an error; the message names env, method, task and seed.
 
     Args:
-        sentence: All of that.
+        sentence: The message.
         code: The traceback of the env's own code, "" if there is none.
 
     Attributes:
@@ -36,12 +36,12 @@ class EnvError(RuntimeError):
         task: ArrayLike | None = None,
         seed: int | None = None,
     ) -> EnvError:
-        """Say what an error of an env means.
+        """Describe an error of an env.
 
         Args:
-            error: What it raised.
-            env: The env; None if it could not even be made.
-            doing: Which method raised it.
+            error: The error that it raised.
+            env: The env; None if it could not be made.
+            doing: The method that raised it.
             task: The task, as a vector.
             seed: The seed of the episode.
         """
@@ -54,7 +54,7 @@ class EnvError(RuntimeError):
 
 
 class ErrorsNamed(gym.Wrapper[Any, Any, Any, Any]):
-    """Says in which episode an env raises an error, by an `EnvError`."""
+    """Turns an env's errors into `EnvError`s, which name the episode."""
 
     def __init__(self, env: gym.Env[Any, Any]) -> None:
         super().__init__(env)
@@ -90,7 +90,7 @@ def _name(env: gym.Env[Any, Any] | None) -> str:
 
 
 def _by_name(env: gym.Env[Any, Any] | None, task: ArrayLike) -> Any:
-    """A task by the names of its parameters, where they are known."""
+    """A task by the names of its parameters, if they are known."""
     if env is not None and env.has_wrapper_attr("task_space"):
         return env.get_wrapper_attr("task_space").to_dict(task)
     return task

@@ -1,4 +1,4 @@
-"""Infos of several envs in the format of Gymnasium's vector envs, with values that are left as they are."""
+"""Infos of several envs in the format of Gymnasium's vector envs, with unchanged values."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 
 class InfosAsTheyAre:
-    """Makes a `VectorEnv` gather what its envs put into their infos without changing it.
+    """Makes a `VectorEnv` gather the infos of its envs without changing their values.
 
-    Gymnasium's own `_add_info` makes arrays of numbers out of them, which fails where values have different
-    shapes. Here `infos[key]` is an array of objects of shape (n,), whatever an env gave in its slot, and
-    `infos["_" + key]` says in which slots it did.
+    Gymnasium's own `_add_info` turns them into arrays of numbers, which fails if values have different
+    shapes. Here `infos[key]` is an array of objects of shape (n,) with each env's value in its slot, and
+    `infos["_" + key]` says which slots have one.
     """
 
     num_envs: int
@@ -43,9 +43,9 @@ def infos_by_slot(infos: Mapping[str, Any], n: int) -> list[dict[str, Any]]:
 
 
 def split_infos(infos: Mapping[str, Any], slots: NDArray[np.bool_]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What the infos of a vector env say of some slots, given as bool of shape (n,), and of the others.
+    """Split the infos of a vector env into those of some slots, given as bool of shape (n,), and of others.
 
-    What is said of all slots together is in both.
+    Infos about all slots together are in both.
     """
     inside: dict[str, Any] = {}
     outside: dict[str, Any] = {}
@@ -64,7 +64,7 @@ def split_infos(infos: Mapping[str, Any], slots: NDArray[np.bool_]) -> tuple[dic
 
 
 def merged_infos(infos: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
-    """The infos of a vector env together with those of other slots."""
+    """Merge the infos of a vector env with those of other slots."""
     merged = dict(infos)
     for key, value in others.items():
         given = others.get(f"_{key}")

@@ -1,4 +1,4 @@
-"""Many envs as one vector env, stepped by whatever steps them fastest."""
+"""Many envs as one vector env, stepped in the fastest way available."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def make_vec(
 
     Batchable envs that are all alike, such as walkers whose `engine` is "batched" or "cuda", are stepped
     together, whichever functions make them. Other envs are stepped one by one, in this process or in worker
-    processes. The results are the same. A message of level INFO says what was chosen, and why.
+    processes. The results are the same. A log message of level INFO says what was chosen, and why.
 
     Args:
         env_fns: One function per slot, each making a new env, or one for all slots.
-        n: How many slots, where `env_fns` is one function.
-        n_workers: How many processes step the envs, 0 for this one; in how many threads, for a batch.
+        n: Number of slots, if `env_fns` is one function.
+        n_workers: Number of worker processes, 0 for this process; for a batch, the number of threads.
 
     Raises:
         ValueError: If there are no slots, or `n` is missing or contradicts `env_fns`.
@@ -56,25 +56,25 @@ def make_vec(
 def vector_entry_point(
     make_env: Callable[..., BatchableEnv], num_envs: int, n_threads: int = 1, **arguments: Any
 ) -> VectorEnv[Any, Any, Any]:
-    """What `gymnasium.make_vec` calls for the batchable envs of this package.
+    """Called by `gymnasium.make_vec` for the batchable envs of this package.
 
     Args:
         make_env: The class of the env.
-        num_envs: How many slots.
-        n_threads: In how many threads they are stepped.
+        num_envs: Number of slots.
+        n_threads: Number of threads that step them.
         arguments: Arguments of the class.
     """
     return make_env(**arguments).batch(num_envs, n_threads)
 
 
 def _in_a_batch(env_fns: Sequence[EnvFn], n_threads: int) -> VectorEnv[Any, Any, Any] | None:
-    """The envs in one batch, None if they are not batchable or not alike."""
+    """The envs in one batch; None if they are not batchable or not alike."""
     first, repeat = _batchable_in(env_fns[0])
     if first is None:
         return None
     generators = [first._np_random]
-    # A function that resets what it makes, as is usual where each env is to have a seed of its own, gives
-    # each slot a generator to continue with. One that does not is not called again.
+    # A function that resets its envs, as is usual to give each its own seed, leaves each slot a generator to
+    # continue with. A function that does not is not called again.
     if first._np_random is not None or any(env_fn is not env_fns[0] for env_fn in env_fns):
         for slot, env_fn in enumerate(env_fns[1:], 1):
             other, other_repeat = _batchable_in(env_fn)
@@ -94,7 +94,7 @@ def _batchable_in(env_fn: EnvFn) -> tuple[BatchableEnv | None, int]:
     repeat, inner = 1, cast(Any, env)
     if type(inner) is ActionRepeat:
         repeat, inner = inner.times, inner.env
-    # What `gymnasium.make` puts around an env changes nothing in it.
+    # The wrappers of `gymnasium.make` do not change an env.
     while type(inner) in (OrderEnforcing, PassiveEnvChecker):
         inner = inner.env
     if isinstance(inner, BatchableEnv) and inner.is_batchable:

@@ -1,4 +1,4 @@
-"""What `reset` of a vector env takes: seeds, a mask of slots and their tasks, checked."""
+"""Checks the arguments of a vector env's `reset`: seeds, a mask of slots and their tasks."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ def slot_tasks(task: Any, space: TaskSpace, n: int, slots: NDArray[np.int64]) ->
     Args:
         task: A vector of shape (d,), a dict, None, or float32 of shape (n, d).
         space: The task space.
-        n: How many slots there are.
-        slots: Which of them are to be reset: only their tasks are checked.
+        n: Number of slots.
+        slots: The slots to reset: only their tasks are checked.
 
     Raises:
         ValueError: If a shape is wrong, or a task is not in the space.
@@ -76,7 +76,7 @@ def slot_tasks(task: Any, space: TaskSpace, n: int, slots: NDArray[np.int64]) ->
 def slot_generator(
     generators: list[np.random.Generator | None], slot: int, seed: int | None
 ) -> np.random.Generator:
-    """A slot's generator: a new one if it has none or is given a seed, which takes its place."""
+    """A slot's generator; if it has none or a seed is given, a new one, which replaces it."""
     generator = generators[slot]
     if generator is None or seed is not None:
         generator, _ = seeding.np_random(None if seed is None else int(seed))

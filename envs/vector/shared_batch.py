@@ -1,4 +1,4 @@
-"""Memory that several processes share, as arrays."""
+"""Arrays in shared memory."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from numpy.typing import DTypeLike
 
 
 class SharedBatch:
-    """The arrays that workers and their maker share, one row per slot.
+    """The arrays that workers and the main process share, one row per slot.
 
     Args:
-        context: Allocates what processes share.
+        context: Allocates the shared memory.
         n: Number of slots.
         env: An env like those in the slots.
 
     Raises:
-        ValueError: If its spaces are not of arrays, or Dicts of them.
+        ValueError: If its spaces are not arrays, or Dicts of arrays.
     """
 
     def __init__(self, context: SpawnContext, n: int, env: gym.Env[Any, Any]) -> None:
@@ -68,13 +68,13 @@ class SharedBatch:
         self._view()
 
     def copy_observations(self) -> Any:
-        """The observations of all slots, which what is stepped later does not change."""
+        """A copy of the observations of all slots, which later steps do not change."""
         if self._keys == [None]:
             return self.observations[0].copy()
         return {key: part.copy() for key, part in zip(self._keys, self.observations, strict=True)}
 
     def write_observation(self, slot: int, observation: Any) -> None:
-        """Put an observation into the row of a slot."""
+        """Write an observation into the row of a slot."""
         if self._keys == [None]:
             self.observations[0][slot] = observation
         else:

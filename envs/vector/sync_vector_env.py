@@ -20,9 +20,9 @@ EnvFn = Callable[[], gym.Env[Any, Any]]
 class SyncTaskVectorEnv(InfosAsTheyAre, SyncVectorEnv):
     """Gymnasium's loop over environments, with a reset that gives each slot its own task.
 
-    Slots are never reset on their own: whoever steps them resets those whose episode ended. Until then such a
-    slot rests: it is not stepped, keeps its observation and flags, and earns nothing. Infos are arrays of
-    objects, as the envs gave them.
+    Slots are never reset automatically: the caller resets those whose episode ended. Until then such a slot
+    rests: it is not stepped, keeps its observation and flags, and gets a reward of 0. Infos are arrays of
+    objects, with the unchanged values of the envs.
 
     Args:
         env_fns: One function per slot, each making a new environment.
@@ -48,11 +48,11 @@ class SyncTaskVectorEnv(InfosAsTheyAre, SyncVectorEnv):
         Returns:
             The observations of all slots and the infos of those that were reset.
         """
-        # Gymnasium's loop removes the mask from the very dict it is given.
+        # Gymnasium's loop removes the mask from the dict that it is given.
         return super().reset(seed=seed, options=dict(options or {}))
 
     def step(self, actions: Any) -> tuple[Any, NDArray[Any], NDArray[Any], NDArray[Any], dict[str, Any]]:
-        """Step every slot that does not rest."""
+        """Step every slot that is not resting."""
         infos: dict[str, Any] = {}
         resting = (self._terminations | self._truncations).tolist()
         self._rewards[resting] = 0.0
