@@ -1,4 +1,4 @@
-"""What a walker and its track look like, drawn with pygame."""
+"""Draws a walker and its track with pygame."""
 
 from __future__ import annotations
 
@@ -32,28 +32,28 @@ _MARK = (196, 205, 215)
 _START_FLAG = (43, 108, 176)
 
 _FINENESS = 3
-"""Everything is drawn this many times larger and scaled down, which smooths edges and motion."""
+"""Everything is drawn this many times larger, then scaled down, which smooths edges and motion."""
 _WALKER_AT = 0.28
-"""Where the walker stays, as a share of the frame's width."""
+"""Horizontal position of the walker, as a share of the frame's width."""
 _GROUND_AT = 0.25
-"""Where the ground around the walker stays, as a share of the frame's height."""
+"""Height of the ground around the walker, as a share of the frame's height."""
 _HEADROOM = 1.2
-"""Metres that are at least visible above and below the hull's centre, however the ground goes."""
+"""Metres that are always visible above and below the hull's centre, whatever the ground."""
 _GROUND_AROUND = 5.0
-"""How far behind and ahead of the walker, metres, reaches the ground whose mean height the camera follows."""
+"""The camera follows the mean height of the ground within this distance of the walker, metres."""
 _MARK_EVERY = 10
 """Metres between distance marks."""
 
 
 class WalkerDrawing:
-    """Draws frames of one walker, seen by a camera that follows it along the track and up and down.
+    """Draws frames of one walker, with a camera that follows it horizontally and vertically.
 
-    Obstacles, and edges of the ground steeper than 45 degrees, have the colour of their difficulty
-    (`track_difficulty`). The legs of each pair have two colours, for the nearer and the farther one.
+    Obstacles, and edges of the ground steeper than 45 degrees, are coloured by difficulty
+    (`track_difficulty`). The nearer and the farther leg of each pair have different colours.
 
     Args:
         body: The walker.
-        frames_per_second: How fast a window shows frames.
+        frames_per_second: Frame rate of a window.
 
     Raises:
         gymnasium.error.DependencyNotInstalled: If pygame is missing.
@@ -61,7 +61,7 @@ class WalkerDrawing:
 
     def __init__(self, body: WalkerBody, frames_per_second: int) -> None:
         try:
-            # Only now: nothing but drawing needs it.
+            # Imported here: only drawing needs it.
             import pygame
         except ImportError as error:
             raise DependencyNotInstalled('drawing needs pygame: pip install "gymnasium[box2d]"') from error
@@ -81,9 +81,9 @@ class WalkerDrawing:
         """Draw the next frame.
 
         Args:
-            track: What the walker is on.
+            track: The walker's track.
             poses: x and y in metres and angle in radians of each of the body's parts, shape (n, 3).
-            lidar_ends: Where the rays from the hull's centre end, metres, shape (k, 2); None draws none.
+            lidar_ends: Ends of the rays from the hull's centre, metres, shape (k, 2); None draws none.
         """
         if track is not self._track:
             self._use_track(track)
@@ -106,12 +106,12 @@ class WalkerDrawing:
         self._pygame.transform.smoothscale(self._canvas, (WIDTH, HEIGHT), self._frame)
 
     def pixels(self) -> NDArray[np.uint8]:
-        """The frame drawn last: RGB, uint8 of shape (HEIGHT, WIDTH, 3)."""
+        """The last drawn frame: RGB, uint8 of shape (HEIGHT, WIDTH, 3)."""
         pixels: NDArray[np.uint8] = self._pygame.surfarray.array3d(self._frame)
         return np.ascontiguousarray(pixels.swapaxes(0, 1))
 
     def show(self) -> None:
-        """Show the frame drawn last in a window, no sooner than the one before has had its time."""
+        """Show the last drawn frame in a window, at the frame rate."""
         pygame = self._pygame
         if self._window is None or self._clock is None:
             pygame.display.init()
@@ -130,7 +130,7 @@ class WalkerDrawing:
         self._window = self._clock = None
 
     def project(self, point: ArrayLike) -> tuple[int, int]:
-        """The column and row at which the frame drawn last shows a point given in metres."""
+        """Column and row of a point, given in metres, in the last drawn frame."""
         x, y = (np.asarray(point, np.float64) - self._corner) * PIXELS_PER_METRE
         return math.floor(x), math.floor(HEIGHT - y)
 
@@ -142,7 +142,7 @@ class WalkerDrawing:
         self._steep_colors = difficulty_color(steepness[self._steep_edges]).tolist()
 
     def _place_camera(self, hull: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Lower left corner of what is seen, metres."""
+        """Lower left corner of the visible area, metres."""
         width, height = WIDTH / PIXELS_PER_METRE, HEIGHT / PIXELS_PER_METRE
         ground_x, ground_y = self._track.ground.T
         x, y = hull
@@ -245,7 +245,7 @@ class WalkerDrawing:
 
 
 def placed(points: ArrayLike, pose: ArrayLike) -> NDArray[np.float64]:
-    """Points of a part, shape (k, 2), where its pose (x, y, angle) puts them."""
+    """Points of a part, shape (k, 2), transformed by its pose (x, y, angle)."""
     x, y, angle = np.asarray(pose, np.float64)
     cos, sin = math.cos(angle), math.sin(angle)
     turned: NDArray[np.float64] = np.asarray(points, np.float64) @ np.array([(cos, sin), (-sin, cos)])

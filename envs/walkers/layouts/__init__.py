@@ -1,1 +1,1 @@
-"""Tracks of obstacles: what is drawn, and the compiled functions that turn it into ground and polygons."""
+"""Tracks of obstacles: drawing their numbers, and the compiled functions that make ground and polygons."""

@@ -1,6 +1,6 @@
 """The compiled part of laying out obstacle courses: from a generator to the points of ground and boxes.
 
-As in `track_layout`, whatever a function here depends on stands in this file or is among its arguments.
+As in `track_layout`, everything that a function here depends on is in this file or among its arguments.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from .track_layout import Integers, Numbers, compiled
 
 PIT, STUMP, STAIRS, HARDCORE_PIT, HARDCORE_STUMP, HARDCORE_STAIRS = range(6)
-"""Forms of features; each makes its own sense of a feature's numbers."""
+"""Forms of features; each interprets a feature's numbers in its own way."""
 
 _SHORTEST_GRASS, _LONGEST_GRASS = 5, 9
 _PIT_DEPTH = 4
@@ -22,7 +22,7 @@ _STAIR_STEPS = 4
 _STAIR_THICKNESS = 1.0
 _PIXEL = 1 / 30
 _LOWEST = 0.05
-"""Least height of a stump: Box2D can build no flatter polygon."""
+"""Smallest height of a stump: Box2D cannot build flatter polygons."""
 
 
 @compiled
@@ -41,16 +41,16 @@ def lay_out_course(
     Args:
         rng: Draws the grass and the features.
         roughness: How bumpy the grass is.
-        forms: Of each kind of feature, shape (kinds,).
-        numbers: Of each kind its least size, its largest size, and how many stairs it has, shape (kinds, 3).
+        forms: Form of each kind of feature, shape (kinds,).
+        numbers: Smallest size, largest size and number of stairs of each kind, shape (kinds, 3).
         pad_steps: Length of the flat pad at the start.
         steps: Length of the course.
         step: Length of a track step, metres.
         level: Height of the pad, metres, to which the grass returns.
 
     Returns:
-        Points of the ground, shape (k, 2), metres; corners of all boxes one after another, shape (4 n, 2),
-        and where each box ends.
+        Points of the ground, shape (k, 2), metres; corners of all boxes, concatenated, shape (4 n, 2), and
+        the index at which each box ends.
     """
     ground = np.empty((2 * steps, 2), np.float32)
     corners = np.empty((8 * steps, 2), np.float32)
@@ -59,7 +59,7 @@ def lay_out_course(
     points, corner = 0, 0
     while True:
         for k in range(min(grass, steps - at)):
-            # A stretch begins level with what comes before it.
+            # A stretch begins level with the ground before it.
             if k > 0:
                 velocity = 0.8 * velocity + 0.01 * np.sign(level - y)
                 if at > pad_steps:
@@ -98,18 +98,18 @@ def lay_out_course(
 def _draw_feature(
     rng: np.random.Generator, form: int, numbers: Numbers, ground: Numbers, boxes: Numbers
 ) -> tuple[int, float, int, int]:
-    """Draw a feature, in track steps relative to where it begins.
+    """Draw a feature, in track steps relative to its beginning.
 
     Args:
-        rng: Draws what its numbers leave open.
+        rng: Draws everything that its numbers do not determine.
         form: Its form.
-        numbers: Least size, largest size, how many stairs.
-        ground: Where to write points of the ground along it, increasing in x, the first (0, 0).
-        boxes: Where to write left, right, bottom and top of what stands on the ground.
+        numbers: Smallest size, largest size, number of stairs.
+        ground: Output: points of the ground along it, increasing in x, the first (0, 0).
+        boxes: Output: left, right, bottom and top of the boxes on the ground.
 
     Returns:
-        The length of track it takes, how much higher the ground is after it, and how many points and boxes
-        were written.
+        The length of track it takes, how much the ground rises along it, and the numbers of points and boxes
+        written.
     """
     if form == PIT:
         return _pit(rng.uniform(numbers[0], numbers[1]), ground, boxes)
@@ -132,7 +132,7 @@ def _pit(width: float, ground: Numbers, boxes: Numbers) -> tuple[int, float, int
     far = 1 + width
     _set_point(ground[0], 0.0, 0.0)
     _set_point(ground[1], 1.0, -_PIT_DEPTH)
-    # A hole without a width has a single point at its bottom.
+    # A hole of width 0 has a single point at its bottom.
     points = 3 if width > 0 else 2
     _set_point(ground[points - 1], far, -_PIT_DEPTH)
     _set_point(ground[points], far + 1, 0.0)
@@ -153,7 +153,7 @@ def _stump(width: int, height: float, ground: Numbers, boxes: Numbers) -> tuple[
 def _stairs(height: float, count: int, ground: Numbers, boxes: Numbers) -> tuple[int, float, int, int]:
     for k in range(count):
         begin, end, before, after = _STAIR_STEPS * k, _STAIR_STEPS * (k + 1), k * height, (k + 1) * height
-        # The ground changes its level inside the stair, where nothing touches it.
+        # The ground changes level inside the stair, where nothing touches it.
         _set_point(ground[2 * k], begin, before)
         if height > 0:
             _set_point(ground[2 * k + 1], end - 1, before)
@@ -166,7 +166,7 @@ def _stairs(height: float, count: int, ground: Numbers, boxes: Numbers) -> tuple
 
 @compiled
 def _ramped_stairs(sign: float, count: int, ground: Numbers, boxes: Numbers) -> tuple[int, float, int, int]:
-    """Gymnasium's: the ground climbs through them as a ramp, a step behind or ahead of them."""
+    """Gymnasium's stairs: the ground climbs through them as a ramp, a step behind or ahead of them."""
     length = _STAIR_STEPS * count
     rise = 0.0
     _set_point(ground[0], 0.0, 0.0)

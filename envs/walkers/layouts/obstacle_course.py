@@ -17,13 +17,13 @@ _SMALLEST_HEIGHT = 0.2
 
 @dataclass(frozen=True)
 class FeatureKind:
-    """A kind of feature, of which every specimen on a course has a size of its own.
+    """A kind of feature, whose instances on a course each have their own size.
 
     Attributes:
-        form: Which form of `chiron.envs.walkers.layouts.course_layout` it has.
-        smallest: Least size, track steps.
+        form: Its form in `chiron.envs.walkers.layouts.course_layout`.
+        smallest: Smallest size, track steps.
         largest: Largest size, track steps.
-        count: How many stairs it has.
+        count: Number of stairs.
     """
 
     form: int
@@ -79,13 +79,13 @@ def course_track(rng: np.random.Generator, roughness: float, kinds: Sequence[Fea
     """Lay out a course of 200 steps: the start pad, then features between stretches of 5 to 9 steps of grass.
 
     At each step of grass the ground's velocity v becomes 0.8 v + 0.01 sign(level - y) + U(-1, 1)/30, and its
-    height y changes by roughness × v metres. What is drawn when is as in Gymnasium's BipedalWalker, so that
-    equal generators make equal ground.
+    height y changes by roughness × v metres. Random numbers are drawn in the order of Gymnasium's
+    BipedalWalker, so that equal generators make equal ground.
 
     Args:
         rng: Draws the grass and the features.
         roughness: How bumpy the grass is; 1 is Gymnasium's, 0 is flat.
-        kinds: What features there are; each is of a kind drawn uniformly. Without any, all is grass.
+        kinds: Kinds of features, drawn uniformly for each feature. Without any, the course is all grass.
     """
     forms = np.array([kind.form for kind in kinds], np.int64)
     numbers = np.array([(kind.smallest, kind.largest, kind.count) for kind in kinds], np.float64)

@@ -14,22 +14,22 @@ from ..track import GROUND_LEVEL, LENGTH, START_PAD_LENGTH, STEP, Polygons, Trac
 from .track_layout import HEXAGON, MOST_NUMBERS, STUMP, STUMP_ROW, Numbers, hull, lay_out, places
 
 _SPREAD = 0.1
-"""Standard deviation of every size of an obstacle around what the task says."""
+"""Standard deviation of every size of an obstacle around the task's value."""
 _SMALLEST_SIZE = 0.05
 _SMALLEST_GAP = 0.01
 _UPRIGHT = (0.0, 1.0, 1.0, 0.0)
-"""A stump's numbers where the task says nothing: no height yet, one step wide, not turned."""
+"""A stump's numbers by default: no height yet, one step wide, not turned."""
 _PIXEL = 1 / 30
 _THINNEST = 0.01
-"""Metres. Box2D merges corners that are closer than half of this, and then has no polygon left."""
+"""In metres. Box2D merges corners that are closer than half of this, which would leave no polygon."""
 
 
 class Obstacle(ABC):
-    """A kind of obstacle, of which every specimen on a track differs a little.
+    """A kind of obstacle, whose instances on a track differ a little.
 
     Attributes:
-        form: Which form of `chiron.envs.walkers.layouts.track_layout` it has.
-        shortest: Least length of track that a specimen takes, metres.
+        form: Its form in `chiron.envs.walkers.layouts.track_layout`.
+        shortest: Smallest length of track that an instance takes, metres.
     """
 
     form: ClassVar[int]
@@ -37,7 +37,7 @@ class Obstacle(ABC):
 
     @abstractmethod
     def draw(self, rng: np.random.Generator, n: int) -> Numbers:
-        """Draw the numbers that make up `n` specimens, shape (n, k), in the order that the form has them."""
+        """Draw the numbers of `n` instances, shape (n, k), in the order in which the form takes them."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Stump(Obstacle):
 
     @property
     def shortest(self) -> float:  # type: ignore[override]  # an attribute that is computed
-        """Least length of track that a specimen takes, metres."""
+        """Smallest length of track that an instance takes, metres."""
         return STEP if self.width is None else _SMALLEST_SIZE * STEP
 
     def draw(self, rng: np.random.Generator, n: int) -> Numbers:
@@ -75,14 +75,14 @@ class Stump(Obstacle):
 
 @dataclass(frozen=True)
 class Hexagon(Obstacle):
-    """The convex hull of six points, which the task pushes away from a small base shape.
+    """The convex hull of six points, which the task offsets from a small base shape.
 
-    Points that span less than about a centimetre in some direction have no polygon that Box2D could build;
-    they are thickened to a centimetre.
+    Box2D cannot build a polygon from points that span less than about a centimetre in some direction; they
+    are thickened to a centimetre.
 
     Attributes:
         offsets: Twelve numbers in track steps, x and y per point from the left foot to the right one; each
-            hexagon's are N(offset, 0.1). The two feet stay on the ground: their y does not count.
+            hexagon's are N(offset, 0.1). The two feet stay on the ground: their y is ignored.
     """
 
     form = HEXAGON
@@ -95,7 +95,7 @@ class Hexagon(Obstacle):
 
 @dataclass(frozen=True)
 class StumpRow(Obstacle):
-    """Five stumps side by side, each with a height and a width of its own.
+    """Five stumps side by side, each with its own height and width.
 
     Attributes:
         sizes: Ten numbers, height and width per stump from left to right; heights are N(height, 0.1) track
@@ -117,7 +117,7 @@ def obstacle_track(
 
     Args:
         rng: Draws the obstacles and the bumps.
-        kinds: What obstacles there are; if there are several, each obstacle is of a kind drawn uniformly.
+        kinds: Kinds of obstacles, drawn uniformly for each obstacle.
         spacing: Length of the gap after each obstacle, metres, at least 0.01.
         roughness: How bumpy the gaps are. At each of their points, a track step apart, the ground's
             velocity v becomes 0.8 v + 0.01 sign(level - y) + U(-roughness, roughness)/30, and y changes by
@@ -143,16 +143,16 @@ def obstacle_track(
 
 
 def convex_hull(points: Numbers) -> Numbers:
-    """The convex polygon around some points, fit to be an obstacle.
+    """The convex hull of some points, usable as an obstacle.
 
-    Points that span less than about a centimetre in some direction have no polygon that Box2D could build;
-    they are thickened to a centimetre.
+    Box2D cannot build a polygon from points that span less than about a centimetre in some direction; they
+    are thickened to a centimetre.
 
     Args:
         points: Shape (n, 2), metres.
 
     Returns:
-        Its corners, counterclockwise from the leftmost on, shape (k, 2), no three on a line.
+        Its corners, counterclockwise from the leftmost, shape (k, 2), no three on a line.
     """
     corners = np.empty((3 * len(points), 2))
     return corners[: hull(points, _THINNEST, corners)]

@@ -1,7 +1,7 @@
-"""The compiled part of laying out tracks: from numbers that were drawn to the points of ground and obstacles.
+"""The compiled part of laying out tracks: from drawn numbers to the points of ground and obstacles.
 
-Numba keeps what it compiled and notices changes of a function's own file alone. So whatever a function here
-depends on stands in this file or is among its arguments.
+Numba's cache only notices changes of a function's own file. So everything that a function here depends on is
+in this file or among its arguments.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def compiled(function: Function) -> Function:
-    """Compile a function for the types it is called with, and keep the result in Numba's cache."""
+    """Compile a function for the types it is called with, and store the result in Numba's cache."""
     return compiled_and_cached(function, error_model="numpy")
 
 
 STUMP, HEXAGON, STUMP_ROW = range(3)
-"""Forms of obstacles; each makes its own sense of the numbers that were drawn for a specimen."""
+"""Forms of obstacles; each interprets the numbers drawn for an instance in its own way."""
 MOST_NUMBERS = 12
-"""What a specimen of any form has at most."""
+"""Largest number of values that an instance of any form has."""
 _MOST_POLYGONS = 5
 _MOST_POINTS = 6
 
@@ -36,16 +36,16 @@ _MOST_POINTS = 6
 def places(
     forms: Integers, kind_of: Integers, numbers: Numbers, gap: float, step: float, start: float, end: float
 ) -> Numbers:
-    """Where obstacles begin and end that begin between `start` and `end`, metres, shape (n, 2).
+    """Start and end of the obstacles that start between `start` and `end`, metres, shape (n, 2).
 
     Args:
-        forms: Of each kind of obstacle, shape (kinds,).
-        kind_of: Of which kind each specimen is, as many as could be needed, shape (m,).
-        numbers: What each specimen is made of if it is of a kind, shape (kinds, m, `MOST_NUMBERS`).
+        forms: Form of each kind of obstacle, shape (kinds,).
+        kind_of: Kind of each instance, for as many as could be needed, shape (m,).
+        numbers: Numbers of each instance for each kind, shape (kinds, m, `MOST_NUMBERS`).
         gap: Length of the gap after each, metres.
         step: Length of a track step, metres.
-        start: Where the first one begins, metres.
-        end: All of them begin before this, metres.
+        start: Start of the first obstacle, metres.
+        end: All obstacles start before this, metres.
     """
     bounds = np.empty((len(kind_of), 2))
     count, covered = 0, 0.0
@@ -80,24 +80,24 @@ def lay_out(
     level: float,
     thinnest: float,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], Integers]:
-    """Make a track of obstacles whose places are known.
+    """Make a track of obstacles whose positions are known.
 
     Args:
         forms: As for `places`.
         kind_of: As for `places`.
         numbers: As for `places`.
-        bounds: What `places` returned, shape (n, 2).
+        bounds: As returned by `places`, shape (n, 2).
         gap: Length of the gap after each obstacle, metres.
-        bumps: What the ground's velocity gains at each point of a gap but its first, metres, shape
+        bumps: Change of the ground's velocity at each point of a gap except its first, metres, shape
             (n, points).
-        start: Where the start pad, a single edge, ends and the first obstacle begins, metres.
-        step: Length of a track step, which lies between two points of a gap, metres.
+        start: End of the start pad, a single edge, and start of the first obstacle, metres.
+        step: Length of a track step, the distance between two points of a gap, metres.
         level: Height of the pad, metres, to which bumps return.
         thinnest: Hexagons are at least this thick, metres.
 
     Returns:
-        Points of the ground, shape (k, 2); corners of all polygons one after another, shape (m, 2), and where
-        each polygon ends.
+        Points of the ground, shape (k, 2); corners of all polygons, concatenated, shape (m, 2), and the index
+        at which each polygon ends.
     """
     count, points = bumps.shape
     ground = np.empty((2 + count * (points + 1), 2), np.float32)
@@ -144,15 +144,15 @@ def lay_out(
 
 @compiled
 def stump(numbers: Numbers, step: float, outline: Numbers) -> tuple[int, int]:
-    """Write the outline of a stump, in metres from where it begins on the ground.
+    """Write the outline of a stump, in metres from where it starts on the ground.
 
     Args:
         numbers: Height and width, track steps, cosine and sine of its turn about the middle of its base.
         step: Length of a track step, metres.
-        outline: Where to write, shape (polygons, points, 2).
+        outline: Output, shape (polygons, points, 2).
 
     Returns:
-        How many polygons there are, of how many points.
+        The number of polygons, and of points of each.
     """
     middle = step * numbers[1] / 2
     _rectangle(outline[0], -middle, step * numbers[1], step * numbers[0])
@@ -165,7 +165,7 @@ def stump(numbers: Numbers, step: float, outline: Numbers) -> tuple[int, int]:
 
 @compiled
 def hexagon(numbers: Numbers, step: float, outline: Numbers) -> tuple[int, int]:
-    """As `stump`, but the points whose hull a hexagon is; the numbers are their offsets, track steps."""
+    """Like `stump`, for the points whose hull is a hexagon; the numbers are their offsets, track steps."""
     base_x = (-0.5, -0.5, -0.25, 0.25, 0.5, 0.5)
     base_y = (0.0, 0.25, 0.5, 0.5, 0.25, 0.0)
     for k in range(6):
@@ -177,7 +177,7 @@ def hexagon(numbers: Numbers, step: float, outline: Numbers) -> tuple[int, int]:
 
 @compiled
 def stump_row(numbers: Numbers, step: float, outline: Numbers) -> tuple[int, int]:
-    """As `stump`, but five side by side; the numbers are height, track steps, and width, metres, of each."""
+    """Like `stump`, for five side by side; the numbers are each one's height (track steps) and width (m)."""
     right = 0.0
     for k in range(5):
         height, width = numbers[2 * k], numbers[2 * k + 1]
@@ -194,15 +194,15 @@ def _rectangle(corners: Numbers, left: float, width: float, height: float) -> No
 
 @compiled
 def hull(points: Numbers, thinnest: float, corners: Numbers) -> int:
-    """Write the corners of the convex polygon around points, counterclockwise from the leftmost on.
+    """Write the corners of the convex hull of points, counterclockwise from the leftmost.
 
     Args:
         points: Shape (n, 2).
         thinnest: Points that span less than this in some direction are thickened to it.
-        corners: Where to write, at least 3 n rows.
+        corners: Output, at least 3 n rows.
 
     Returns:
-        How many corners there are.
+        The number of corners.
     """
     size = _turns(points, corners)
     twice_area = 0.0
@@ -226,7 +226,7 @@ def hull(points: Numbers, thinnest: float, corners: Numbers) -> int:
 
 @compiled
 def _turns(points: Numbers, corners: Numbers) -> int:
-    """Write where a tour around points turns left (Andrew 1979); returns how often it does."""
+    """Write the points where a tour around points turns left (Andrew 1979); returns their number."""
     n = len(points)
     order = np.empty((n, 2))
     for i in range(n):
