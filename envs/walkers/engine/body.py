@@ -65,7 +65,7 @@ def body_record(body: WalkerBody, time_limit: int) -> Any:
         data["anchor_a_y"] = anchor_a[1] - parts["center_y"][parent]
         data["anchor_b_x"] = anchor_b[0] - parts["center_x"][child]
         data["anchor_b_y"] = anchor_b[1] - parts["center_y"][child]
-        # pybox2d takes the pose at creation as a joint's zero.
+        # pybox2d takes the pose at creation as the zero of a joint's angle.
         data["reference_angle"] = parts["spawn_a"][child] - parts["spawn_a"][parent]
         data["lower_angle"], data["upper_angle"] = joint.lower, joint.upper
         data["motor_mass"] = ONE / (parts["inv_i"][parent] + parts["inv_i"][child])
@@ -77,7 +77,7 @@ def body_record(body: WalkerBody, time_limit: int) -> Any:
 
 
 def _set_island_order(whole: Any, body: WalkerBody) -> None:
-    """Find parts and joints in the order of Box2D's depth-first search, which starts at the newest part."""
+    """Set the order of parts and joints to that of Box2D's depth-first search, from the newest part."""
     joints_of: list[list[int]] = [[] for _ in body.parts]
     for j, joint in reversed(list(enumerate(body.joints))):
         joints_of[joint.parent].append(j)

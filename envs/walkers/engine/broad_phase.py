@@ -1,9 +1,9 @@
 """Broad phase: which parts may touch which fixtures of the track (b2BroadPhase, b2DynamicTree).
 
 Box2D keeps boxes that are larger than the shapes in a tree, and makes a contact for each pair whose boxes
-overlap. The boxes are kept here as they are there, since a contact exists exactly as long as they overlap,
-and contacts are made in the same order, since constraints are solved in it. The tree is not: along the track
-fixtures are found by x.
+overlap. The boxes here are the same, since a contact exists exactly as long as they overlap, and contacts are
+made in the same order, in which constraints are solved. There is no tree: fixtures of the track are found by
+x.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def boxes_overlap(a: Record, b: Record) -> bool:
 
 @kernel
 def synchronize_fixture(state: Record, part: Record) -> None:
-    """Where a part has left its box, give it a new one that looks ahead (b2Fixture::Synchronize)."""
+    """If a part has left its box, give it a new one that looks ahead (b2Fixture::Synchronize)."""
     before = transform_at(state.c0_x, state.c0_y, state.a0, part.center_x, part.center_y)
     at_first = bounds_of(part.polygon, before[0], before[1], before[2], before[3])
     now = transform_of(state)
@@ -58,7 +58,7 @@ def synchronize_fixture(state: Record, part: Record) -> None:
 
 @kernel
 def first_reaching(fixtures: Record, count: int, x: Number) -> int:
-    """The first fixture that, itself or one before it, reaches as far as x."""
+    """The first fixture for which it, or one before it, reaches as far as x."""
     low, high = 0, count
     while low < high:
         middle = (low + high) >> 1

@@ -1,8 +1,8 @@
 """Constraints of contacts (b2ContactSolver.cpp), for one world or for lanes of worlds.
 
-The track never moves, so half of Box2D's terms are zero and left out, which changes no bit of the others. A
-row of the solver is one contact of the same part in every lane; where a lane has no such contact, its numbers
-are zero, and so is what they do. Surfaces do not bounce: there is no velocity bias.
+The track never moves, so half of Box2D's terms are zero and omitted, which does not change the others. A row
+of the solver is one contact of the same part in every lane; if a lane has no such contact, its numbers are
+zero and have no effect. Surfaces do not bounce: there is no velocity bias.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def init_contact(solver: Record, body: Record, row: int) -> None:
 
 @kernel
 def warm_start_contact(solver: Record, body: Record, row: int) -> None:
-    """Apply what the contact did last step."""
+    """Warm start: apply the contact's impulses of the last step."""
     b = solver.row_part[row]
     m, i = body.parts[b].inv_mass, body.parts[b].inv_i
     n_x, n_y = load(solver.normal_x, row), load(solver.normal_y, row)
@@ -128,7 +128,7 @@ def warm_start_contact(solver: Record, body: Record, row: int) -> None:
 
 @kernel
 def solve_contact_velocity(solver: Record, body: Record, row: int) -> None:
-    """One velocity iteration of a row: friction first, since not sinking in matters more."""
+    """One velocity iteration of a row: friction first, since non-penetration matters more."""
     b = solver.row_part[row]
     part = body.parts[b]
     m, i, friction = part.inv_mass, part.inv_i, part.friction
@@ -173,7 +173,7 @@ def solve_contact_velocity(solver: Record, body: Record, row: int) -> None:
     w = w + i * (r2_x * p_y - r2_y * p_x)
 
     # Both points as one linear complementarity problem, by trying its four cases: both push, only the
-    # first, only the second, none. Where no case holds, impulses stay as they are.
+    # first, only the second, none. If no case holds, impulses are not changed.
     mass1, mass2 = load(solver.normal_mass1, row), load(solver.normal_mass2, row)
     k11, k12, k22 = load(solver.k11, row), load(solver.k12, row), load(solver.k22, row)
     inv11, inv12, inv22 = load(solver.inv11, row), load(solver.inv12, row), load(solver.inv22, row)
@@ -218,7 +218,7 @@ def solve_contact_position(
     """One position iteration of a row, in the worlds that are still active.
 
     Returns:
-        The least separation: `separation` or that of one of the row's points.
+        The smallest separation: `separation` or that of one of the row's points.
     """
     b = solver.row_part[row]
     part = body.parts[b]

@@ -1,7 +1,7 @@
-"""Contacts: their list, what they tell the walker, and the points they hold (b2Contact, b2ContactManager).
+"""Contacts: their list, events and contact points (b2Contact, b2ContactManager).
 
 Box2D puts a new contact at the head of its list, and solves and reports from the head on. Here new contacts
-go to the end of `contact_order`, which is walked backwards.
+go to the end of `contact_order`, which is traversed backwards.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from .transform import transform_of
 
 @kernel
 def wake(state: Record) -> None:
-    """Let a part take part in the simulation again."""
+    """Wake up a part, so that it is simulated again."""
     if not state.awake:
         state.awake = 1
         state.sleep_time = ZERO
@@ -48,7 +48,7 @@ def add_contact(world: Record, fixture: int, part: int) -> None:
 
 @kernel
 def remove_contact(world: Record, body: Record, i: int) -> None:
-    """Drop a contact whose boxes have parted (b2ContactManager::Destroy)."""
+    """Drop a contact whose boxes no longer overlap (b2ContactManager::Destroy)."""
     order = world.contact_order
     place = order[i]
     contact = world.contacts[place]
@@ -82,7 +82,7 @@ def _end_contact(world: Record, body: Record, part: int) -> None:
 def update_contact(
     world: Record, body: Record, contact: Record, obstacles: Record, segments: Record, scratch: Record
 ) -> None:
-    """Find the points of a contact anew; points that persist keep their impulses (b2Contact::Update)."""
+    """Update the points of a contact; points that persist keep their impulses (b2Contact::Update)."""
     manifold = contact.manifold
     old_count = manifold.count
     old_key0, old_key1 = manifold.key[0], manifold.key[1]

@@ -16,15 +16,15 @@ from .time_of_impact import time_of_impact
 from .transform import synchronize_transform
 
 _END = ONE - float32(10.0) * EPSILON
-"""Impacts after this fraction of a step are left to the next."""
+"""Impacts after this fraction of a step are left to the next step."""
 _EIGHTH = float32(0.125)
 _CLEAR = float32(0.02) - AABB_EXTENSION
-"""Three times the distance that counts as touching, less what the fixture's box is larger than it."""
+"""Three times the distance that counts as touching, minus the margin of the fixture's box."""
 
 
 @kernel
 def _set_proxy(scratch: Record, world: Record, fixture: int, obstacles: Record, segments: Record) -> None:
-    """Lay out a fixture's corners for the distance algorithm."""
+    """Write a fixture's corners for the distance algorithm."""
     proxy = scratch.proxy
     if fixture < world.n_obstacles:
         polygon = obstacles[fixture].polygon
@@ -39,7 +39,7 @@ def _set_proxy(scratch: Record, world: Record, fixture: int, obstacles: Record, 
 
 @kernel
 def _advance_sweep(state: Record, alpha: Number) -> None:
-    """Let the part's motion begin at a later fraction of the step (b2Sweep::Advance)."""
+    """Advance the start of the part's motion to a later fraction of the step (b2Sweep::Advance)."""
     beta = (alpha - state.alpha0) / (ONE - state.alpha0)
     rest = ONE - beta
     state.c0_x = rest * state.c0_x + beta * state.c_x
@@ -50,11 +50,11 @@ def _advance_sweep(state: Record, alpha: Number) -> None:
 
 @kernel
 def _stays_clear(state: Record, part: Record, box: Record) -> bool:
-    """Whether a part's motion goes nowhere near a fixture, given the fixture's box in the broad phase.
+    """Whether a part's motion stays clear of a fixture, given the fixture's box in the broad phase.
 
-    The boxes around the part at both ends of its motion miss what its corners sweep in between, by at most
-    reach * angle**2 / 8. What lies farther apart than that and `_CLEAR` has no time of impact: the corners
-    never come as near as the algorithm calls touching.
+    The boxes around the part at both ends of its motion miss the sweep of its corners in between by at most
+    reach * angle**2 / 8. At a distance above that plus `_CLEAR` there is no time of impact: the corners never
+    come close enough to count as touching.
     """
     turn = state.a - state.a0
     margin = part.reach * turn * turn * _EIGHTH + _CLEAR
@@ -106,13 +106,13 @@ def begin_impacts(world: Record, body: Record) -> None:
         contact.in_island = 0
         contact.toi_count = 0
         contact.toi = ONE
-    # The track does not move, but Box2D keeps its time: parts that are behind it catch up.
+    # The track does not move, but Box2D tracks its time: parts that are behind it catch up.
     world.track_alpha0 = ZERO
 
 
 @kernel
 def _first_impact(world: Record, body: Record, obstacles: Record, segments: Record, scratch: Record) -> int:
-    """The place of the contact that comes first in what is left of the step, -1 if there is none."""
+    """The place of the contact with the first impact in the rest of the step, -1 if there is none."""
     first, min_alpha = -1, ONE
     for i in range(world.contact_count - 1, -1, -1):
         place = world.contact_order[i]
@@ -134,10 +134,10 @@ def _first_impact(world: Record, body: Record, obstacles: Record, segments: Reco
 
 @kernel
 def find_impact(world: Record, body: Record, obstacles: Record, segments: Record, scratch: Record) -> bool:
-    """Move the part that meets the track first to where it does, and find what it touches there.
+    """Move the part with the first impact to the point of impact, and find what it touches there.
 
     Returns:
-        Whether there is an impact left in this step: `impact_place` and `impact_alpha` say which and when.
+        Whether there is an impact left in this step; `impact_place` and `impact_alpha` say which and when.
     """
     while True:
         place = _first_impact(world, body, obstacles, segments, scratch)
@@ -182,7 +182,7 @@ def find_impact(world: Record, body: Record, obstacles: Record, segments: Record
 
 @kernel
 def end_impact(world: Record, body: Record, obstacles: Record, segments: Record) -> None:
-    """Find what the part may meet on its new way."""
+    """Find what the part may hit on its new path."""
     b = world.contacts[world.impact_place].part
     synchronize_fixture(world.parts[b], body.parts[b])
     for i in range(world.contact_count):

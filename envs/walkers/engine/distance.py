@@ -1,8 +1,8 @@
 """The distance between a fixture of the track and a part: GJK with a cached simplex (b2Distance.cpp).
 
-The fixture is `scratch.proxy`, corners in the world's frame; the part is a polygon and where it is. A vertex
-of the simplex is a corner of each (`simplex_a`, `simplex_b`), where these are, the vector from the first to
-the second (`simplex_x`, `simplex_y`) and its weight in the point nearest to the origin.
+The fixture is `scratch.proxy`, corners in the world's frame; the part is a polygon and its transform. A
+vertex of the simplex is a corner of each (`simplex_a`, `simplex_b`), their positions, the vector from the
+first to the second (`simplex_x`, `simplex_y`) and its weight in the point nearest to the origin.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _MAX_ITERATIONS = 20
 
 @kernel
 def support_of(shape: Record, x: Number, y: Number) -> int:
-    """The corner that lies farthest in a direction."""
+    """The corner that is farthest in a direction."""
     best, best_value = 0, shape.x[0] * x + shape.y[0] * y
     for i in range(1, shape.count):
         value = shape.x[i] * x + shape.y[i] * y
@@ -144,17 +144,17 @@ def _solve3(scratch: Record) -> int:
 
 @kernel
 def distance(scratch: Record, polygon: Record, xf: Transform) -> Number:
-    """How far the fixture in `scratch.proxy` and a part are apart, 0 if they overlap.
+    """Distance between the fixture in `scratch.proxy` and a part, 0 if they overlap.
 
-    The simplex found is left in the cache: its count tells corners from edges, and the next call starts
-    from it.
+    The simplex found is left in the cache: its count distinguishes corners from edges, and the next call
+    starts from it.
     """
     proxy = scratch.proxy
     x, y, weight = scratch.simplex_x, scratch.simplex_y, scratch.simplex_weight
     count = _read_cache(scratch, polygon, xf)
     iterations = 0
     while iterations < _MAX_ITERATIONS:
-        # What the simplex was, so as not to run in circles; there are three vertices only at the end.
+        # The previous simplex, to detect cycles; there are three vertices only at the end.
         saved = count
         save_a0, save_a1, save_a2 = scratch.simplex_a[0], scratch.simplex_a[1], scratch.simplex_a[2]
         save_b0, save_b1, save_b2 = scratch.simplex_b[0], scratch.simplex_b[1], scratch.simplex_b[2]

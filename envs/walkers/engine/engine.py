@@ -1,6 +1,6 @@
 """The compiled entry points: build worlds, and step them.
 
-Only these functions are kept in Numba's cache, with all that they call.
+Only these functions are stored in Numba's cache, with everything that they call.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ _log = logging.getLogger(__name__)
 
 _CACHE_LINE = 64
 _FEWEST_LANES = 3
-"""From how many worlds on lanes are faster than one world after another."""
+"""Smallest number of worlds for which lanes are faster than one world after another."""
 _FIRST_POSITION_ITERATIONS = 4
-"""After how many position iterations stragglers are gathered."""
+"""Number of position iterations after which stragglers are gathered."""
 
 
 def source_digest() -> str:
@@ -50,7 +50,7 @@ def _aligned_zeros(count: int, dtype: Any) -> Any:
 
 
 class Walkers(NamedTuple):
-    """Everything that moves, and what it moves on; one row per slot but for the body."""
+    """The moving state and the tracks; one row per slot, except for the body."""
 
     worlds: Any
     """Records of layout `WORLD`, shape (n,)."""
@@ -63,24 +63,24 @@ class Walkers(NamedTuple):
 
 
 class Tracks(NamedTuple):
-    """Tracks and initial forces of some slots, one after another."""
+    """Tracks and initial forces of some slots, concatenated."""
 
     ground: Any
     """Points of the grounds of all tracks, float32 of shape (points, 2)."""
     ground_ends: Any
-    """Where those of each track end, int64 of shape (slots,)."""
+    """End of each track's points, int64 of shape (slots,)."""
     corners: Any
     """Corners of all obstacles, float32 of shape (corners, 2)."""
     corner_ends: Any
-    """Where the corners of each obstacle end among those of its track, int64 of shape (obstacles,)."""
+    """End of each obstacle's corners within its track, int64 of shape (obstacles,)."""
     obstacle_ends: Any
-    """Where the obstacles of each track end, int64 of shape (slots,)."""
+    """End of each track's obstacles, int64 of shape (slots,)."""
     forces: Any
     """Horizontal force on each hull during the first step, newtons, float32 of shape (slots,)."""
 
 
 class Results(NamedTuple):
-    """What a step tells, one row per slot."""
+    """Results of a step, one row per slot."""
 
     observations: Any
     """float32 of shape (n, observations)."""
@@ -95,7 +95,7 @@ class Results(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """Memory for what one thread computes."""
+    """Working memory of one thread."""
 
     lanes: Any
     """A solver of `LANES` worlds side by side, shape (1,)."""
@@ -125,9 +125,9 @@ def finish_step(
     single: Record,
     small: Record,
 ) -> None:
-    """What follows the discrete solution of a few blocks of worlds.
+    """Finish a step of a few blocks of worlds after the discrete solution.
 
-    Every world looks for its next impact by itself; those of one and the same part are solved side by side.
+    Every world finds its next impact separately; impacts of the same part are solved side by side.
     """
     meeting, block = small.meeting, small.block
     count = len(slots)
@@ -202,7 +202,7 @@ def _advance(walkers: Walkers, slots: Record, actions: Record, scratch: Scratch)
 def _step_chunk(
     walkers: Walkers, slots: Record, actions: Record, times: int, results: Results, scratch: Scratch
 ) -> None:
-    """Advance a few blocks of worlds, once or until their episodes end, and tell how that went."""
+    """Advance a few blocks of worlds by `times` steps or until their episodes end, and write the results."""
     worlds, body = walkers.worlds, walkers.body[0]
     observations, rewards, terminated, truncated, errors = results
     playing = scratch.small[0].playing
@@ -276,9 +276,9 @@ def _make_entry_points(digest: str) -> tuple[Callable[..., Any], ...]:
     def step_worlds(
         walkers: Walkers, slots: Any, actions: Any, times: int, results: Results, scratch: Scratch
     ) -> None:
-        """Advance the worlds of some slots by as many steps as actions are repeated; 0: by their first step.
+        """Advance the worlds of some slots by `times` steps; 0 makes the first step of their episodes.
 
-        Other Python threads run meanwhile, and may advance other slots, with scratch memory of their own.
+        Other Python threads may run meanwhile and advance other slots, with their own scratch memory.
         """
         len(digest)
         count = len(slots)
@@ -292,7 +292,7 @@ set_body_part, build_worlds, step_worlds = _make_entry_points(source_digest())
 
 
 class _Announcement(Listener):  # type: ignore[misc]  # numba is untyped
-    """Says why nothing seems to happen while the engine is compiled."""
+    """Logs that the engine is being compiled, which takes long."""
 
     def on_start(self, event: Any) -> None:
         if event.data["dispatcher"] is step_worlds:

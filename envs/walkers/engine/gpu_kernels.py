@@ -1,9 +1,9 @@
 """The engine's functions as CUDA kernels: one thread per world.
 
-What these kernels call are the functions of the CPU's engine: Numba compiles a `kernel` for whatever calls
-it. A step is split where Box2D's phases end, so that a thread holds in registers what one phase needs. The
-solver and the scratch memory of a thread lie in CUDA's local memory, whose words the hardware interleaves:
-where the threads of a warp go through their rows together, they read one cache line.
+The kernels call the functions of the CPU's engine, since Numba compiles a `kernel` for any caller. A step is
+split where Box2D's phases end, so that a thread holds only the data of one phase in registers. The solver and
+the scratch memory of a thread are in CUDA's local memory, whose words the hardware interleaves: when the
+threads of a warp go through their rows together, they read one cache line.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from .world import collide, start_world
 _log = logging.getLogger(__name__)
 
 THREADS = 32
-"""Threads of a block: single warps spread best where there are few for each multiprocessor."""
+"""Threads per block: single warps spread best if there are few for each multiprocessor."""
 
 _SOLVER, _SCRATCH, _SLOT = from_dtype(solver_layout(1)), from_dtype(SCRATCH), from_dtype(np.dtype("i8"))
 
 
 class Kernels(NamedTuple):
-    """One phase each, in the order of a step but for the first; `launch` starts them."""
+    """One kernel per phase, in the order of a step after the first; `launch` starts them."""
 
     start: Any
     """Lays out tracks and puts walkers at their start."""
@@ -71,8 +71,8 @@ def load_kernels() -> Kernels:
 
 
 def _on_device(function: Callable[..., None]) -> Any:
-    # Optimised at link time, products and sums would be contracted after all. As a decorator with arguments,
-    # `cuda.jit(lto=False)(function)`, numba-cuda 0.30 forgets this one.
+    # With link-time optimisation, products and sums would still be contracted. As a decorator with arguments,
+    # `cuda.jit(lto=False)(function)`, numba-cuda 0.30 forgets the option.
     try:
         return cuda.jit(function, cache=True, lto=False)
     except RuntimeError:  # no folder of a cache can be written to
@@ -207,7 +207,7 @@ def _make_kernels(digest: str) -> Kernels:
 def launch(compiled: Any, count: int, *arguments: Any) -> None:
     """Run a kernel with one thread for each of `count` slots."""
     with warnings.catch_warnings():
-        # Resets are small.
+        # Numba warns of few threads, but resets are small.
         warnings.filterwarnings("ignore", message=".*Grid size")
         configured = compiled[(count + THREADS - 1) // THREADS, THREADS]
     with _uncontracted():
@@ -218,7 +218,7 @@ def launch(compiled: Any, count: int, *arguments: Any) -> None:
 def _uncontracted() -> Iterator[None]:
     """Kernels compiled in here round every product and every sum, as the CPU does.
 
-    NVVM would make fused multiply-adds of them. It has an option against it, which Numba does not pass on.
+    NVVM would fuse them to multiply-adds. It has an option to prevent that, which Numba does not pass on.
     """
     compile_ir = nvvm.compile_ir
     nvvm.compile_ir = lambda code, **options: compile_ir(code, **{**options, "fma": False})

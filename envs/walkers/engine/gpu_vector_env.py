@@ -21,11 +21,11 @@ _MOVING = ("worlds", "obstacles", "segments", "observations", "terminated", "tru
 
 
 class GpuError(ValueError):
-    """The engine was asked for where there is no GPU, or not what it takes to use it."""
+    """The GPU engine was requested without a GPU, or without the software to use it."""
 
 
 class DeviceTensors(NamedTuple):
-    """Torch's view of what lies on the GPU. Every step and every reset overwrites it."""
+    """Torch's view of the arrays on the GPU. Every step and every reset overwrites them."""
 
     observations: torch.Tensor
     """float32 of shape (n, observations)."""
@@ -40,18 +40,18 @@ class DeviceTensors(NamedTuple):
 
 
 class GpuWalkerVectorEnv(WalkerVectorEnv):
-    """`WalkerVectorEnv` on a GPU: one thread per slot, the same functions, the same numbers.
+    """`WalkerVectorEnv` on a GPU: one thread per slot, with the same functions and results.
 
-    `reset` and `step` take and give NumPy arrays. `step_on_device` takes torch's tensors, and gives tensors
-    that lie where the engine wrote them. The first use on a machine compiles the kernels, which takes about a
+    `reset` and `step` take and return NumPy arrays. `step_on_device` takes torch tensors and returns tensors
+    that share the engine's memory. The first use on a machine compiles the kernels, which takes about a
     minute; later ones find them in Numba's cache.
 
     Args:
-        env: An env of the kind wanted. It says what tasks, tracks, body and episodes are, and is not stepped
+        env: An env that the slots are like. It defines tasks, tracks, body and episodes, and is not stepped
             itself.
-        num_envs: How many slots; a GPU wants ten thousand or more.
-        action_repeat: How often each action is played in a row, as one step whose reward is the sum; in a
-            slot whose episode ends, no further.
+        num_envs: Number of slots; a GPU needs ten thousand or more to be used well.
+        action_repeat: How often each action is played in a row, as one step whose reward is the sum; a slot
+            stops when its episode ends.
 
     Raises:
         GpuError: If there is no CUDA GPU, or the extra `cuda` is not installed.
@@ -69,25 +69,25 @@ class GpuWalkerVectorEnv(WalkerVectorEnv):
 
     @property
     def tensors(self) -> DeviceTensors:
-        """What the last step or reset wrote, on the GPU; nothing is copied."""
+        """Results of the last step or reset, on the GPU; nothing is copied."""
         names = ("observations", "rewards", "terminated", "truncated", "returns")
         return DeviceTensors(*(torch.as_tensor(self._device[name], device="cuda") for name in names))
 
     def step_on_device(
         self, actions: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, dict[str, torch.Tensor]]:
-        """Advance slots as `step` does, without leaving the GPU.
+        """Advance slots like `step`, without leaving the GPU.
 
         Args:
             actions: float32 of shape (n, joints), on the GPU or not.
 
         Returns:
-            What `step` returns, as tensors on the GPU, the infos always. The next step or reset overwrites
-            the first four. Work on them belongs into torch's default stream, where it waits for the engine.
+            The results of `step` as tensors on the GPU, always with infos. The next step or reset overwrites
+            the first four. Use them in torch's default stream, which waits for the engine.
 
         Raises:
             RuntimeError: If a slot has not been reset yet.
-            EngineError: If a state is not finite any more.
+            EngineError: If a state is no longer finite.
         """
         self._require_episodes()
         observations, rewards, terminated, truncated, returns = self.tensors
@@ -101,7 +101,7 @@ class GpuWalkerVectorEnv(WalkerVectorEnv):
 
     def _build(self, slots: NDArray[np.int64], tracks: Tracks) -> None:
         state = [self._device[name] for name in _STATE]
-        # Corners of each track, whose obstacles' ends count from its first one.
+        # Number of corners of each track: the ends of its obstacles are relative to its first corner.
         counts = np.diff(tracks.obstacle_ends, prepend=0)
         corner_counts = np.zeros_like(tracks.obstacle_ends)
         corner_counts[counts > 0] = tracks.corner_ends[tracks.obstacle_ends[counts > 0] - 1]
@@ -119,7 +119,7 @@ class GpuWalkerVectorEnv(WalkerVectorEnv):
             self._device[name].copy_to_host(getattr(self, f"_{name}"))
 
     def _launch_steps(self, slots: Any, times: int) -> None:
-        """Advance those slots that do not rest; 0 times: by the first step of their episodes."""
+        """Advance the slots that are not resting; 0 times makes the first step of their episodes."""
         device, kernels, count = self._device, self._kernels, len(slots)
         worlds, body, obstacles, segments = (device[name] for name in _STATE)
         chosen = (slots, times == 0, device["terminated"], device["truncated"])
@@ -148,12 +148,12 @@ class GpuWalkerVectorEnv(WalkerVectorEnv):
             self._upload()
 
     def _fetch(self) -> None:
-        """Bring the copy on this side up to date."""
+        """Update the copy in main memory."""
         for name in _MOVING:
             self._device[name].copy_to_host(getattr(self, f"_{name}"))
 
     def _upload(self) -> None:
-        """Take the copy on this side over, into the same memory where it fits, since tensors show that."""
+        """Upload the copy in main memory, to the same device memory if it fits, since tensors share that."""
         for name in _MOVING:
             array = getattr(self, f"_{name}")
             if self._device[name].shape == array.shape:
@@ -171,7 +171,7 @@ class GpuWalkerVectorEnv(WalkerVectorEnv):
 
 
 def require_gpu() -> None:
-    """Make sure that there is a GPU to compute on.
+    """Check that there is a GPU to compute on.
 
     Raises:
         GpuError: If there is none, or Numba cannot use it.

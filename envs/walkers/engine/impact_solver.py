@@ -1,6 +1,6 @@
-"""What an impact does to the part that had it, in many worlds side by side (b2Island::SolveTOI).
+"""Solves the impact of a part in many worlds side by side (b2Island::SolveTOI).
 
-The part is pushed out of the track, its velocity solved against what it touches alone, and it is moved on for
+The part is pushed out of the track, its velocity is solved only against what it touches, and it is moved for
 the rest of the step.
 """
 
@@ -25,12 +25,12 @@ from .transform import synchronize_transform
 
 _LEAST_SEPARATION = float32(-1.5) * LINEAR_SLOP
 _PERIOD = 6
-"""After so many velocity iterations it is noticed that they repeat themselves."""
+"""Number of velocity iterations after which repetitions are detected."""
 
 
 @kernel
 def _pack_contact(solver: Record, b: int, row: int, lane: int, world: Record, place: int) -> None:
-    """Give a contact of the part a row, without what the discrete step has applied already."""
+    """Give a contact of the part a row, without the impulses already applied in the discrete step."""
     if row == solver.n_rows:
         clear_row(solver, row, b)
         solver.n_rows = row + 1
@@ -43,7 +43,7 @@ def _pack_contact(solver: Record, b: int, row: int, lane: int, world: Record, pl
 
 @kernel
 def _pack(solver: Record, b: int, worlds: Record, slots: Record) -> None:
-    """Copy the part and what it touches into lanes; what lanes are left repeat the last world."""
+    """Copy the part and what it touches into lanes; unused lanes repeat the last world."""
     solver.n_rows = 0
     store(solver.dt_ratio, 0, ONE)
     for lane in range(solver.row_contact.shape[1]):
@@ -63,7 +63,7 @@ def _pack(solver: Record, b: int, worlds: Record, slots: Record) -> None:
 
 @kernel
 def _push_out(solver: Record, body: Record, b: int) -> None:
-    """Push the part out of the track, in each world until it is hardly in it."""
+    """Push the part out of the track, in each world until it hardly penetrates it."""
     active = load(solver.c_x, b) == load(solver.c_x, b)
     for _ in range(TOI_POSITION_ITERATIONS):
         separation = select(active, ZERO, ZERO)
@@ -76,7 +76,7 @@ def _push_out(solver: Record, body: Record, b: int) -> None:
 
 @kernel
 def _save_velocities(solver: Record, b: int) -> None:
-    """Remember all that a velocity iteration changes."""
+    """Save everything that a velocity iteration changes."""
     store(solver.saved_x, b, load(solver.v_x, b))
     store(solver.saved_y, b, load(solver.v_y, b))
     store(solver.saved_a, b, load(solver.w, b))
@@ -89,7 +89,7 @@ def _save_velocities(solver: Record, b: int) -> None:
 
 @kernel
 def _same_velocities(solver: Record, b: int) -> bool:
-    """Whether everything is as it was saved, in all lanes."""
+    """Whether everything equals what was saved, in all lanes."""
     changed = load(solver.v_x, b) != load(solver.saved_x, b)
     changed = changed | (load(solver.v_y, b) != load(solver.saved_y, b))
     changed = changed | (load(solver.w, b) != load(solver.saved_a, b))
@@ -111,7 +111,7 @@ def _solve_velocities(solver: Record, body: Record, b: int) -> None:
         for row in range(solver.n_rows):
             solve_contact_velocity(solver, body, row)
         left -= 1
-        # Most come to repeat earlier ones exactly; then only the phase counts.
+        # Most iterations eventually repeat earlier ones exactly; then only the phase matters.
         if left % _PERIOD == 0:
             if _same_velocities(solver, b):
                 left = 0

@@ -17,7 +17,7 @@ INACTIVE_LIMIT, AT_LOWER_LIMIT, AT_UPPER_LIMIT, EQUAL_LIMITS = (float32(i) for i
 
 @kernel
 def init_joint(solver: Record, body: Record, j: int) -> None:
-    """Prepare a joint for the velocity iterations, and apply what it did last step."""
+    """Prepare a joint for the velocity iterations, and apply its impulses of the last step."""
     joint = body.joints[j]
     parent, child = joint.parent, joint.child
     m_a, m_b = body.parts[parent].inv_mass, body.parts[child].inv_mass
@@ -147,7 +147,7 @@ def solve_joint_velocity(solver: Record, body: Record, j: int) -> None:
                 + ez_x * (ey_x * dot_y - ey_y * dot_x)
             )
         )
-        # Where the limit would pull, it lets go, and the hinge is solved alone.
+        # If the limit would pull, it is released, and the hinge is solved alone.
         right_x, right_y = -dot_x + total_z * ez_x, -dot_y + total_z * ez_y
         reduced_x = inv_det22 * (ey_y * right_x - ey_x * right_y)
         reduced_y = inv_det22 * (ex_x * right_y - ey_x * right_x)

@@ -1,11 +1,11 @@
-"""Arithmetic on the float32 numbers of 16 worlds at once, or of one: the same source serves both.
+"""Arithmetic on the float32 numbers of 16 worlds at once, or of one, with the same source.
 
 A solver layout has one column per world. `load` takes a row of it, which is a float32 if there is one column
-and a SIMD vector if there are `LANES`; the usual operators, and the functions below, work on either. What a
-program would branch on is computed both ways and selected, since worlds side by side may differ.
+and a SIMD vector if there are `LANES`; the usual operators, and the functions below, work on either. Instead
+of branching, both alternatives are computed and one is selected, since worlds side by side may differ.
 
-LLVM's own vectoriser is not relied on: it gives up where it cannot prove that rows do not overlap. Every
-operation rounds as its scalar one does, so that worlds move alike however many are solved together.
+LLVM's own vectoriser is not used: it gives up if it cannot prove that rows do not overlap. Every operation
+rounds like its scalar counterpart, so results do not depend on how many worlds are solved together.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class _FlagsModel(models.PrimitiveModel):  # type: ignore[misc]  # numba is unty
 
 
 def _intrinsic(function: Callable[..., Any]) -> Any:
-    """Let compiled code call what the function generates."""
+    """Make the generated operation callable from compiled code."""
     return intrinsic(function)
 
 
@@ -89,7 +89,7 @@ def _is_lane(kind: Any) -> bool:
 
 
 def _define_operator(op: Any, result: Any, emit: Callable[[Any, Any, Any], Any]) -> None:
-    """Let compiled code use an operator between lanes, or lanes and a number."""
+    """Make an operator between lanes, or lanes and a number, usable in compiled code."""
 
     @infer_global(op)
     class _Template(AbstractTemplate):  # type: ignore[misc]  # numba is untyped
@@ -107,7 +107,7 @@ def _define_operator(op: Any, result: Any, emit: Callable[[Any, Any, Any], Any])
 
 
 def _define_flag_operator(op: Any, emit: Callable[[Any, Any, Any], Any]) -> None:
-    """Let compiled code use an operator between flags."""
+    """Make an operator between flags usable in compiled code."""
 
     @infer_global(op)
     class _Template(AbstractTemplate):  # type: ignore[misc]  # numba is untyped
@@ -241,8 +241,8 @@ def absolute(a: Lane) -> Lane:
 
 
 # The float32 sine and cosine of the GNU C library, to the last bit, for angles below 120 rad: argument
-# reduction by a multiple of pi/2 and a polynomial, both in float64. Its constants are glibc's (sincosf.h),
-# and so is the use of fused multiply-add, which it prefers on every processor that has it.
+# reduction by a multiple of pi/2 and a polynomial, both in float64. Constants are glibc's (sincosf.h), as is
+# the use of fused multiply-add, which glibc prefers on every processor that has it.
 _TWO_OVER_PI = float.fromhex("0x1.45F306DC9C883p+23")  # times 2**24, to round in integers
 _HALF_PI = float.fromhex("0x1.921FB54442D18p0")
 _COSINE = [
@@ -261,7 +261,7 @@ _SINE = [
 
 @_intrinsic
 def rotation(typing_context: Any, angle: Any) -> Any:
-    """`rotation(angle)`: sine and cosine of an angle below 120 rad, as the C library's sinf and cosf give."""
+    """`rotation(angle)`: sine and cosine of an angle below 120 rad, as by the C library's sinf and cosf."""
     is_vector = isinstance(angle, _Lanes)
     kind = _lanes if is_vector else types.float32
 
@@ -277,7 +277,7 @@ def rotation(typing_context: Any, angle: Any) -> Any:
             return _call_llvm(builder, "llvm.fma", a, b, c)
 
         def minus(a: Any) -> Any:
-            # LLVM's own instruction for it is younger than what the GPU's compiler reads.
+            # LLVM's own instruction for it is too new for the GPU's compiler.
             return builder.fsub(constant(-0.0), a)
 
         x = builder.fpext(arguments[0], doubles)

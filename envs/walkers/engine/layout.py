@@ -1,8 +1,8 @@
-"""The memory layout: what a body, a track and a world in motion look like as arrays of records.
+"""The memory layout of a body, a track and a world in motion, as arrays of records.
 
 A record holds float32 and int32 numbers, and float64 ones where the environment around the physics computes
-in Python floats. Compiled functions get a pointer to a record, and Numba's cache is keyed by the layouts, so
-that a change here can never meet code compiled before it.
+in Python floats. Compiled functions get a pointer to a record. Numba's cache is keyed by the layouts, so code
+compiled before a change here is never used after it.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ import numpy as np
 from .settings import MAX_TOI_CONTACTS
 
 MAX_PARTS = 16
-"""Parts and joints that a body may have."""
+"""Largest number of parts, and of joints, of a body."""
 MAX_VERTICES = 8
-"""Corners that a part or an obstacle may have."""
+"""Largest number of corners of a part or an obstacle."""
 MAX_CONTACTS = 2048
-"""Pairs of part and obstacle that may be near each other at one time, in one world.
+"""Largest number of pairs of part and obstacle that are near each other at one time, in one world.
 
-Stumps may be 2.3 cm wide and 1 cm apart: measured were up to 658 pairs of a two-legged walker on such tracks,
-and 1,562 of the quadruped.
+Stumps may be 2.3 cm wide and 1 cm apart: on such tracks, up to 658 pairs were measured for a two-legged
+walker, and 1,562 for the quadruped.
 """
 MAX_RAYS = 10
-"""Lidar rays of a walker."""
+"""Largest number of lidar rays of a walker."""
 MAX_ROWS = 128
 """Rows of touching contacts that lanes solve together; a row is one contact of one part in every lane."""
 
@@ -50,12 +50,12 @@ POLYGON: Any = np.dtype(
 BOX: Any = np.dtype([("lower_x", "f4"), ("lower_y", "f4"), ("upper_x", "f4"), ("upper_y", "f4")], align=True)
 """An axis-aligned box."""
 
-# A fixture's place in the track is found by x without a tree: `reach_upper` is the largest upper_x of it and
+# Fixtures are found by x, without a tree: `reach_upper` is the largest upper_x of a fixture and
 # all before it, `reach_lower` the smallest lower_x of it and all after it, so both increase along the track.
 _PLACE = [("box", BOX), ("reach_lower", "f4"), ("reach_upper", "f4")]
 
 OBSTACLE: Any = np.dtype([("polygon", POLYGON), *_PLACE], align=True)
-"""A polygon that stands on the track."""
+"""A polygon on the track."""
 
 SEGMENT: Any = np.dtype(
     [
@@ -88,7 +88,7 @@ PART: Any = np.dtype(
     ],
     align=True,
 )
-"""What does not change about a part."""
+"""The constants of a part."""
 
 JOINT: Any = np.dtype(
     [
@@ -108,7 +108,7 @@ JOINT: Any = np.dtype(
     ],
     align=True,
 )
-"""What does not change about a joint."""
+"""The constants of a joint."""
 
 BODY: Any = np.dtype(
     [

@@ -19,7 +19,7 @@ _VERTEX, _FACE = 0, 1
 
 @kernel
 def _feature_key(index_a: int, index_b: int, type_a: int, type_b: int) -> Number:
-    """What identifies a contact point from one step to the next (b2ContactID)."""
+    """Identifier of a contact point across steps (b2ContactID)."""
     return int32(index_a | (index_b << 8) | (type_a << 16) | (type_b << 24))
 
 
@@ -37,7 +37,7 @@ def _swapped_key(key: Number) -> Number:
 def _clip_segment_to_line(
     scratch: Record, stage: int, normal_x: Number, normal_y: Number, offset: Number, index_a: int
 ) -> bool:
-    """Cut what of the segment in `stage` lies beyond a line off, into the next stage.
+    """Clip the segment in `stage` at a line, into the next stage.
 
     Returns:
         Whether two points are left.
@@ -99,7 +99,7 @@ def collide_edge_and_polygon(
         s = s1 if s1 < s2 else s2
         if s > _TOTAL_RADIUS:
             return
-        # Without neighbours the normals that count are all but those against the edge's own.
+        # Without neighbours, all normals count except those opposed to the edge's own.
         if (n_x + normal_x) * normal_x + (n_y + normal_y) * normal_y < -ANGULAR_SLOP:
             continue
         if s > polygon_separation:
@@ -163,7 +163,7 @@ def collide_edge_and_polygon(
 
 @kernel
 def _edge_separation(poly1: Record, xf1: Transform, edge: int, poly2: Record, xf2: Transform) -> Number:
-    """How far the second polygon is in front of an edge of the first."""
+    """Separation of the second polygon from an edge of the first."""
     world_x, world_y = rotate(xf1, poly1.normal_x[edge], poly1.normal_y[edge])
     n_x, n_y = unrotate(xf2, world_x, world_y)
     index, least = 0, MAX_FLOAT
@@ -178,7 +178,7 @@ def _edge_separation(poly1: Record, xf1: Transform, edge: int, poly2: Record, xf
 
 @kernel
 def _find_max_separation(poly1: Record, xf1: Transform, poly2: Record, xf2: Transform) -> tuple[int, Number]:
-    """The edge of the first polygon that the second is farthest in front of, and how far."""
+    """The edge of the first polygon with the largest separation from the second, and this separation."""
     count = poly1.count
     b_x, b_y = transform_point(xf2, poly2.centroid_x, poly2.centroid_y)
     a_x, a_y = transform_point(xf1, poly1.centroid_x, poly1.centroid_y)
@@ -220,7 +220,7 @@ def _clip_polygons(
     flip: bool,
     scratch: Record,
 ) -> None:
-    """Cut the second polygon's incident edge to the first's reference edge, and keep what is near."""
+    """Clip the second polygon's incident edge to the first's reference edge, and keep near points."""
     world_x, world_y = rotate(xf1, poly1.normal_x[edge], poly1.normal_y[edge])
     n_x, n_y = unrotate(xf2, world_x, world_y)
     index, least = 0, MAX_FLOAT

@@ -16,7 +16,7 @@ EPSILON: Number = np.finfo(np.float32).eps
 PI: Number = np.float32(3.14159265359)
 
 AABB_EXTENSION: Number = np.float32(0.1)
-"""What a box in the broad phase is larger than the shape, so that small motions leave it as it is."""
+"""Margin of a box in the broad phase around the shape, so that small motions do not change the box."""
 AABB_MULTIPLIER: Number = np.float32(2.0)
 LINEAR_SLOP: Number = np.float32(0.005)
 ANGULAR_SLOP: Number = np.float32(2.0) / np.float32(180.0) * PI

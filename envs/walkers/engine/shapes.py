@@ -15,7 +15,7 @@ _QUARTER = float32(0.25)
 
 @kernel
 def normalize(x: Number, y: Number) -> tuple[Number, Number, Number]:
-    """A vector of length 1 in the same direction, and the old length; very short vectors stay as they are."""
+    """A vector of length 1 in the same direction, and the old length; very short vectors are unchanged."""
     length = sqrt(x * x + y * y)
     if length < EPSILON:
         return x, y, ZERO
@@ -25,7 +25,7 @@ def normalize(x: Number, y: Number) -> tuple[Number, Number, Number]:
 
 @kernel
 def set_box(polygon: Record, half_width: Number, half_height: Number) -> None:
-    """Make a centred rectangle, corners from the lower left on."""
+    """Make a centred rectangle, with corners starting at the lower left."""
     polygon.count = 4
     for i in range(4):
         right, upper = i in (1, 2), i >= 2
@@ -43,7 +43,7 @@ def set_polygon(polygon: Record, xs: Record, ys: Record, count: int) -> bool:
     """Make the convex hull of some points: gift wrapping from the rightmost one, counterclockwise.
 
     Returns:
-        Whether the hull has an area; Box2D refuses those that have not.
+        Whether the hull has an area, which Box2D requires.
     """
     first = 0
     for i in range(1, count):
@@ -139,7 +139,7 @@ def mass_of(polygon: Record, density: Number) -> tuple[Number, Number, Number, N
 def bounds_of(
     polygon: Record, p_x: Number, p_y: Number, q_s: Number, q_c: Number
 ) -> tuple[Number, Number, Number, Number]:
-    """The box around a polygon and its skin, at a place and rotation: lower x, lower y, upper x, upper y."""
+    """The box around a polygon and its skin, at a position and rotation: lower x and y, upper x and y."""
     x, y = polygon.x[0], polygon.y[0]
     lower_x = upper_x = (q_c * x - q_s * y) + p_x
     lower_y = upper_y = (q_s * x + q_c * y) + p_y
@@ -159,7 +159,7 @@ def bounds_of(
 
 @kernel
 def set_extended_box(box: Record, bounds: tuple[Number, Number, Number, Number]) -> None:
-    """Write a box a little larger than the bounds, as the broad phase keeps it."""
+    """Write a box a little larger than the bounds, for the broad phase."""
     box.lower_x = bounds[0] - AABB_EXTENSION
     box.lower_y = bounds[1] - AABB_EXTENSION
     box.upper_x = bounds[2] + AABB_EXTENSION

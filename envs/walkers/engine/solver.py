@@ -1,8 +1,7 @@
 """The discrete step of a walker: velocities, constraints, positions, sleep (b2Island.cpp).
 
-A walker is one island, since joints connect all of its parts, and the depth-first search that Box2D collects
-it by visits the parts in the same order every time: contacts are solved part by part in that order, each
-part's newest first.
+A walker is one island, since joints connect all of its parts, and Box2D's depth-first search always visits
+the parts in the same order: contacts are solved part by part in that order, each part's newest first.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ from .transform import transform_at
 
 _LEAST_SEPARATION = float32(-3.0) * LINEAR_SLOP
 _PERIOD = 6
-"""After so many position iterations it is noticed that they repeat themselves."""
+"""Number of position iterations after which repetitions are detected."""
 
 
 @kernel
@@ -129,7 +128,7 @@ def _pack_contacts(solver: Record, body: Record, worlds: Record, slots: Record) 
 
 @kernel
 def _pack(solver: Record, body: Record, worlds: Record, slots: Record) -> bool:
-    """Copy worlds into lanes; what lanes are left repeat the last world."""
+    """Copy worlds into lanes; unused lanes repeat the last world."""
     if not _pack_contacts(solver, body, worlds, slots):
         return False
     for lane in range(solver.row_contact.shape[1]):
@@ -166,7 +165,7 @@ def _integrate_velocities(solver: Record, body: Record) -> None:
 
 @kernel
 def integrate_position(solver: Record, b: int, h: Number) -> None:
-    """Move a part by its velocity, which is cut where it is beyond reason."""
+    """Move a part by its velocity, which is limited to Box2D's maximum."""
     v_x, v_y, w = load(solver.v_x, b), load(solver.v_y, b), load(solver.w, b)
     move_x, move_y, turn = h * v_x, h * v_y, h * w
     squared = move_x * move_x + move_y * move_y
@@ -183,7 +182,7 @@ def integrate_position(solver: Record, b: int, h: Number) -> None:
 
 @kernel
 def _save_positions(solver: Record, body: Record) -> None:
-    """Remember all that a position iteration changes."""
+    """Save everything that a position iteration changes."""
     for b in range(body.n_parts):
         store(solver.saved_x, b, load(solver.c_x, b))
         store(solver.saved_y, b, load(solver.c_y, b))
@@ -192,7 +191,7 @@ def _save_positions(solver: Record, body: Record) -> None:
 
 @kernel
 def _same_positions(solver: Record, body: Record) -> bool:
-    """Whether everything is as it was saved, in all lanes."""
+    """Whether everything equals what was saved, in all lanes."""
     changed = load(solver.c_x, 0) != load(solver.saved_x, 0)
     for b in range(body.n_parts):
         changed = changed | (load(solver.c_x, b) != load(solver.saved_x, b))
@@ -203,7 +202,7 @@ def _same_positions(solver: Record, body: Record) -> bool:
 
 @kernel
 def _solve_positions(solver: Record, body: Record, iterations: int) -> None:
-    """Push parts out of the track and joints together, until errors are small or patience ends."""
+    """Push parts out of the track and joints together, until errors are small or iterations run out."""
     active = load(solver.c_x, 0) == load(solver.c_x, 0)
     store(solver.solved, 0, ZERO)
     _save_positions(solver, body)
@@ -220,7 +219,7 @@ def _solve_positions(solver: Record, body: Record, iterations: int) -> None:
         if not any_lane(active):
             break
         left -= 1
-        # Where errors stay, iterations come to repeat earlier ones exactly; then only the phase counts.
+        # If errors remain, iterations eventually repeat earlier ones exactly; then only the phase matters.
         if (iterations - left) % _PERIOD == 0:
             if _same_positions(solver, body):
                 left %= _PERIOD
@@ -279,7 +278,7 @@ def solve(solver: Record, body: Record, worlds: Record, slots: Record, position_
     """Advance up to as many worlds as the solver has lanes by one discrete step.
 
     Returns:
-        Whether it did: not, if their contacts need more rows than the solver has.
+        False if their contacts need more rows than the solver has; nothing has been advanced then.
     """
     if not _pack(solver, body, worlds, slots):
         return False
@@ -307,13 +306,13 @@ def solve(solver: Record, body: Record, worlds: Record, slots: Record, position_
 def solve_positions_further(
     solver: Record, body: Record, worlds: Record, slots: Record, position_iterations: int
 ) -> bool:
-    """Continue the position iterations of worlds that were solved up to there.
+    """Continue the position iterations of worlds after `solve`.
 
-    Most worlds need four, but with random actions one in six needs all 60: gathered from many blocks, these
-    keep each other company, instead of one in every block making all others wait.
+    Most worlds need four, but with random actions one in six needs all 60. These are gathered from many
+    blocks and solved together, instead of one in every block making all others wait.
 
     Returns:
-        As `solve`.
+        As for `solve`.
     """
     if not _pack(solver, body, worlds, slots):
         return False

@@ -1,4 +1,4 @@
-"""Threads that share work: pieces go to whoever has time."""
+"""Threads that share work: each takes the next piece when it is free."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ Piece = TypeVar("Piece")
 
 
 class Team:
-    """The thread that calls it, and helpers that join in as soon as they wake up.
+    """The calling thread, and helpers that join in as soon as they wake up.
 
-    Nobody waits for a helper that has not begun: where other programs keep a processor busy, the caller does
-    the work alone. That is why it is no pool of Numba's, whose threads each get a fixed share.
+    The caller does not wait for helpers that have not begun: if other programs keep a processor busy, it does
+    the work alone. Numba's own thread pool would give each thread a fixed share.
 
     Args:
-        size: How many threads, the caller's among them.
+        size: Number of threads, including the caller's.
     """
 
     def __init__(self, size: int) -> None:
@@ -27,9 +27,9 @@ class Team:
         """Do all pieces of work.
 
         Args:
-            work: Called with the number of the thread, below `size`, and a piece. It gains from a second
-                thread while it holds no lock of the interpreter.
-            pieces: In the order in which they are begun.
+            work: Called with the number of the thread, below `size`, and a piece. It only runs in parallel
+                while it releases the interpreter lock.
+            pieces: The pieces, in the order in which they are begun.
         """
         left = iter(pieces)
         helping: list[Future[None]] = []
@@ -46,12 +46,12 @@ class Team:
             helper.result()
 
     def close(self) -> None:
-        """Let the helpers end."""
+        """End the helpers."""
         if self._helpers is not None:
             self._helpers.shutdown()
 
 
 def _work_off(work: Callable[[int, Piece], None], number: int, left: Iterator[Piece]) -> None:
-    # A list's iterator gives each piece once, whichever threads ask.
+    # A list's iterator yields each piece once, even if shared by threads.
     for piece in left:
         work(number, piece)

@@ -1,4 +1,4 @@
-"""A track as records: obstacles and segments with their boxes, ready to be searched along x."""
+"""A track as records: obstacles and segments with their boxes, searchable along x."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .shapes import bounds_of, normalize, set_extended_box, set_polygon
 
 @kernel
 def _set_reaches(fixtures: Record, count: int) -> None:
-    """Tell each fixture how far those before it reach forwards, and those after it backwards."""
+    """Store in each fixture how far it and those before it reach forwards, and those after it backwards."""
     reach = -MAX_FLOAT
     for k in range(count):
         reach = maximum(reach, fixtures[k].box.upper_x)
@@ -24,7 +24,7 @@ def _set_reaches(fixtures: Record, count: int) -> None:
 
 @kernel
 def set_obstacles(obstacles: Record, corners: Record, start: int, ends: Record) -> int:
-    """Lay out obstacles, whose corners follow one another; those of k end `ends[k]` after `start`."""
+    """Lay out obstacles with concatenated corners; those of obstacle k end `ends[k]` after `start`."""
     xs, ys = corners[start:, 0], corners[start:, 1]
     first = 0
     for k in range(len(ends)):

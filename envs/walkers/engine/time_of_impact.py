@@ -27,7 +27,7 @@ assert MAX_VERTICES <= _MAX_PUSH_BACKS
 
 @kernel
 def _transform_in_sweep(state: Record, part: Record, a0: Number, a: Number, t: Number) -> Transform:
-    """Where a part is at a fraction of its motion; the angles have been normalised."""
+    """Transform of a part at a fraction of its motion; the angles have been normalised."""
     rest = ONE - t
     c_x, c_y = rest * state.c0_x + t * state.c_x, rest * state.c0_y + t * state.c_y
     return transform_at(c_x, c_y, rest * a0 + t * a, part.center_x, part.center_y)
@@ -37,7 +37,7 @@ def _transform_in_sweep(state: Record, part: Record, a0: Number, a: Number, t: N
 def _separating_axis(
     scratch: Record, polygon: Record, xf: Transform
 ) -> tuple[int, Number, Number, Number, Number]:
-    """The axis that separated fixture and part last: its kind, direction, and a point that it goes through.
+    """The axis that last separated fixture and part: its kind, direction, and a point on it.
 
     For `_POINTS` the direction is in the world's frame, for a face in the frame of the shape that has it.
     """
@@ -91,7 +91,7 @@ def _separation(
     a: int,
     b: int,
 ) -> Number:
-    """How far two corners, or a corner and a face, are apart along the axis."""
+    """Separation of two corners, or of a corner and a face, along the axis."""
     proxy = scratch.proxy
     if kind == _POINTS:
         b_x, b_y = transform_point(xf, polygon.x[b], polygon.y[b])
@@ -106,10 +106,10 @@ def _separation(
 
 @kernel
 def time_of_impact(scratch: Record, state: Record, part: Record) -> tuple[bool, Number]:
-    """When the fixture in `scratch.proxy` and a part touch, by conservative advancement.
+    """Time at which the fixture in `scratch.proxy` and a part touch, by conservative advancement.
 
     Returns:
-        Whether they do within the part's motion, and at what fraction of it.
+        Whether they touch within the part's motion, and at what fraction of it.
     """
     polygon = part.polygon
     turns = _TWO_PI * math.floor(state.a0 / _TWO_PI)
@@ -143,7 +143,7 @@ def time_of_impact(scratch: Record, state: Record, part: Record) -> tuple[bool, 
             if s1 <= _TARGET + _TOLERANCE:
                 return True, t1
 
-            # The root of separation - target, by secants and bisection in turn.
+            # The root of separation - target, by alternating secants and bisection.
             low, high = t1, t2
             for k in range(_MAX_ROOT_ITERATIONS):
                 t = low + (_TARGET - s1) * (high - low) / (s2 - s1) if k & 1 else HALF * (low + high)

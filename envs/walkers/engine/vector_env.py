@@ -32,15 +32,15 @@ _PROBLEMS = {
 }
 
 _FIRST_STEP = 0
-"""How many times an action is played in the step that a reset makes."""
+"""Number of times an action is played in the step that a reset makes."""
 _PIECES_PER_THREAD = 2
-"""At least, so that a thread with hard slots leaves the rest to the others."""
+"""Smallest number of pieces per thread, so that a thread with hard slots leaves the rest to others."""
 _SMALLEST_PIECE = 2 * layout.LANES
-"""Sharing fewer takes as long as it saves, and a block alone has fewer stragglers to gather."""
+"""Sharing fewer slots costs as much as it saves, and a single block has fewer stragglers to gather."""
 
 
 class Walker(TaskEnv, Protocol):
-    """What the engine asks of an env: body, tracks, tasks and episodes, as `WalkerEnv` has them."""
+    """What the engine requires of an env: body, tracks, tasks and episodes, as in `WalkerEnv`."""
 
     @property
     def body(self) -> WalkerBody:
@@ -48,7 +48,7 @@ class Walker(TaskEnv, Protocol):
 
     @property
     def settings(self) -> TaskSettings:
-        """What a task decides, and the values of what it does not."""
+        """Which parameters the task sets, and the values of the others."""
 
     @property
     def time_limit(self) -> int:
@@ -59,7 +59,7 @@ class Walker(TaskEnv, Protocol):
 
 
 class EngineError(RuntimeError):
-    """A slot cannot be computed: its track or its state is not what the engine's arrays can hold."""
+    """A slot cannot be computed: the engine's arrays cannot hold its track or state."""
 
 
 class WalkerVectorEnv(BatchVectorEnv):
@@ -69,20 +69,20 @@ class WalkerVectorEnv(BatchVectorEnv):
     Numba's cache. `reset` raises `EngineError` if the engine cannot hold a track.
 
     Args:
-        env: An env of the kind wanted. It says what tasks, tracks, body and episodes are, and is not stepped
+        env: An env that the slots are like. It defines tasks, tracks, body and episodes, and is not stepped
             itself.
-        num_envs: How many slots.
-        n_threads: In how many threads they are stepped; no more than this machine has processors.
-        action_repeat: How often each action is played in a row, as one step whose reward is the sum; in a
-            slot whose episode ends, no further.
+        num_envs: Number of slots.
+        n_threads: Number of threads that step them, limited to the number of processors.
+        action_repeat: How often each action is played in a row, as one step whose reward is the sum; a slot
+            stops when its episode ends.
 
     Raises:
         ValueError: If there are no slots or threads, an action would not be played, or the body is larger
             than the engine's arrays.
 
     Attributes:
-        env: The env whose kind the slots are.
-        generators: What draws the tracks and initial forces of each slot; None until its first reset.
+        env: As given.
+        generators: Random generator of each slot, for tracks and initial forces; None until its first reset.
         steps: How often all slots were stepped.
     """
 
@@ -123,10 +123,10 @@ class WalkerVectorEnv(BatchVectorEnv):
     def start(
         self, slots: NDArray[np.int64] | Sequence[int], tracks: Sequence[Track], forces: Sequence[float]
     ) -> NDArray[np.float32]:
-        """Put the walkers of some slots on tracks, whatever these were made from.
+        """Put the walkers of some slots on any tracks.
 
         Args:
-            slots: Which slots, without repetition.
+            slots: The slots, without repetition.
             tracks: Ground and obstacles, one per slot.
             forces: Horizontal force on the hull during the first step, newtons, one per slot.
 
@@ -135,7 +135,7 @@ class WalkerVectorEnv(BatchVectorEnv):
 
         Raises:
             IndexError: If there is no such slot.
-            ValueError: If slots, tracks and forces are not equally many, or slots repeat.
+            ValueError: If the numbers of slots, tracks and forces differ, or slots repeat.
             EngineError: If the engine cannot hold a track.
         """
         chosen = np.array(slots, dtype=np.int64)
@@ -165,7 +165,7 @@ class WalkerVectorEnv(BatchVectorEnv):
         return self._observations.copy()
 
     def _build(self, slots: NDArray[np.int64], tracks: Tracks) -> None:
-        """Lay out the tracks of some slots, and put walkers at their start."""
+        """Lay out the tracks of some slots, and put walkers at the start."""
         build_worlds(self._walkers(), slots, tracks, self._errors)
 
     def _walkers(self) -> Walkers:
@@ -182,7 +182,7 @@ class WalkerVectorEnv(BatchVectorEnv):
         self._report_problems()
 
     def _pieces(self, slots: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-        """What threads take at a time."""
+        """The pieces of work that threads take at a time."""
         if self._team.size == 1:
             return [slots]
         wanted = len(slots) // (_PIECES_PER_THREAD * self._team.size)
@@ -190,7 +190,7 @@ class WalkerVectorEnv(BatchVectorEnv):
         return [slots[first : first + size] for first in range(0, len(slots), size)]
 
     def _make_room(self, obstacles: int, segments: int) -> None:
-        """Let the arrays grow with the tracks; twice over, so that it happens rarely."""
+        """Grow the arrays to twice the size that the tracks need, so that it happens rarely."""
         for name, needed in (("_obstacles", obstacles), ("_segments", segments)):
             array = getattr(self, name)
             if needed > array.shape[1]:
@@ -203,7 +203,7 @@ class WalkerVectorEnv(BatchVectorEnv):
     ) -> tuple[
         NDArray[np.float32], NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]
     ]:
-        """Advance slots that do not rest by one fiftieth of a second, or as many as actions are repeated.
+        """Advance slots that are not resting by 1/50 s, `action_repeat` times.
 
         Args:
             actions: float32 of shape (n, joints).
@@ -214,7 +214,7 @@ class WalkerVectorEnv(BatchVectorEnv):
 
         Raises:
             RuntimeError: If a slot has not been reset yet.
-            EngineError: If a state is not finite any more.
+            EngineError: If a state is no longer finite.
         """
         self._require_episodes()
         self._actions[:] = actions
@@ -260,7 +260,7 @@ class WalkerVectorEnv(BatchVectorEnv):
         )
 
     def close_extras(self, **kwargs: Any) -> None:
-        """Let the threads end."""
+        """End the threads."""
         self._team.close()
 
     def task_of(self, slot: int) -> Task:
@@ -284,7 +284,7 @@ class WalkerVectorEnv(BatchVectorEnv):
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go back to a state that `state_dict` gave, in a vector env of the same kind and as many slots.
+        """Restore a state that `state_dict` returned, in a vector env of the same kind and number of slots.
 
         Raises:
             ValueError: If the state has another layout or another number of slots.
@@ -297,7 +297,7 @@ class WalkerVectorEnv(BatchVectorEnv):
                 f"{self.num_envs} of {expected.itemsize}"
             )
         self._worlds = _with_room(worlds, layout.MAX_CONTACTS)
-        # Files keep no alignment in their dtypes, without which the engine would be compiled once more.
+        # Files do not store the alignment of dtypes, without which the engine would be compiled again.
         self._obstacles = state["obstacles"].astype(layout.OBSTACLE)
         self._segments = state["segments"].astype(layout.SEGMENT)
         self._tasks = state["tasks"].copy()
@@ -314,14 +314,14 @@ class WalkerVectorEnv(BatchVectorEnv):
 
 
 def _places_used(worlds: NDArray[Any]) -> int:
-    """How many places of contacts matter: all after them are free, and in the order of the beginning."""
+    """Number of contact places that matter: all later ones are free and in their initial order."""
     order = worlds["contact_order"]
     moved = np.flatnonzero((order != np.arange(order.shape[1])).any(axis=0))
     return int(max(worlds["contact_count"].max(initial=0), moved.max(initial=-1) + 1))
 
 
 def _with_room(worlds: NDArray[Any], n_contacts: int) -> NDArray[Any]:
-    """A copy with room for another number of contacts, at least as many as matter."""
+    """A copy with room for a different number of contacts, at least as many as matter."""
     resized = np.zeros(worlds.shape, layout.world_layout(n_contacts))
     resized["contact_order"] = np.arange(n_contacts)
     kept = min(n_contacts, worlds["contact_order"].shape[1])

@@ -1,7 +1,6 @@
-"""What makes a walker of a world of rigid parts: action, senses, reward and the end of an episode.
+"""The env around the physics: action, observation, reward and the end of an episode.
 
-As in `walker_env`, with the same float64 arithmetic: what Python computes there from float32 numbers is
-computed here from the same ones.
+The same as in `walker_env`, with the same float64 arithmetic on the same float32 numbers.
 """
 
 from __future__ import annotations
@@ -103,7 +102,7 @@ def _cast_ray(
 
 @kernel
 def observe(world: Record, body: Record, obstacles: Record, segments: Record, observation: Record) -> None:
-    """Write what the walker senses: hull (4), per joint angle and speed, feet, lidar."""
+    """Write the observation: hull (4), angle and speed per joint, feet, lidar."""
     hull = world.parts[0]
     observation[0] = hull.a
     observation[1] = float32(2.0 * float64(hull.w) / _STEPS_PER_SECOND)
@@ -134,7 +133,7 @@ def _potential(world: Record) -> float:
 
 @kernel
 def start_episode(world: Record) -> None:
-    """Begin to count steps and reward."""
+    """Reset the counts of steps and reward."""
     world.steps = 0
     world.episode_return = 0.0
     world.shaping = _potential(world)
@@ -159,7 +158,7 @@ def judge(world: Record, body: Record) -> tuple[float, bool, bool]:
 
 @kernel
 def check_finite(world: Record, body: Record) -> None:
-    """Note if the state is no longer a state."""
+    """Record an error if the state is not finite."""
     total = ZERO
     for b in range(body.n_parts):
         state = world.parts[b]

@@ -1,4 +1,4 @@
-"""One step of worlds: collide, solve, continue, in Box2D's order (b2World::Step)."""
+"""One step of a world: collide, solve, continue, in Box2D's order (b2World::Step)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def spawn(
     n_segments: int,
     force_x: Number,
 ) -> None:
-    """Put the walker at the start of the world's track, at rest, a force on its hull."""
+    """Put the walker at the start of the world's track, at rest, with a force on its hull."""
     world.n_obstacles = n_obstacles
     world.n_segments = n_segments
     world.hull_touched = 0
@@ -75,10 +75,10 @@ def start_world(
     ends: Record,
     force_x: Number,
 ) -> int:
-    """Lay out a track, and put a walker at its start; corners and ends as `set_obstacles` takes them.
+    """Lay out a track, and put a walker at its start; corners and ends are as in `set_obstacles`.
 
     Returns:
-        What is wrong with the track, or `NO_ERROR`.
+        The error of the track, or `NO_ERROR`.
     """
     error = set_segments(segments, ground)
     if error == NO_ERROR:
@@ -90,7 +90,7 @@ def start_world(
 
 @kernel
 def collide(world: Record, body: Record, obstacles: Record, segments: Record, scratch: Record) -> None:
-    """Drop contacts whose boxes have parted, and find the points of the others, newest first."""
+    """Drop contacts whose boxes no longer overlap, and find the points of the others, newest first."""
     for i in range(world.contact_count - 1, -1, -1):
         contact = world.contacts[world.contact_order[i]]
         box = world.parts[contact.part].box
@@ -106,7 +106,7 @@ def collide(world: Record, body: Record, obstacles: Record, segments: Record, sc
 
 @kernel
 def settle(world: Record, body: Record, obstacles: Record, segments: Record) -> None:
-    """What follows the discrete solution: sleep, new contacts, and a look out for impacts within the step."""
+    """Continue after the discrete solution: sleep, new contacts, and preparing impacts within the step."""
     fall_asleep(world, body)
     for b in range(body.n_parts):
         synchronize_fixture(world.parts[b], body.parts[b])
