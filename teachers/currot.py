@@ -39,7 +39,7 @@ class CURROT(Teacher):
     1. the episodes with the highest scores go into a buffer of successes, the others into one of failures;
        once the median score of the successes is above the threshold, only episodes that reach it enter, and
        those nearest to samples of the target are kept;
-    2. scores of any tasks are estimated from both buffers by Nadaraya-Watson regression;
+    2. the score of any task is estimated from both buffers by Nadaraya-Watson regression;
     3. particles with an estimate below the threshold are replaced by successes;
     4. every particle moves towards the target, along the gradient of the sliced Wasserstein distance, as
        far as `epsilon` and the threshold allow: of 100 random points nearby, those with an estimate above

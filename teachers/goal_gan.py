@@ -41,7 +41,7 @@ class GoalGAN(Teacher):
     A generative adversarial network learns to draw tasks of intermediate difficulty. Each task that it draws
     (a goal) gets Gaussian noise and is played `rollouts` times; it is labelled as good if the success rate of
     these episodes is between `lowest_success` and `highest_success`. A goal with a higher success rate enters
-    a buffer, unless the buffer has one nearby. With probability `replay_ratio`, a task is drawn from that
+    a buffer, unless it contains a nearby one. With probability `replay_ratio`, a task is drawn from that
     buffer instead, with noise, and played once, without a label.
 
     Whenever `goals_per_fit` goals have been labelled, and at least one of them is good, the networks are
@@ -67,7 +67,8 @@ class GoalGAN(Teacher):
         highest_success: Highest success rate of a good goal, in [0, 1].
         replay_ratio: Share of tasks drawn from the buffer of successes, in [0, 1].
         noise: Standard deviation of the noise added to tasks, as a share of each range, in [0, 1].
-        least_distance: Between tasks in the buffer, as a share of the diagonal of [0, 1]^d, in [0, 1].
+        least_distance: Smallest distance between tasks in the buffer, as a share of the diagonal of [0, 1]^d,
+            in [0, 1].
         threshold: Lowest score that counts as a success; None uses the env's mastered return.
         scales_returns: Whether threshold and scores are returns scaled to [0, 1] instead of raw returns.
 

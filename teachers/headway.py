@@ -63,9 +63,9 @@ class Headway(Teacher):
     Needs returns on a known scale: scores are clipped to [0, 1]. If the env declares no return range, its
     returns must already lie in [0, 1].
 
-    Known failures: if practice on one task changes the student's level on others, b is uncertain; coin flips
-    look as if they might change for some thousand visits. A task that is always completed for three quarters
-    of the best return counts as three quarters learned, and harder ones are preferred to it: short-legged
+    Known failures: if practice on one task changes the student's level on others, b is uncertain; for some
+    thousand visits, coin flips look as if they might change. A task that is always completed for three
+    quarters of the best return counts as three quarters learned, and harder ones are preferred: short-legged
     walkers keep a poor gait. Results: docs/studies/headway/README.md.
 
     Args:

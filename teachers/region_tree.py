@@ -1,4 +1,4 @@
-"""A tree of boxes that tile a task space, each of which stores the last episodes in it."""
+"""A tree of boxes that tile a task space, each of which stores its latest episodes."""
 
 from __future__ import annotations
 

@@ -125,7 +125,7 @@ class Setter(nn.Module):
 
 
 class _Coupling(nn.Module):
-    """Scales and shifts some numbers by the outputs of two highway networks of the others.
+    """Scales and shifts some numbers by the outputs of two highway networks, computed from the others.
 
     Args:
         kept: Which numbers do not change, shape (d,).

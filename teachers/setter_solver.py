@@ -41,8 +41,8 @@ class SetterSolver(Teacher):
     fourth loss, desirability, needs a distribution of desired tasks and is omitted, as in TeachMyAgent.
 
     Known failures: one step of each network per `episodes_per_update` episodes is far too little for short
-    runs, in which tasks stay where the flow starts, in the middle of the space. Tasks of a feasibility are
-    found only where the setter already draws. An update takes tens of milliseconds.
+    runs, in which tasks stay where the flow starts, in the middle of the space. Tasks of a given feasibility
+    are found only where the setter already draws. An update takes tens of milliseconds.
 
     Args:
         space: The tasks to choose from.

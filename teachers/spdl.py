@@ -226,7 +226,7 @@ class SPDL(Teacher):
 
 
 def _within(margin: Valued, start: Floats, end: Floats) -> Floats:
-    """A point between start and end whose margin is not below 0: the step shrinks by a tenth until it is."""
+    """A point between start and end with a margin of at least 0: the step shrinks by a tenth until then."""
     share = 1.0
     while margin(start + share * (end - start))[0] < -_TOLERANCE:
         share *= 0.9

@@ -178,7 +178,7 @@ class GymnasiumEnv(gym.Wrapper[Any, Any, Any, Any]):
         self._varied = dict(varied)
         try:
             return self._make(**self._constants | self._varied)
-        except Exception as error:  # whatever the code of others raises
+        except Exception as error:  # third-party code may raise anything
             shown = ", ".join(f"{key}={value!r}" for key, value in (self._constants | self._varied).items())
             raise ValueError(f"cannot be made with ({shown}): {one_line(error)}") from error
 
