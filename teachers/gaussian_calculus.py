@@ -47,7 +47,7 @@ def _log_density_gradient(whitened: Floats, factor: Floats, weights: Floats) -> 
         weights: Shape (n,).
     """
     weighted = whitened * weights[:, None]
-    # With respect to the factor L, the gradient at the whitened point z is L^-T z z^T - diag(1 / L).
+    # The gradient of the log-density at the whitened point z, by the factor L, is L^-T z z^T - diag(1 / L).
     by_mean = solve_triangular(factor, weighted.sum(axis=0), trans="T", lower=True, check_finite=False)
     by_factor = solve_triangular(factor, weighted.T @ whitened, trans="T", lower=True, check_finite=False)
     diagonal = np.diag(by_factor) * np.diag(factor) - weights.sum()

@@ -50,7 +50,7 @@ class GoalGenerator(Networks):
         )
 
     def draw(self, n: int, rng: np.random.Generator) -> Floats:
-        """Draw points, shape (n, d); some may lie up to half a range outside of [0, 1]^d."""
+        """Draw points, shape (n, d); some may lie up to half a range outside [0, 1]^d."""
         with torch.no_grad():
             drawn: Floats = self._generator(tensor(rng.standard_normal((n, self._dim)))).numpy()
         # The authors scale goals to [-0.5, 0.5], and the generator goes to [-1, 1].

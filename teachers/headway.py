@@ -191,7 +191,7 @@ class Headway(Teacher):
 
         Args:
             places: Shape (n, d).
-            tasks: Of episodes, the newest first, shape (m, d).
+            tasks: Tasks of the episodes, newest first, shape (m, d).
             scores: Their scores, shape (m,).
         """
         scale = np.sqrt(0.5) / self.bandwidths

@@ -1,4 +1,4 @@
-"""The score from which an episode counts as a success for a teacher."""
+"""The lowest score that counts as a success for a teacher."""
 
 from __future__ import annotations
 

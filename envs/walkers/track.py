@@ -39,7 +39,7 @@ class Polygons(Sequence[NDArray[np.float32]]):
 
     Args:
         corners: Corners of all polygons, float32 of shape (m, 2).
-        ends: Where the corners of each polygon end, int64 of shape (n,).
+        ends: End of each polygon's corners in `corners`, int64 of shape (n,).
     """
 
     def __init__(self, corners: NDArray[np.float32], ends: NDArray[np.int64]) -> None:

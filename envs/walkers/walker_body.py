@@ -9,7 +9,7 @@ from dataclasses import dataclass
 Point = tuple[float, float]
 
 _PIXEL = 1 / 30
-"""Metres per pixel of the drawings the walkers were first defined in."""
+"""Metres per pixel of the drawings in which the walkers were first defined."""
 
 _MOST_CORNERS = 16
 """The limit that the Box2D wheel was built with."""

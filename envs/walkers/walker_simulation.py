@@ -160,7 +160,7 @@ class WalkerSimulation:
         return np.array([(*part.position, part.angle) for part in self._parts])
 
     def lidar_ends(self) -> NDArray[np.float64]:
-        """Where the rays of the last observation end, metres, shape (10, 2); all start at the hull."""
+        """Ends of the rays of the last observation, metres, shape (10, 2); all start at the hull."""
         lengths = np.array(self._lidar.fractions)[:, None]
         ends: NDArray[np.float64] = np.array(self._hull.position) + np.array(LIDAR_RAY_VECTORS) * lengths
         return ends
