@@ -1,1 +1,1 @@
-"""Benchmarks: how fast everything is here, beside its peers. Not installed: `python -m benchmarks`."""
+"""Benchmarks of speed, compared with other libraries. Not installed; run `python -m benchmarks`."""

@@ -1,4 +1,4 @@
-"""How fast the parts of Chiron are on this machine, beside their peers."""
+"""Measures the speed of Chiron's parts on this machine, compared with other libraries."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ _LENGTHS = {
     "signals": (10, 1, "how many signals are sent in each phase of a run; twice as many sweeps are killed"),
     "episodes": (1_000_000, 100_000, "length of the teachers' long run"),
 }
-"""By option: its default, what `--quick` makes of it, and what it is."""
+"""By option: its default, its value with `--quick`, and its meaning."""
 _PACKAGES = ("numpy", "scipy", "torch", "gymnasium", "box2d", "stable-baselines3")
 
 

@@ -2,7 +2,7 @@
 
     python -m benchmarks.ablation_table results/headway_ablation results/teacher_benchmark
 
-Prints for each part the mean over students, the geometric mean over students of (x + 1) / (Headway + 1), with
+Prints for each part the mean over students, the geometric mean over students of (x + 1) / (Headway + 1), on
 the seeds that both have, and the students that changed most.
 """
 
@@ -17,7 +17,7 @@ from benchmarks.teacher_ratio import Scores, geometric_mean_ratio
 
 _PARTS = ["teacher._target_", "teacher.least_change", "teacher.visits"]
 _MOST_CHANGED = 3
-"""Students that are named, of those with the lowest and of those with the highest ratio."""
+"""How many students are named at each end, with the lowest and the highest ratios."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -44,7 +44,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def summary(scores: Scores) -> str:
-    """Means and ratio of what is mastered `without` a part and as a `whole`, in a line."""
+    """A line with the means and the ratio of what is mastered `without` a part and by the `whole`."""
     ratio, low, high = geometric_mean_ratio(scores, "without", "whole")
     means = {
         student: (float(of["without"].mean()), float(of["whole"].mean())) for student, of in scores.items()

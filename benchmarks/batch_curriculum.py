@@ -1,4 +1,4 @@
-"""What a curriculum costs thousands of envs that are stepped on one device."""
+"""The cost of a curriculum for thousands of envs that are stepped on one device."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _measured(kind: type[Teacher], at_once: bool) -> dict[str, float]:
 
 
 def table(measured: list[dict[str, Any]]) -> Table:
-    """The table that is printed."""
+    """The printed table."""
     shown = Table(title=f"BatchCurriculum: {_ENVS} envs, episodes of {_LENGTH} steps, CPU tensors")
     for heading in ("teacher", "episodes end", "a step", "longest step"):
         is_text = heading in ("teacher", "episodes end")

@@ -1,4 +1,4 @@
-"""What checkpoints cost at the settings of the ALP-GMM paper's SAC, and how soon a run resumes from one."""
+"""The cost of checkpoints with the ALP-GMM paper's SAC settings, and how fast a run resumes from one."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from stable_baselines3.common.logger import configure
 
 _EVERY_SECONDS = 300
 _EPISODES = 100_000
-"""What a teacher has seen late in a run of 20 million steps; walkers rarely play half as many."""
+"""Episodes that a teacher has seen late in a run of 20 million steps; walkers rarely reach half as many."""
 _SPEEDS = {"200 steps/s, as on two cores": 200, "20,000 steps/s, as wanted on a GPU": 20_000}
 _NAMES = {"env": "stump_tracks", "teacher": "alp_gmm", "student": "fast_sac"}
 
 
 def benchmark(console: Console, options: argparse.Namespace) -> dict[str, Any]:
-    """Checkpoint a SAC student with two million transitions, print what that takes, and return the figures.
+    """Checkpoint a SAC student with two million transitions, print and return the measurements.
 
     Args:
         console: Where to print.
-        options: `rounds`: how many checkpoints are timed.
+        options: `rounds`: number of timed checkpoints.
     """
     table = Table(title="A checkpoint every 5 minutes, 2 million transitions in the buffer")
     for heading in ("training at", "new transitions", "written", "a checkpoint", "at most", "of the time"):

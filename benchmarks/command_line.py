@@ -1,4 +1,4 @@
-"""Command lines of modules that are run by themselves."""
+"""Command lines of the modules that are run on their own."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import argparse
 
 
 def parser_of(module: str, docstring: str | None) -> argparse.ArgumentParser:
-    """A parser whose help shows the docstring of a module as it stands.
+    """A parser whose help shows the docstring of a module verbatim.
 
     Args:
-        module: Its name in this package.
-        docstring: What it does, with the commands that one may copy.
+        module: Name of the module in this package.
+        docstring: Docstring of the module, with its example commands.
     """
     return argparse.ArgumentParser(
         prog=f"python -m benchmarks.{module}",

@@ -1,4 +1,4 @@
-"""What a comparison of a large study costs: 200 runs with 100 evaluations of 100 tasks each."""
+"""The cost of comparing a large study: 200 runs with 100 evaluations of 100 tasks each."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _EVERY_STEPS = 20_000
 
 
 def benchmark(console: Console, options: argparse.Namespace) -> dict[str, Any]:
-    """Write a study, compare it with `chiron-compare` in a process of its own, and return what that took.
+    """Write a study, compare it with `chiron-compare` in a separate process, and return the cost.
 
     Args:
         console: Where to print.

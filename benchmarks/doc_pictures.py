@@ -2,7 +2,7 @@
 
     python -m benchmarks.doc_pictures results
 
-reads the studies of these commands from the folder `results`; pictures of a study that is not there stay:
+reads the studies of these commands from the folder `results`; pictures of missing studies are kept:
 
     chiron-train                                 # main: the main job, for the README and docs/usage.md
     chiron-train experiment=main_job             # main_job and toy_grid_study: the first study
@@ -65,10 +65,10 @@ class Registered(NamedTuple):
     folder: str
     """Below `docs/studies`."""
     parts: dict[str, Choice]
-    """What is compared apart, by the end of the files' names."""
+    """What is compared separately, by the suffix of the file names."""
     figures: tuple[str, ...] = _CURVES
     beside: tuple[str, ...] = ()
-    """Studies with further teachers of the same."""
+    """Studies of more teachers on the same problem."""
 
 
 REGISTERED = {
@@ -103,13 +103,13 @@ PICTURES: dict[str, tuple[str, ...]] = {
         for study, of in REGISTERED.items()
     },
 }
-"""What is written of each study, below `docs`."""
+"""Files written for each study, below `docs`."""
 _COLORS = 256
-"""Of the palette that keeps files small."""
+"""Size of the palette, which keeps files small."""
 _PATIENCE = 120_000
-"""Milliseconds until something that is waited for counts as missing."""
+"""Milliseconds to wait for an element before it counts as missing."""
 _DRAWING = 5_000
-"""Milliseconds that charts take after they have got their data, or other colours."""
+"""Milliseconds that charts need to redraw after new data or colours arrive."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -143,7 +143,7 @@ def _main_job(study: Path) -> None:
 
 
 def _stump_tracks(study: Path) -> None:
-    """Of the first study: figures, what a paper gets of it, and its curves in TensorBoard."""
+    """Pictures of the first study: figures, the files for a paper, and its curves in TensorBoard."""
     out = study / "comparison"
     comparison = compare_folders([study], out, paper=True)
     for name in _FIGURES:
@@ -213,7 +213,7 @@ def _hparams(study: Path) -> None:
 
 
 def _color(page: Page, teachers: str) -> None:
-    """Give every run the colour of its teacher, as a user does by clicking at the dots of the runs."""
+    """Give every run the colour of its teacher, as a user does by clicking the dots of the runs."""
     for row in page.locator("runs-data-table tb-data-table-content-row").all():
         found = re.search(teachers, row.inner_text())
         if found:
@@ -236,7 +236,7 @@ def _browser() -> Iterator[Browser]:
 
 @contextmanager
 def _served(study: Path) -> Iterator[str]:
-    """The address of a TensorBoard that shows a study."""
+    """Serve a study with TensorBoard; yields the address."""
     command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(study), "--port", "0"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
         try:
@@ -253,7 +253,7 @@ def _wait_for(page: Page, selector: str, count: int) -> None:
 
 
 def _photograph(page: Page, name: str) -> None:
-    # Where the results lie on this machine is nobody's business.
+    # Hide the path of the results on this machine.
     page.locator("#data-location").evaluate_all("elements => elements.forEach(element => element.remove())")
     page.wait_for_timeout(_DRAWING)
     page.screenshot(path=DOCS / "images" / name)
@@ -261,7 +261,7 @@ def _photograph(page: Page, name: str) -> None:
 
 
 def _keep(source: Path, target: Path) -> None:
-    """Copy a file; pictures with fewer colours."""
+    """Copy a file; PNG pictures are reduced to fewer colours."""
     if source.suffix != ".png":
         shutil.copyfile(source, target)
         return

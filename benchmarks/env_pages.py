@@ -1,4 +1,4 @@
-"""Writes docs/gallery: every env with its task space and a picture, and every body of walkers.
+"""Writes docs/gallery: every env with its task space and a picture, and every walker body.
 
 python -m benchmarks.env_pages           texts, and pictures that are missing
 python -m benchmarks.env_pages --draw    all pictures again
@@ -30,9 +30,9 @@ DOCS = Path(__file__).parent.parent / "docs" / "gallery"
 CONF = Path(conf.__path__[0]) / "env"
 WITHOUT_ENV = "simulated"
 _WIDEST = 480
-"""Pixels of a frame of an env."""
+"""Largest width of a frame, pixels."""
 _COLORS = 256
-"""Of a frame."""
+"""Colours of a frame."""
 _INTRO = """# Gallery of environments
 
 <!-- Made by python -m benchmarks.env_pages. -->
@@ -99,10 +99,10 @@ def env_names() -> list[str]:
 
 
 def section(name: str, env: Any) -> str:
-    """An env's part of the gallery.
+    """The gallery's section on an env.
 
     Args:
-        name: As `env=` takes it.
+        name: Its name for `env=`.
         env: The env.
     """
     info = env_info(env)
@@ -129,7 +129,7 @@ def _rows(space: TaskSpace) -> list[str]:
 
 
 def _draw_frame(env: Any, picture: Path) -> None:
-    """Draw an env some steps into an episode of a task of middle difficulty."""
+    """Draw an env a few steps into an episode of a task of medium difficulty."""
     task = graded_task(env_info(env).task_space, 0.5)
     env.reset(seed=0, options={"task": task})
     env.action_space.seed(0)

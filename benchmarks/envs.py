@@ -1,4 +1,4 @@
-"""What envs cost: steps and resets, beside Gymnasium's own walker."""
+"""The cost of steps and resets of envs, compared with Gymnasium's own walker."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _walkers(num_envs: int, n_threads: int = 1, **arguments: Any) -> WalkerVecto
 
 
 def benchmark(console: Console, options: argparse.Namespace) -> dict[str, Any]:
-    """Time all walker envs, one by one and batched, and Gymnasium's; print the tables; return the figures.
+    """Time all walker envs, single and batched, and Gymnasium's; print the tables; return the measurements.
 
     Args:
         console: Where to print.
@@ -107,7 +107,7 @@ def _player(env: gym.Env[Any, Any]) -> Callable[[], int]:
 
 
 def _batch_player(batch: WalkerVectorEnv) -> Callable[[], int]:
-    """Plays as `_player` does, in all slots of a batch at once."""
+    """Like `_player`, in all slots of a batch at once."""
     rng = np.random.default_rng(0)
     slots, steps = batch.num_envs, max(1, _STEPS // batch.num_envs)
     left = rng.integers(1, _EPISODE_STEPS + 1, slots)
@@ -162,7 +162,7 @@ def _reset(env: gym.Env[Any, Any], rng: np.random.Generator) -> None:
 
 
 def _shares(env: StumpTracks) -> dict[str, float]:
-    """Share of the time of a step in Box2D's own, in the lidar and in what is left, which is Python."""
+    """Share of a step's time spent in Box2D's physics, in the lidar, and in the rest, which is Python."""
     spent = {"Box2D's physics": 0.0, "the lidar": 0.0}
 
     def watch(owner: Any, method: str, part: str) -> None:

@@ -1,4 +1,4 @@
-"""Command lines with something wrong in them: each has to end in a sentence, and write nothing if refused."""
+"""Faulty command lines: each has to end with a one-sentence error, and write nothing if it is refused."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ _SLOW_TO_IMPORT = (
     *("chiron.envs.walkers.engine.vector_env", "pyarrow.dataset", "sb3_contrib", "sympy"),
 )
 _MEMORY = 12 * 1024**3
-"""Address space of a command, so that what asks for too much gets an error and not the machine."""
+"""Limit on a command's address space, so that asking for too much memory only fails the command."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Ending:
 
     Attributes:
         outcome: One of `OUTCOMES`.
-        faults: Which of `FAULTS` it has.
+        faults: Those of `FAULTS` that it has.
         said: What it printed to stderr.
     """
 
@@ -71,11 +71,11 @@ class Ending:
 
 @dataclass
 class FuzzCount:
-    """What came of many lines.
+    """Outcomes of many command lines.
 
     Attributes:
-        outcomes: How many of each command had which outcome or fault.
-        bad: The lines that should have ended otherwise, with what they said.
+        outcomes: By command, the number of lines with each outcome or fault.
+        bad: The lines that should have ended differently, with their output.
     """
 
     outcomes: dict[str, Counter[str]] = field(default_factory=lambda: {name: Counter() for name in COMMANDS})
@@ -91,11 +91,11 @@ class FuzzCount:
 
 
 def benchmark(console: Console, options: argparse.Namespace) -> dict[str, Any]:
-    """Run many command lines, print what came of them, and return the figures and the lines that went wrong.
+    """Run many command lines, print their outcomes, and return the counts and the lines that ended badly.
 
     Args:
         console: Where to print.
-        options: `lines` for how many.
+        options: `lines`, their number.
     """
     lines = command_lines(options.lines, np.random.default_rng(0))
     count = FuzzCount()
@@ -112,11 +112,11 @@ def benchmark(console: Console, options: argparse.Namespace) -> dict[str, Any]:
 
 
 class Commands:
-    """Runs command lines in processes that have everything imported already, each in an empty folder.
+    """Runs command lines in forked processes that have imported everything, each in an empty folder.
 
     Args:
         folder: An empty folder.
-        patience: Seconds after which a command that has not begun to train is taken to hang.
+        patience: Seconds after which a command that has not begun to train counts as hanging.
     """
 
     def __init__(self, folder: Path, patience: float = 60.0) -> None:
@@ -125,12 +125,12 @@ class Commands:
         self._context: ForkContext = multiprocessing.get_context("fork")
         for module in (*(f"chiron.scripts.{command}" for command in COMMANDS), *_SLOW_TO_IMPORT):
             importlib.import_module(module)
-        # Hydra looks for its plugins once in a process.
+        # Hydra looks for its plugins once per process.
         Plugins.instance()
         self._run: Path | None = None
 
     def run(self, line: CommandLine) -> Ending:
-        """How a line ends."""
+        """Run a line and return how it ended."""
         place = Path(tempfile.mkdtemp(dir=self._folder))
         work = place / "work"
         work.mkdir()
@@ -169,7 +169,7 @@ class Commands:
 
 
 def _obey(line: CommandLine, work: Path, shared: Path) -> None:
-    """Be the command."""
+    """Run the command in this process."""
     os.setsid()
     os.chdir(work)
     home = work.parent / "home"
@@ -186,7 +186,7 @@ def _obey(line: CommandLine, work: Path, shared: Path) -> None:
 def _judge(line: CommandLine, code: int, trains: bool, out: str, said: str) -> Ending:
     faults: list[str] = []
     shows_one = "Traceback (most recent call last)" in out + said
-    # What an env raises is shown with where it was raised, and then named in a sentence.
+    # Errors of an env are shown with their traceback, followed by a sentence.
     if shows_one and not (said.splitlines() or [""])[-1].startswith(f"chiron-{line.command}: "):
         outcome = "traceback"
     elif trains:
@@ -206,13 +206,13 @@ def _judge(line: CommandLine, code: int, trains: bool, out: str, said: str) -> E
 
 
 def sentences_in(said: str) -> list[str]:
-    """What a command says, without how it is used and without warnings of libraries."""
+    """The lines of a command's stderr, without the usage and warnings of libraries."""
     lines = [line for line in said.splitlines() if not line.startswith(("usage:", " "))]
     return [line for line in lines if "Warning: " not in line]
 
 
 def names(sentence: str, key: str) -> bool:
-    """Whether a sentence names a key: in full, or by its last part, or that above it, beside its group."""
+    """Whether a sentence names a key: in full, or its group with one of its last two parts."""
     group, *parts = key.split(".")
     if not parts:
         return re.search(rf"(?<![\w.]){re.escape(key)}(?![\w.])", sentence) is not None
@@ -224,7 +224,7 @@ def names(sentence: str, key: str) -> bool:
 
 
 def _listing(folder: Path) -> Mapping[str, tuple[int, int]]:
-    """Everything in a folder, with size and time of change."""
+    """Everything in a folder, with size and modification time."""
     return {
         str(path.relative_to(folder)): (path.lstat().st_size, path.lstat().st_mtime_ns)
         for path in folder.rglob("*")

@@ -1,4 +1,4 @@
-"""Command lines with something wrong in them, over all commands, groups and keys."""
+"""Faulty command lines for all commands, groups and keys."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from chiron.conf.compose import composed
 
 COMMANDS = ("train", "check", "watch", "evaluate", "compare", "picture", "export")
 RUN = "results"
-"""Where a line of `evaluate`, `compare`, `picture` and `watch` finds a folder with a finished run."""
+"""Folder with a finished run, for lines of `evaluate`, `compare`, `picture` and `watch`."""
 ONE_RUN = f"{RUN}/one"
 """The run itself, for `export`."""
 
@@ -24,7 +24,7 @@ VALUES = (
     *("''", "text", "'a/../b'", "'[/red]'", "[]", "[1,2]", "[3,1]", "[a,b]", "[[1]]", "{}", "{a:1}"),
     *("{_target_:nowhere.Thing}", "{_target_:builtins.dict}", "'${nowhere}'", "???"),
 )
-"""What every key is given; some of it is right for some keys."""
+"""Values that every key is given; some are valid for some keys."""
 _CHOICES = ("nowhere", "1", "null", "true", "1.5", "''", "[a]", "[1]", "{a:1}", "a/b", "../env", "???", "a b")
 _TARGETS = (
     *(
@@ -45,7 +45,7 @@ _TARGETS = (
     *("chiron.teachers.ALPGMM", "chiron.teachers.teacher.Teacher", "''", "a b", "."),
 )
 _MORE_WORK = ("total_steps", "evaluation.every_steps")
-"""Keys whose large values are right and take for ever."""
+"""Keys whose large values are valid but take forever."""
 _SMALL_ROLLOUT = {"env": "cart_pole", "+student.n_steps": "16"}
 _ALGORITHMS: Mapping[str, Mapping[str, str]] = {
     "stable_baselines3.A2C": _SMALL_ROLLOUT,
@@ -58,7 +58,7 @@ _ALGORITHMS: Mapping[str, Mapping[str, str]] = {
     **{f"stable_baselines3.{name}": {"env": "pendulum"} for name in ("SAC", "TD3", "DDPG")},
     **{f"sb3_contrib.{name}": {"env": "pendulum"} for name in ("TQC", "CrossQ")},
 }
-"""By algorithm, a small run of it."""
+"""By algorithm, the settings of a small run."""
 _SMALL = {"total_steps": "64", "n_envs": "2", "n_workers": "0", "evaluation.n_tasks": "1"}
 _SMALL_STUDENT = {
     "ppo": {"student.n_steps": "16", "student.batch_size": "16", "student.n_epochs": "1"},
@@ -72,12 +72,12 @@ _SMALL_STUDENT = {
 
 @dataclass(frozen=True)
 class CommandLine:
-    """A command line, and what is known about it.
+    """A command line, and which key is at fault.
 
     Attributes:
-        command: Which command, without `chiron-`.
-        arguments: What follows it.
-        key: The one key or option whose value may be wrong; "" where several may, or none.
+        command: Name of the command, without `chiron-`.
+        arguments: Its arguments.
+        key: The one key or option whose value may be wrong; "" if several may be, or none.
     """
 
     command: str
@@ -89,11 +89,11 @@ class CommandLine:
 
 
 def command_lines(count: int, rng: np.random.Generator) -> list[CommandLine]:
-    """So many lines, spread evenly over all keys of all commands.
+    """Draw command lines, spread evenly over all keys of all commands.
 
     Args:
-        count: How many; all there are, if those are fewer.
-        rng: Draws which.
+        count: Number of lines; fewer if there are not as many.
+        rng: Random generator.
     """
     by_key: dict[tuple[str, ...], list[CommandLine]] = {}
     for line in every_line():
@@ -107,7 +107,7 @@ def command_lines(count: int, rng: np.random.Generator) -> list[CommandLine]:
 
 
 def every_line() -> Iterator[CommandLine]:
-    """Each key of each command with each value, and everything else that can be wrong with a line."""
+    """Every command line: each key of each command with each value, and all other faults."""
     for env in names_in("env"):
         simulated = {"student": "toy_grid"} if env == "simulated" else {}
         yield from _in_group("env", env, {"teacher": "random", **simulated})
@@ -127,13 +127,13 @@ def every_line() -> Iterator[CommandLine]:
 
 
 def names_in(group: str) -> list[str]:
-    """The choices of a group."""
+    """The choices of a config group."""
     folder = Path(conf.__path__[0], group)
     return sorted(str(path.relative_to(folder).with_suffix("")) for path in folder.rglob("*.yaml"))
 
 
 def _train(given: Mapping[str, str], key: str, *faults: str) -> CommandLine:
-    """A small run with something wrong in it."""
+    """A faulty command line for a small run."""
     small = {**_SMALL, **_SMALL_STUDENT.get(given.get("student", "ppo"), {}), **given}
     for name in (key, f"+{key}"):
         small.pop(name, None)
@@ -207,7 +207,7 @@ def _of_the_run() -> Iterator[CommandLine]:
 
 
 def _of_grammar(command: str, given: Mapping[str, str]) -> Iterator[CommandLine]:
-    """What is no proper override at all; the faulty argument is the key."""
+    """Malformed overrides, flags and sweeps."""
     base = tuple(f"{key}={value}" for key, value in given.items())
     broken = (
         "=3",
@@ -280,7 +280,7 @@ def _of_check_and_watch() -> Iterator[CommandLine]:
 
 
 def _of_options() -> Iterator[CommandLine]:
-    """What is wrong with the commands that take folders and options."""
+    """Faulty lines of the commands that take folders and options."""
     options = {
         "evaluate": ("--on", "--episodes", "--workers"),
         "compare": ("--baseline", "--out", "--allow"),
@@ -318,7 +318,7 @@ def _of_options() -> Iterator[CommandLine]:
 
 
 def _keys(node: Mapping[str, Any], prefix: str) -> Iterator[str]:
-    """Dotted names of everything in a configuration, mappings included."""
+    """Dotted keys of everything in a configuration, mappings included."""
     for name, value in node.items():
         key = f"{prefix}.{name}" if prefix else name
         yield key
@@ -327,7 +327,7 @@ def _keys(node: Mapping[str, Any], prefix: str) -> Iterator[str]:
 
 
 def _several_faults(lines: Sequence[CommandLine], rng: np.random.Generator) -> CommandLine:
-    """A line with the faults of two others of its command."""
+    """A line that combines the faults of two lines of one command."""
     first = lines[int(rng.integers(len(lines)))]
     others = [line for line in lines if line.command == first.command and line.arguments]
     second = others[int(rng.integers(len(others)))]

@@ -1,4 +1,4 @@
-"""What a GPU makes of SAC: an update, and whole runs of the ALP-GMM paper's protocol."""
+"""SAC on a GPU: the cost of an update, and of whole runs with the ALP-GMM paper's protocol."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ from benchmarks.timing import time_in_turns
 
 _DEVICE = "cuda"
 _UPDATES = 200
-"""Of one turn."""
+"""Updates of one turn."""
 _EQUAL_UPDATES = 10
 _STUDENTS = {"sac": 20_480, "fast_sac": 102_400, "overlapped_sac": 102_400}
-"""Steps of a run, by student; the first is stock."""
+"""Steps of a run, by student; the first is the stock one."""
 _PROTOCOL = (
     "total_steps=20_000_000",
     "evaluation.every_steps=200_000",
     "n_envs=128",
     "n_workers=16",
-    # Of 20 million steps those before learning do not count.
+    # In 20 million steps, those before learning starts are negligible.
     "student.learning_starts=1280",
 )
 
 
 def benchmark(console: Console, options: argparse.Namespace) -> dict[str, Any]:
-    """Measure all that needs a GPU, print the tables, and return what was measured; takes minutes.
+    """Measure what needs a GPU, print the tables, and return the measurements; takes minutes.
 
     Args:
         console: Where to print.
@@ -65,7 +65,7 @@ def benchmark(console: Console, options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _captured_difference() -> float:
-    """Largest relative distance of any parameter after updates with and without a captured graph."""
+    """Largest relative difference of any parameter between updates with and without a captured graph."""
     ends = []
     for captured in (True, False):
         with patch("chiron.students.fast.fast_sac.Captured", Captured if captured else _uncaptured):
@@ -80,7 +80,7 @@ def _captured_difference() -> float:
 
 
 def _noted(kind: type[SAC], models: list[SAC]) -> Callable[..., SAC]:
-    """Makes models, and keeps them where they can be looked at."""
+    """A constructor that also appends each model to a list."""
 
     def make(*args: Any, **kwargs: Any) -> SAC:
         models.append(kind(*args, **kwargs))
@@ -118,7 +118,7 @@ def _update_rows(rounds: int) -> list[dict[str, Any]]:
 
 
 def _run_rows(console: Console) -> list[dict[str, Any]]:
-    """Steps per second of whole runs, evaluations included as often as the protocol has them."""
+    """Steps per second of whole runs, with evaluations as frequent as in the protocol."""
     rows: list[dict[str, Any]] = []
     for student, steps in _STUDENTS.items():
         console.print(f"A run of {student}, {steps:,} steps…", highlight=False)

@@ -1,4 +1,4 @@
-"""What the batched engine does on a GPU: steps per second, and whether they are the CPU's."""
+"""The batched engine on a GPU: steps per second, and whether its results equal the CPU's."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from rich.console import Console
 from rich.table import Table
 
 TARGET = 2_000_000
-"""Steps per second that one H200-class GPU is to reach with 16,384 slots."""
+"""Target for one H200-class GPU with 16,384 slots, steps per second."""
 _STRETCH = 50
 """Steps after which all slots are reset, untimed, so that most walkers still stand."""
 
 
 def benchmark(console: Console, options: argparse.Namespace) -> dict[str, Any]:
-    """Measure the engine with some numbers of slots, print the figures, and return them.
+    """Measure the engine with several numbers of slots, print and return the measurements.
 
     Args:
         console: Where to print.
-        options: Nothing of it is used.
+        options: Unused.
 
     Raises:
         ValueError: If there is no GPU.
@@ -57,15 +57,15 @@ def measure(slots: int = 16_384, steps: int = 200, parity_steps: int = 100, seed
     """Step many walkers on stumps with random actions, on the GPU.
 
     Args:
-        slots: How many.
-        steps: How many steps of all slots are timed, without and with resets, after ten that are not.
-        parity_steps: How many steps of the first 64 slots are compared with the CPU's engine.
-        seed: Of tasks, tracks and actions.
+        slots: Number of walkers.
+        steps: Timed steps of all slots, without and with resets, after ten untimed ones.
+        parity_steps: Steps in which the first 64 slots are compared with the CPU's engine.
+        seed: Seeds tasks, tracks and actions.
 
     Returns:
         `steps_per_second` of `step_on_device` alone, `step_seconds` of one such step of all slots,
-        `steps_per_second_with_resets` with every slot that has ended reset before the next step, and in how
-        many of `compared_steps` every observation, reward and flag was the CPU's, `same_steps`.
+        `steps_per_second_with_resets` with every finished slot reset before the next step, and `same_steps`,
+        the number of `compared_steps` before any observation, reward or flag differs from the CPU's.
 
     Raises:
         ValueError: If there is no GPU.
@@ -111,7 +111,7 @@ def measure(slots: int = 16_384, steps: int = 200, parity_steps: int = 100, seed
 
 
 def _same_steps(ours: GpuWalkerVectorEnv, twin: WalkerVectorEnv, steps: int, rng: np.random.Generator) -> int:
-    """In how many of the first steps both give the same, to the last bit."""
+    """Number of steps before the results of the two differ in any bit."""
     options = {"task": ours.task_space.sample(rng, ours.num_envs)}
     same = np.array_equal(ours.reset(seed=1, options=options)[0], twin.reset(seed=1, options=options)[0])
     for step in range(steps):

@@ -1,4 +1,4 @@
-"""How a long run and a large study grow: files, bytes, memory, and how soon they are shown."""
+"""How a long run and a large study grow: files, bytes, memory, and loading times."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _STUDY_STEPS, _CONDITIONS = 2_000_000, 10
 
 @dataclass(frozen=True)
 class Script:
-    """What a run does that is written without training.
+    """How a run that is written without training behaves.
 
     Attributes:
         teacher: Its teacher.
@@ -64,10 +64,10 @@ _OF_STUDY = Script(ALPGMM, 400, 20)
 
 
 class ScriptedStudent:
-    """Learns nothing; its returns rise while it is trained.
+    """A student that learns nothing; its returns rise during training.
 
     Args:
-        curriculum: What it plays.
+        curriculum: Curriculum that it plays.
         script: How it plays and logs.
         seed: Seeds its returns.
     """
@@ -128,7 +128,7 @@ class ScriptedStudent:
         raise NotImplementedError
 
     def save(self, folder: Path) -> None:
-        """Nothing: the model does not grow."""
+        """Write nothing: the size of a model is constant."""
 
     def close(self) -> None:
         """Nothing to release."""
@@ -138,7 +138,7 @@ class _Checkpoints(RunCallback):
     """Saves the state at even intervals.
 
     Attributes:
-        most_files: The most files that the run had then.
+        most_files: Largest number of files that the run had at a checkpoint.
     """
 
     def __init__(self) -> None:
@@ -155,17 +155,17 @@ class _Checkpoints(RunCallback):
 
 @dataclass(frozen=True)
 class Growth:
-    """What a run has grown to.
+    """Size of a run.
 
     Attributes:
         steps: Training steps.
         episodes: Training episodes.
         files: Files of the finished run.
-        most_files: Files when they were most, at a checkpoint or in the end.
-        bytes: Of all files of the finished run.
-        event_bytes: Of TensorBoard's files among them.
-        memory_bytes: By how much the process grew.
-        tensorboard_seconds: CPU time until TensorBoard's reader has loaded it.
+        most_files: Largest number of files, at a checkpoint or at the end.
+        bytes: Size of all files of the finished run.
+        event_bytes: Size of TensorBoard's files among them.
+        memory_bytes: Growth of the process.
+        tensorboard_seconds: CPU time of loading the run with TensorBoard's reader.
     """
 
     steps: int
@@ -179,11 +179,11 @@ class Growth:
 
 
 def benchmark(console: Console, options: argparse.Namespace) -> dict[str, Any]:
-    """Write long runs and a large study with the callbacks that every run has; print and return their size.
+    """Write long runs and a large study with every run's default callbacks; print and return their size.
 
     Args:
         console: Where to print.
-        options: `training_steps` of a run, and `runs` of the study.
+        options: `training_steps` of a run, and number of `runs` in the study.
     """
     table = Table(title=f"A run of {options.training_steps:,} steps")
     for heading in ("", "episodes", "files", "at most", "MiB", "event file", "memory", "TensorBoard"):
@@ -223,7 +223,7 @@ def grow(folder: Path, steps: int, script: Script, seed: int = 0) -> Growth:
     Args:
         folder: Its directory.
         steps: Training steps.
-        script: What it does.
+        script: How it behaves.
         seed: Seeds teacher and student.
     """
     info = env_info(StumpTracks())
@@ -251,11 +251,11 @@ def grow(folder: Path, steps: int, script: Script, seed: int = 0) -> Growth:
 
 
 def measure_study(folder: Path, runs: int) -> dict[str, Any]:
-    """Write a study of copies of ten runs, whose seeds and settings differ, and measure it.
+    """Write a study of copies of ten runs, with different seeds and settings, and measure it.
 
     Args:
         folder: An empty folder.
-        runs: How many copies.
+        runs: Number of copies.
     """
     written = [folder / "written" / str(number) for number in range(_CONDITIONS)]
     for number, path in enumerate(written):

@@ -1,4 +1,4 @@
-"""Runs that are killed at random moments and issued again, held to the run that nobody disturbed."""
+"""Runs that are killed at random moments and restarted, compared with an undisturbed run."""
 
 from __future__ import annotations
 
@@ -52,20 +52,20 @@ _PRELOADED = [
     *("chiron.runs.run_pictures", "chiron.runs.tensorboard_log"),
     *("chiron.envs.walkers.engine.vector_env", "torch._dynamo"),  # which optimizers import
 ]
-"""What a run imports, before the processes are forked that are killed."""
+"""Imports of a run, loaded before the processes are forked that will be killed."""
 
 
 @dataclass
 class KillCount:
-    """What came of killing a run again and again.
+    """Outcome of killing a run repeatedly.
 
     Attributes:
-        kills: How often a process was killed.
+        kills: Number of kills.
         before_checkpoint: Kills before the run had a checkpoint to resume from.
-        finished: Runs that came to their end between kills, each compared with the undisturbed one.
-        differing: What differed in any of them, by name.
+        finished: Runs that finished despite the kills, each compared with the undisturbed one.
+        differing: Names of the results that differed in any of them.
         unreadable: Files that could not be read after a kill.
-        seconds: What the undisturbed run took.
+        seconds: Duration of the undisturbed run.
     """
 
     kills: int
@@ -77,11 +77,11 @@ class KillCount:
 
 
 def benchmark(console: Console, options: argparse.Namespace) -> dict[str, Any]:
-    """Kill small runs of PPO and SAC, print what came of it, and return the figures.
+    """Kill small runs of PPO and SAC, print and return the outcome.
 
     Args:
         console: Where to print.
-        options: `kills` for how many of each.
+        options: `kills`, their number for each.
     """
     table = Table(title="Killed at random moments, issued again")
     for heading in ("", "kills", "before a checkpoint", "runs finished", "differing", "unreadable files"):
@@ -104,12 +104,12 @@ def benchmark(console: Console, options: argparse.Namespace) -> dict[str, Any]:
 
 
 def kill_often(arguments: Sequence[str], kills: int, rng: np.random.Generator, folder: Path) -> KillCount:
-    """Start a command line, kill its process with SIGKILL at a random moment, start it again, and so on.
+    """Start a command line, kill its process with SIGKILL at a random moment, restart it, and so on.
 
     Args:
-        arguments: Of `chiron-train`.
-        kills: How often to kill.
-        rng: Draws the moments, uniformly over the time that an undisturbed run takes.
+        arguments: Arguments of `chiron-train`.
+        kills: Number of kills.
+        rng: Draws the moments, uniformly over the duration of an undisturbed run.
         folder: An empty folder.
     """
     context = multiprocessing.get_context("forkserver")
@@ -145,7 +145,7 @@ def kill_often(arguments: Sequence[str], kills: int, rng: np.random.Generator, f
 
 
 def differences(run: RunDirectory, other: RunDirectory) -> list[str]:
-    """In which of its results a finished run differs from another: logs bit for bit, and all weights."""
+    """Names of results in which a finished run differs from another: logs and all weights, bit for bit."""
     ours, theirs = dict(_results(run)), dict(_results(other))
     return [
         name for name in sorted(ours.keys() | theirs.keys()) if not _equal(ours.get(name), theirs.get(name))
@@ -153,7 +153,7 @@ def differences(run: RunDirectory, other: RunDirectory) -> list[str]:
 
 
 def unreadable_files(run: RunDirectory) -> list[str]:
-    """Which files of a run that is not running cannot be read whole."""
+    """Files of a stopped run that cannot be read completely."""
     readers: dict[Path, Callable[[], object]] = {
         run.config: lambda: yaml.safe_load(run.config.read_text())["seed"],
         run.versions: run.read_versions,
@@ -189,7 +189,7 @@ def _read_rows(path: Path) -> None:
 
 
 def _results(run: RunDirectory) -> Iterator[tuple[str, NDArray[Any] | bytes]]:
-    """Logs and all numbers that learning has changed, the optimizers' included, by name."""
+    """Logs and all trained numbers, including those of the optimizers, by name."""
     for name, column in run.read_episodes().items():
         yield f"episodes.{name}", repr(column.to_list()).encode()
     yield "evaluations", run.evaluations.read_bytes()

@@ -1,4 +1,4 @@
-"""Where the time of a run goes, by phase."""
+"""Time of a run, by phase."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ PHASES = {
     "teacher": "#762a83",
     EVALUATION: "#bababa",
 }
-"""What the time of a run is divided into, and the colours of the parts."""
+"""Phases of a run, and their colours."""
 
 
 class Phases:
-    """Adds up time by phase; of calls within calls the innermost counts.
+    """Adds up time by phase; in nested calls, the innermost phase counts.
 
     Args:
-        clock: Tells seconds: of the wall, or of this thread on a processor.
+        clock: Returns seconds: wall-clock time, or CPU time of this thread.
 
     Attributes:
-        seconds: By phase.
+        seconds: Seconds by phase.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -40,11 +40,11 @@ class Phases:
         self._since = 0.0
 
     def watch(self, owner: Any, method: str, phase: str) -> None:
-        """Count the calls of an object's method as a phase."""
+        """Count calls of an object's method as a phase."""
         setattr(owner, method, self.watched(phase, getattr(owner, method)))
 
     def watched(self, phase: str, function: Callable[..., Any]) -> Callable[..., Any]:
-        """The same function, its calls counted as a phase."""
+        """The same function, with its calls counted as a phase."""
 
         def call(*args: Any, **kwargs: Any) -> Any:
             self._credit()
@@ -68,8 +68,8 @@ def draw_phases(path: Path, profiles: Mapping[str, Mapping[str, float]]) -> None
     """Draw one bar per run, divided by phase.
 
     Args:
-        path: Where the picture goes.
-        profiles: By run, microseconds of a decision by phase.
+        path: File of the picture.
+        profiles: Microseconds per decision, by run and phase.
     """
     figure = Figure(figsize=(10, 1 + 0.8 * len(profiles)), layout="constrained")
     axes = figure.subplots()

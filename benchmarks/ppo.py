@@ -1,4 +1,4 @@
-"""The updates that PPOs are timed at: those of one rollout, as `student=ppo` makes them."""
+"""The updates that PPO implementations are timed on: those of one rollout, as in `student=ppo`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ENVS, _STEPS, _EPOCHS = 32, 128, 2
 
 
 def updater(algorithm: type[PPO]) -> Callable[[], int]:
-    """What makes the updates of two epochs of a rollout of random transitions, and returns how many.
+    """A function that makes two epochs of updates on a random rollout, and returns their number.
 
     Args:
         algorithm: Stable-Baselines3's PPO, or a subclass of it.

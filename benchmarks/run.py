@@ -1,4 +1,4 @@
-"""What the main job costs from end to end, beside stock Stable-Baselines3, and where its time goes."""
+"""The cost of the main job from end to end, compared with stock Stable-Baselines3, and its time by phase."""
 
 from __future__ import annotations
 
@@ -32,23 +32,23 @@ from benchmarks.timing import Timing
 _CHIRON = "Chiron"
 _NAMES = {"env": "stump_tracks", "teacher": "alp_gmm", "student": "ppo"}
 _ROUNDS = 3
-"""Most turns: one takes a minute."""
+"""Most turns; each takes a minute."""
 _EVALUATION_SLOTS = 16
-"""Of stock runs."""
+"""Evaluation envs of stock runs."""
 _EVALUATIONS = 2
-"""Of a run that is timed: before and after."""
+"""Evaluations of a timed run: before and after."""
 _BOOKKEEPING = "bookkeeping"
 
 
 def benchmark(console: Console, options: argparse.Namespace) -> dict[str, Any]:
-    """Time short main jobs, print the tables, draw the profile, and return what was measured.
+    """Time short main jobs, print the tables, draw the profile, and return the measurements.
 
     Args:
         console: Where to print.
         options: `rounds`, how many turns each gets, three at most; `steps`, decisions of each run; `out`,
             where the figure goes.
     """
-    # The engine is compiled, or read from its cache, before anything is timed.
+    # Compile the engine, or load it from the cache, before anything is timed.
     chiron_seconds(_NAMES, (), 1, Phases(perf_counter))
     threads_before = torch.get_num_threads()
     seconds: dict[str, list[float]] = {name: [] for name in (*STOCK, _CHIRON)}
@@ -89,10 +89,10 @@ def benchmark(console: Console, options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _seconds_of(name: str, steps: int, phases: Phases, detailed: bool) -> dict[str, float]:
-    """Seconds of a decision of the main job, by phase, from a shorter run.
+    """Seconds per decision of the main job, by phase, measured in a shorter run.
 
-    A shorter run is evaluated when it begins and ends, which is too often: evaluation counts as much as it
-    does in the main job.
+    A shorter run is evaluated at its start and end, which is too often: evaluation is weighted as in the
+    main job.
     """
     if name == _CHIRON:
         return chiron_seconds(_NAMES, (), steps, phases, detailed=detailed)
@@ -102,14 +102,14 @@ def _seconds_of(name: str, steps: int, phases: Phases, detailed: bool) -> dict[s
 def chiron_seconds(
     names: dict[str, str], overrides: tuple[str, ...], steps: int, phases: Phases, detailed: bool = False
 ) -> dict[str, float]:
-    """Seconds of a step of a run, by phase, from a shorter run.
+    """Seconds per step of a run, by phase, measured in a shorter run.
 
     Args:
         names: Its env, teacher and student.
-        overrides: What else a command line would say of it.
-        steps: About how many are made.
-        phases: What measures.
-        detailed: Whether learning is divided further, which only PPO's is.
+        overrides: Further overrides.
+        steps: Approximate length of the shorter run.
+        phases: Measures the time.
+        detailed: Whether learning is divided further; only for PPO.
     """
     chosen = (*(f"{group}={name}" for group, name in names.items()), *overrides)
     made = _run_chiron(names, chosen, steps, phases, detailed)
@@ -128,7 +128,7 @@ def _per_step(phases: Phases, made: int, config: dict[str, Any]) -> dict[str, fl
 def _run_chiron(
     names: dict[str, str], overrides: tuple[str, ...], steps: int, phases: Phases, detailed: bool
 ) -> int:
-    """Run a job for about so many steps; returns how many were made."""
+    """Run a job for about `steps` steps; returns the number made."""
     budget = (f"total_steps={steps}", f"evaluation.every_steps={steps}", "checkpoint.every_minutes=null")
     with tempfile.TemporaryDirectory() as folder:
         run = run_from(composed(*overrides, *budget), names, RunDirectory(Path(folder) / "run"))
@@ -143,7 +143,7 @@ def _run_chiron(
                 phases.watch(vec_env.envs, method, "physics")
         choices = PPOChoices.__call__
         with (
-            # What is watched cannot be saved.
+            # Watched objects cannot be pickled.
             patch.object(SB3Student, "save", lambda student, folder: None),
             patch.object(Run, "_evaluate", phases.watched(EVALUATION, Run._evaluate)),
             patch.object(
@@ -155,7 +155,7 @@ def _run_chiron(
 
 
 def _run_stock(kind: str, steps: int, phases: Phases, detailed: bool) -> int:
-    """Run the same student on stock pieces; returns how many decisions were made."""
+    """Run the same student with stock components; returns the number of decisions made."""
     config = composed()
     torch.set_num_threads(config["threads"])
     settings = {**config["student"], "_target_": "stable_baselines3.PPO"}

@@ -1,4 +1,4 @@
-"""The update that all SACs are timed at; imports nothing that another interpreter would lack."""
+"""The update that all SAC implementations are timed on; runs in the interpreter that has SBX, too."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ class BenchSpaces(gym.Env[Any, Any]):
 
 
 def updater(algorithm: Callable[..., Any], updates: int, **settings: Any) -> Callable[[], int]:
-    """What makes updates on random transitions, and returns how many.
+    """A function that makes updates on random transitions, and returns their number.
 
     Args:
-        algorithm: Stable-Baselines3's SAC, or what has its interface.
-        updates: How many to make at a time.
-        settings: More arguments of the algorithm.
+        algorithm: Stable-Baselines3's SAC, or a class with its interface.
+        updates: Number of updates per call.
+        settings: Further arguments of the algorithm.
     """
     model = algorithm("MlpPolicy", BenchSpaces(), **_SETTINGS, **settings)
     model.set_logger(Logger(None, []))

@@ -1,6 +1,6 @@
 """Updates of SBX's SAC, for an interpreter that has SBX: `python -m benchmarks.sbx <cores> <updates>`.
 
-Whenever a line comes in, the updates are made and `done` goes out.
+For every line on stdin, it makes the updates and prints `done`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sys
 
 
 def main(cores: int, updates: int) -> None:
-    """Answer lines until there are no more."""
+    """Answer lines until stdin ends."""
     # JAX takes all cores it finds.
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
     from sbx import SAC

@@ -1,4 +1,4 @@
-"""Runs that are asked to stop in each phase, and sweeps whose parent is killed, held to undisturbed ones."""
+"""Runs stopped in each phase, and sweeps whose parent is killed, compared with undisturbed ones."""
 
 from __future__ import annotations
 
@@ -41,19 +41,19 @@ RUN = [
 ]
 SWEEP = [*RUN, "-m", "seed=0,1", "launcher=joblib", "hydra.launcher.n_jobs=2"]
 COMPILING = [*RUN, "env.engine=batched"]
-"""The same run, bit for bit, by code that Numba compiles."""
+"""The same run, bit for bit, with code that Numba compiles."""
 PHASES = {"compilation": 40, "evaluation": 5, "checkpoint": 5, "pictures": 1}
-"""How often each phase occurs at least in a run."""
+"""By phase, how often it occurs in a run at least."""
 _PATIENCE_SECONDS = 10.0
-"""How long processes may outlive the sweep that they belong to."""
+"""How long processes may outlive their sweep."""
 
 
 def benchmark(console: Console, options: argparse.Namespace) -> dict[str, Any]:
-    """Send signals in each phase, kill sweeps, print what came of it, and return the figures.
+    """Send signals in each phase, kill sweeps, print and return the outcome.
 
     Args:
         console: Where to print.
-        options: `signals` for how many in each phase, and twice as many sweeps are killed.
+        options: `signals`, their number in each phase; twice as many sweeps are killed.
     """
     rng = np.random.default_rng(0)
     rows: dict[str, dict[str, Any]] = {}
@@ -81,14 +81,14 @@ def benchmark(console: Console, options: argparse.Namespace) -> dict[str, Any]:
 def ask_often(
     phase: str, count: int, rng: np.random.Generator, folder: Path, undisturbed: RunDirectory
 ) -> dict[str, Any]:
-    """Send SIGINT and SIGTERM in turn to new runs in a phase of theirs, and let each be resumed.
+    """Send SIGINT and SIGTERM in turn to new runs in a given phase, and resume each run.
 
     Args:
         phase: One of `PHASES`.
-        count: How many.
-        rng: Draws at which occurrence of the phase a signal is sent.
-        folder: An empty folder, or one of other phases.
-        undisturbed: The run that nobody asked to stop.
+        count: Number of signals.
+        rng: Draws the occurrence of the phase at which a signal is sent.
+        folder: An empty folder, or one used for other phases.
+        undisturbed: The run that was not stopped.
     """
     codes: list[int] = []
     differing: list[str] = []
@@ -114,8 +114,8 @@ def kill_sweeps(kills: int, rng: np.random.Generator, folder: Path) -> dict[str,
     """Kill the parent of joblib sweeps at random moments and start them again, until each has finished.
 
     Args:
-        kills: How often to kill.
-        rng: Draws the moments, uniformly over the time that an undisturbed sweep takes.
+        kills: Number of kills.
+        rng: Draws the moments, uniformly over the duration of an undisturbed sweep.
         folder: An empty folder.
     """
     start = time.perf_counter()
@@ -154,7 +154,7 @@ def _sweep(folder: Path) -> subprocess.Popen[bytes]:
 
 
 def _survivors(session: int) -> list[int]:
-    """The processes of a session that are still there after some time."""
+    """Processes of a session that are still alive after `_PATIENCE_SECONDS`."""
     end = time.monotonic() + _PATIENCE_SECONDS
     while True:
         left = []
@@ -184,7 +184,7 @@ def _start(
 def _train(arguments: Sequence[str], folder: Path, phase: str, nth: int, number: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     os.chdir(folder)
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored by what a shell runs in the background
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored by background jobs of a shell
     sys.argv = ["chiron-train", *arguments]
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)

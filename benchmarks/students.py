@@ -1,4 +1,4 @@
-"""What an update of a student costs: FastSAC and FastPPO beside stock ones, and SBX where it is installed."""
+"""The cost of a student's update: FastSAC, FastPPO, their stock versions, and SBX where it is installed."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ from benchmarks.timing import Timing, time_in_turns
 
 _STOCK, _FAST, _PEER = "stock SAC", "FastSAC", "SBX SAC"
 _UPDATES = 5
-"""Of one turn on a CPU."""
+"""Updates of one turn on a CPU."""
 _GPU_UPDATES = 200
 _HOME = Path(__file__).parent.parent
 
 
 def benchmark(console: Console, options: argparse.Namespace) -> dict[str, Any]:
-    """Time updates of SAC on CPU and GPU, print the table, and return what was measured.
+    """Time updates of SAC on CPU and GPU and of PPO, print the table, and return the measurements.
 
     Args:
         console: Where to print.
-        options: `rounds`, how many turns each student gets; `sbx_python`, an interpreter that has SBX.
+        options: `rounds`, how many turns each student gets; `sbx_python`, a Python interpreter with SBX.
 
     Raises:
-        ValueError: If `sbx_python` is no interpreter that has SBX.
+        ValueError: If `sbx_python` is not an interpreter with SBX.
     """
     threads_before = torch.get_num_threads()
     rows: list[dict[str, Any]] = []
@@ -85,7 +85,7 @@ def _contenders(device: str, updates: int) -> dict[str, Callable[[], int]]:
 
 @contextlib.contextmanager
 def _sbx(python: Path | None, threads: int) -> Iterator[dict[str, Callable[[], int]]]:
-    """SBX's SAC in a process of its own interpreter, which makes updates when it is told to."""
+    """SBX's SAC in a process of its own interpreter, which makes updates on request."""
     if python is None:
         yield {}
         return
@@ -108,7 +108,7 @@ def _sbx(python: Path | None, threads: int) -> Iterator[dict[str, Callable[[], i
         return _UPDATES
 
     try:
-        # Compiling is no part of an update.
+        # Compilation does not count as part of an update.
         update()
         yield {_PEER: update}
     finally:
@@ -119,7 +119,7 @@ def _sbx(python: Path | None, threads: int) -> Iterator[dict[str, Callable[[], i
 
 
 def update_flops() -> int:
-    """Floating-point operations in the matrix products that an update of SAC cannot do without."""
+    """Floating-point operations in the matrix products that an update of SAC requires."""
     actor = [OBSERVATIONS, *NETWORKS, 2 * ACTIONS]
     critic = [OBSERVATIONS + ACTIONS, *NETWORKS, 1]
     of_actor, of_critic = (sum(map(int.__mul__, sizes, sizes[1:])) for sizes in (actor, critic))
@@ -136,7 +136,7 @@ def update_flops() -> int:
 
 
 def _product_speed() -> float:
-    """Floating-point operations per second of the product that nearly all of an update consists of."""
+    """Floating-point operations per second in the matrix product that dominates an update."""
     x, weight, bias = torch.randn(BATCH, NETWORKS[0]), torch.randn(NETWORKS[::-1]), torch.randn(NETWORKS[1])
 
     def multiply() -> int:

@@ -3,7 +3,7 @@
     python -m benchmarks.studies_figure results/studies --out walkers.png
 
 Mean percentage of the test tasks mastered by training steps, with its 95% bootstrap interval over the seeds
-that all teachers have completed. Studies that are not there are left out.
+that all teachers have completed. Missing studies are left out.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ TEACHERS = ("random", "alp_gmm", "headway")
 
 
 class Problem(NamedTuple):
-    """What teachers are compared on.
+    """A problem that teachers are compared on.
 
     Attributes:
-        title: What is above its curves.
-        studies: Whose runs they are, as `study=` names them.
-        only: A setting and its value, of the runs that count; None for all.
+        title: Title of its panel.
+        studies: Studies with its runs, as in `study=`.
+        only: Setting and value that select the runs; None for all runs.
     """
 
     title: str
@@ -50,7 +50,7 @@ PROBLEMS = (
     Problem("stumps up to 9", ("studies/unlearnable",), ("env.stump_height", "[0.0, 9.0]")),
     Problem("short legs", ("studies/short_legs",)),
 )
-"""In the order of how much is mastered."""
+"""In the order of the percentage mastered."""
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -1,11 +1,11 @@
-"""Keeps what the students of a study mastered while they trained, one row per run, in a small file.
+"""Stores what the students of a study mastered during training, one row per run, in a small file.
 
     python -m benchmarks.study_curves results/studies/stump_tracks results/studies/headway_stump_tracks \
         --out docs/studies/stump_tracks/curves.csv
 
-The tables and curves of the registered studies are made of such a file, or of the folders of the runs
-themselves. Runs that the file holds already stay in it, so that a study can be continued where its first runs
-are not at hand; a run that is in both has to be the same.
+The tables and curves of the registered studies are made from such a file, or from the folders of the runs.
+Runs that are already in the file are kept, so that a study can be continued on a machine without its first
+runs; a run that is in both must be identical.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ from chiron.runs.run_directory import mastery_in
 from benchmarks.command_line import parser_of
 
 _DECIMALS = 4
-"""Of the percentages and returns that are kept."""
+"""Of the stored percentages and returns."""
 _KEYS = ("study", *COMPONENTS, "seed", "total_steps")
 _CURVES = ("mastered", "return")
 
 
 class Curves(NamedTuple):
-    """What the students of some runs mastered while they trained.
+    """What the students of some runs mastered during training.
 
     Attributes:
         runs: One row per run, by its name: the columns `study`, `env`, `teacher`, `student`, `seed` and
             `total_steps`; every setting of its env by its dotted key, and others that differ between runs of
-            one teacher; `mastered_percent` in the end and `area` under its curve; `problem`, a sentence on
+            one teacher; `mastered_percent` at the end and `area` under its curve; `problem`, a sentence on
             why the run does not count, or None.
-        mastered: Percentage of the test tasks mastered, by run and step; NaN where a run was not tested.
+        mastered: Percentage of the test tasks mastered, by run and step; NaN where a run was not evaluated.
         returns: Mean return on the test tasks, likewise; NaN also for simulated students.
     """
 
@@ -65,13 +65,13 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def read_curves(*paths: Path) -> Curves:
-    """Read what students mastered.
+    """Read what students mastered during training.
 
     Args:
-        paths: Folders that hold runs, and files that `write_curves` has written.
+        paths: Folders that hold runs, and files written by `write_curves`.
 
     Raises:
-        ValueError: If there is no run, a file is none of these, or a run differs between two of the paths.
+        ValueError: If there is no run, a file has another format, or a run differs between two of the paths.
     """
     folders = [path for path in paths if path.suffix != ".csv"]
     sources = [_kept_in(path) for path in paths if path.suffix == ".csv"]
@@ -97,7 +97,7 @@ def read_curves(*paths: Path) -> Curves:
 
 
 def write_curves(curves: Curves, path: Path) -> None:
-    """Keep the runs that count, in the order of their names."""
+    """Write the runs that count, in the order of their names."""
     counted = curves.runs[curves.runs["problem"].isna()]
     kept = counted.drop(columns=["problem", "mastered_percent", "area"])
     for name, table in zip(_CURVES, (curves.mastered, curves.returns), strict=True):
@@ -165,7 +165,7 @@ def _trained_in(folders: Sequence[Path]) -> dict[str, _Run]:
 
 
 def _settings(runs: Sequence[StudyRun]) -> list[str]:
-    """Those of envs, and those that differ between runs of one teacher."""
+    """Settings of envs, and settings that differ between runs of one teacher."""
     values: dict[str, dict[str, set[str]]] = {}
     for run in runs:
         for key, value in run.config.items():
@@ -179,7 +179,7 @@ def _settings(runs: Sequence[StudyRun]) -> list[str]:
 
 
 def _name(run: StudyRun) -> str:
-    """`studies/stump_tracks/stump_tracks/alp_gmm/ppo/seed100`, wherever the results lie."""
+    """`studies/stump_tracks/stump_tracks/alp_gmm/ppo/seed100`, wherever the results folder is."""
     path = run.directory.path.resolve().as_posix()
     _, is_below, rest = path.partition(f"/{run.study}/")
     return f"{run.study}/{rest}" if is_below else path

@@ -35,10 +35,10 @@ from benchmarks.command_line import parser_of
 from benchmarks.study_curves import Curves, read_curves
 
 Scores = Mapping[str, NDArray[np.float64]]
-"""Of each teacher: the measures of its seeds, of shape (seeds, measures)."""
+"""By teacher: the measures of its seeds, shape (seeds, measures)."""
 
 _SETTINGS = ("study", "env", "student", "total_steps")
-"""Columns that say how a run was made, beside those of the settings that differ (`env.body`)."""
+"""Columns that describe a run, besides those of the settings that differ (`env.body`)."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -74,7 +74,7 @@ def main(arguments: list[str] | None = None) -> None:
 def report(
     curves: Curves, teachers: Sequence[str], against: Sequence[str], at: int | None = None
 ) -> list[str]:
-    """Lines of Markdown on one env: seeds, results, tests.
+    """Markdown lines on one env: seeds, results, tests.
 
     Raises:
         ValueError: If a teacher has several runs of one seed.
@@ -98,29 +98,29 @@ def report(
 
 
 def _in_order(done: pd.DataFrame, teacher: str, seeds: Sequence[int]) -> list[str]:
-    """Names of a teacher's runs, by seed."""
+    """Names of a teacher's runs, in the order of `seeds`."""
     by_seed = done.reset_index(names="run").set_index(["teacher", "seed"])["run"]
     return [by_seed[teacher, seed] for seed in seeds]
 
 
 def complete_seeds(done: pd.DataFrame, teachers: Sequence[str]) -> list[int]:
-    """Seeds of which there is a run of every teacher, in order.
+    """Seeds with a run of every teacher, in order.
 
     Args:
-        done: Finished runs of some `Curves`.
+        done: Finished runs of a `Curves`.
         teachers: Names.
     """
     return sorted(set.intersection(*(set(done["seed"][done["teacher"] == name]) for name in teachers)))
 
 
 def check_one_run_each(runs: pd.DataFrame) -> None:
-    """Make sure that no teacher has several runs of one seed, which no table could tell apart.
+    """Make sure that no teacher has several runs of one seed, which a table could not tell apart.
 
     Args:
-        runs: Of some `Curves`, those of one table.
+        runs: Runs of one table, from a `Curves`.
 
     Raises:
-        ValueError: If there are some; it names what they differ in.
+        ValueError: If one has; the message names the settings that differ.
     """
     for (teacher, seed), same in runs.groupby(["teacher", "seed"], observed=True):
         if len(same) > 1:
@@ -146,7 +146,7 @@ def results(scores: Scores, names: Sequence[str]) -> list[str]:
 
 
 def differences(scores: Scores, names: Sequence[str], against: Sequence[str]) -> list[str]:
-    """Differences of means to some teachers, with Welch's 95% interval and its p value, corrected by Holm."""
+    """Differences of means from some teachers', with Welch's 95% interval and Holm-corrected p value."""
     lines = [f"| difference | {' | '.join(names)} |", "|---" * (1 + len(names)) + "|"]
     for other in against:
         tested = [name for name in scores if name != other]
@@ -166,7 +166,7 @@ def _difference(values: NDArray[np.float64], base: NDArray[np.float64], p: float
     difference = f"{values.mean() - base.mean():+.1f}"
     if np.isnan(p):
         return difference
-    # By hand, as scipy warns of teachers none of whose students has mastered anything.
+    # By hand, because scipy warns if none of a teacher's students has mastered anything.
     a, b = (of.var(ddof=1) / len(of) for of in (values, base))
     freedom = (a + b) ** 2 / (a**2 / (len(values) - 1) + b**2 / (len(base) - 1))
     half = stats.t.ppf((1 + CONFIDENCE) / 2, freedom) * np.sqrt(a + b)

@@ -1,4 +1,4 @@
-"""What running the jobs of a sweep beside each other costs: the same jobs through joblib and in turn."""
+"""The cost of running the jobs of a sweep in parallel: the same jobs with joblib and one after another."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ _SWEEP = (
     *("evaluation.every_steps=1_000_000", "evaluation.n_tasks=2"),
 )
 _STEPS = {"batched": 131_072, "box2d": 32_768}
-"""Of one job, by what steps its envs; long enough for what starting costs to be little."""
+"""Steps of one job, by engine; long enough for start-up costs to be small."""
 _SERIAL, _JOBLIB = "one after another", "joblib"
 _LAUNCHERS = {
-    # Where the jobs take turns, each has all cores: as threads of the batched engine, or as worker processes.
+    # Serial jobs each use all cores: as threads of the batched engine, or as worker processes.
     _SERIAL: ("launcher=serial", f"n_workers={_CORES}"),
     _JOBLIB: ("launcher=joblib", f"hydra.launcher.n_jobs={_CORES}"),
 }
 
 
 def benchmark(console: Console, options: argparse.Namespace) -> dict[str, Any]:
-    """Time the same sweep through each launcher, print the table, and return what was measured.
+    """Time the same sweep with each launcher, print the table, and return the measurements.
 
     Args:
         console: Where to print.
-        options: `rounds`, at most how many turns each launcher gets; three will do.
+        options: `rounds`, how many turns each launcher gets, three at most.
 
     Raises:
         ValueError: If a sweep fails.
@@ -67,7 +67,7 @@ def benchmark(console: Console, options: argparse.Namespace) -> dict[str, Any]:
 def _timed(overrides: tuple[str, ...]) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "chiron.scripts.train", *_SWEEP, *overrides]
-        # Two cores for everything, however many there are.
+        # Two cores for the whole sweep, however many there are.
         pinned = ["taskset", "--cpu-list", f"0-{_CORES - 1}", *command]
         started = time.perf_counter()
         done = subprocess.run(

@@ -4,8 +4,8 @@
     python -m benchmarks.teacher_pages --draw alp_gmm riac    these pictures again; --draw alone: all
     python -m benchmarks.teacher_pages --suite results/teacher_benchmark    results of this study, too
 
-A page ends with what is written by hand, below a line that says so; the gallery has its table between two
-such lines. Both are kept.
+A page ends with hand-written text, below a line that says so; the gallery's tables are between such lines.
+Hand-written text is kept.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ ON_SIMULATED: dict[str, dict[str, Any]] = {
     "plr": {"score": "learnability"},
     "accel": {"score": "learnability", "robust": False},
 }
-"""Arguments of teachers whose own ask for more than a simulated student has."""
+"""Arguments for teachers whose defaults need more than a simulated student has."""
 SUITE = DOCS / "suite.json"
-"""What the study of the teacher benchmark says, by student and teacher, and of the mean over students."""
+"""Results of the teacher benchmark, by student and teacher, and their means over students."""
 _SCORES = ("mastered", "area", "early")
 
 
@@ -60,7 +60,7 @@ def main(arguments: list[str] | None = None) -> None:
     again = names if options.draw == [] else options.draw or []
     drawn = [name for name in names if name in again or not picture_of(name).exists()]
     if drawn:
-        # Imported here to start up faster: it imports matplotlib.
+        # Imported here for a fast start: it imports matplotlib.
         from benchmarks.teacher_pictures import draw
 
         for name in track(drawn, "Pictures"):
@@ -70,12 +70,12 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def picture_of(name: str) -> Path:
-    """Where a teacher's picture is."""
+    """Path of a teacher's picture."""
     return DOCS / "images" / f"{name}.png"
 
 
 def pages() -> dict[Path, str]:
-    """The texts of all pages and of the gallery, as they should be, by file."""
+    """The up-to-date texts of all pages and of the gallery, by file."""
     suite = json.loads(SUITE.read_text()) if SUITE.exists() else None
     texts = {}
     for name in teacher_names():
@@ -93,7 +93,7 @@ def pages() -> dict[Path, str]:
 
 
 def page(name: str, suite: Any) -> str:
-    """What a page says of a teacher before what is written by hand."""
+    """The generated part of a teacher's page, above the hand-written part."""
     teacher = _class_of(name)
     title, sentence = _headline(teacher)
     summary, body, arguments = _docstring(teacher)
@@ -123,13 +123,13 @@ def _node(name: str) -> dict[str, Any]:
 
 
 def _headline(teacher: type) -> tuple[str, str]:
-    """The first line of a teacher's module: what it is called, and what it does."""
+    """Name and one-sentence description of a teacher, from the first line of its module."""
     title, _, sentence = (inspect.getmodule(teacher).__doc__ or "").partition("\n")[0].partition(": ")
     return title, sentence[:1].upper() + sentence[1:]
 
 
 def _docstring(teacher: type) -> tuple[str, str, dict[str, str]]:
-    """The summary of a class, the rest of its prose, and what it says about its arguments."""
+    """The summary of a class, the rest of its prose, and the descriptions of its arguments."""
     prose, _, _ = inspect.cleandoc(teacher.__doc__ or "").partition("\nArgs:")
     summary, _, body = prose.strip().partition("\n\n")
     documented = (inspect.cleandoc(base.__doc__ or "") for base in teacher.__mro__)
@@ -168,7 +168,7 @@ def _presets(name: str) -> str:
 
 
 def _row_of_suite(name: str, suite: Any) -> str:
-    """How a teacher did with each simulated student."""
+    """A teacher's results with each simulated student."""
     if suite is None or name not in suite["teachers"]:
         return ""
     lines = []
@@ -192,7 +192,7 @@ def _row_of_suite(name: str, suite: Any) -> str:
 
 
 def _results_table(suite: Any) -> str:
-    """All students by all teachers."""
+    """Table of all students by all teachers."""
     if suite is None:
         return "No results yet: see the command above.\n"
     teachers = suite["teachers"]
@@ -217,14 +217,14 @@ def _results_table(suite: Any) -> str:
 
 
 def _seeds(suite: Any) -> str:
-    """How many seeds the results of a table have, as "10 seeds (`spdl`: 3)"."""
+    """Number of seeds behind the results of a table, such as "10 seeds (`spdl`: 3)"."""
     usual = statistics.mode(suite["seeds"].values())
     others = [f"`{name}`: {count}" for name, count in suite["seeds"].items() if count != usual]
     return f"{usual} seeds" + (f" ({', '.join(others)})" if others else "")
 
 
 def _teachers_table() -> str:
-    """The gallery."""
+    """The gallery's table of teachers."""
     lines = ["| | | on the toy grid |", "|---|---|---|"]
     for name in teacher_names():
         title, sentence = _headline(_class_of(name))
@@ -246,8 +246,8 @@ def _cell(text: str) -> str:
 
 
 def _write_suite(study: Path) -> None:
-    """Take the results of all teachers from a study into the file that pages are made of."""
-    # Imported here to start up faster: these import pandas.
+    """Write the results of all teachers in a study to the file that pages are made from."""
+    # Imported here for a fast start: these import pandas.
     import numpy as np
     from chiron.analysis.comparison import compare
     from chiron.analysis.score_matrix import score_matrix, scores_of

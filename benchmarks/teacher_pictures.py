@@ -20,18 +20,18 @@ from PIL import Image
 
 _MOMENTS = (2_500, 5_000, 10_000, 20_000)
 _SHOWN = 500
-"""Proposals before each moment that are drawn."""
+"""Number of proposals before each moment that are drawn."""
 _COLORS = 64
-"""Of the palette that keeps files small."""
+"""Size of the palette, which keeps files small."""
 
 
 def draw(name: str, path: Path, changed: Mapping[str, Any]) -> None:
-    """Let a teacher teach the toy grid, and draw four moments.
+    """Let a teacher teach the toy grid, and draw four moments of the run.
 
     Args:
-        name: Of the teacher in `conf/teacher`.
-        path: Where the picture goes.
-        changed: Arguments other than those of the teacher's configuration.
+        name: Name of the teacher in `conf/teacher`.
+        path: File of the picture.
+        changed: Arguments that override those of the teacher's configuration.
     """
     node = yaml.safe_load((Path(conf.__path__[0]) / "teacher" / f"{name}.yaml").read_text()) | changed
     student = ToyGrid()

@@ -1,11 +1,11 @@
-"""How many times as much students master with one teacher as with another: a table in Markdown.
+"""Ratio of what students master with one teacher and with another: a table in Markdown.
 
     python -m benchmarks.teacher_ratio results/teacher_benchmark --teacher headway --against alp_gmm
 
-Per problem, a student unless `--by` names other settings, the ratio is (a + 1) / (b + 1) of the percentages
-mastered in the end, means over seeds, or of the areas under their curves; the one is there because some means
-are 0. Only seeds that all teachers of the table have finished count. The interval resamples problems, and
-seeds within them.
+Per problem (a student, unless `--by` names other settings), the ratio is (a + 1) / (b + 1), where a and b
+are means over seeds of the percentage mastered at the end, or of the area under its curve; 1 is added because
+some means are 0. Only seeds that all teachers of the table have finished count. The interval resamples
+problems, and seeds within them.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from benchmarks.study_tables import check_one_run_each
 _RESAMPLES = 10_000
 
 Scores = Mapping[str, Mapping[str, NDArray[np.float64]]]
-"""Percentage mastered, by problem and teacher, of shape (seeds,)."""
+"""Percentage mastered, by problem and teacher, shape (seeds,)."""
 
 MEASURES = {"mastered_percent": "mastered % in the end", "area": "mastered %, area under the curve"}
-"""Columns of the runs of some `Curves`, and what they are called."""
+"""Columns of the runs of a `Curves`, and their labels."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -76,17 +76,17 @@ def scores_of(
     by: Sequence[str] = ("student",),
     measure: str = "mastered_percent",
 ) -> Scores:
-    """Percentages mastered, of the seeds that all teachers have finished.
+    """Percentages mastered, for the seeds that all teachers have finished.
 
     Args:
-        runs: Of some `Curves`.
+        runs: Runs of a `Curves`.
         teachers: Names.
-        by: Columns of runs that make a problem; a column that is missing or empty in a run is not
-            part of its problem's name.
+        by: Columns of `runs` that define a problem; a column that is empty in a run is not part
+            of its problem's name.
         measure: One of `MEASURES`.
 
     Raises:
-        ValueError: If a column is missing, no problem was met by all, or a teacher has a seed twice.
+        ValueError: If a column is missing, no problem has runs of all, or a teacher has a seed twice.
     """
     if missing := sorted(set(by) - set(runs)):
         raise ValueError(f"--by {missing[0]}: there is no such setting")
@@ -115,7 +115,7 @@ def _name(columns: Sequence[str], values: Sequence[object]) -> str:
 
 
 def geometric_mean_ratio(scores: Scores, teacher: str, other: str) -> tuple[float, float, float]:
-    """Of (a + 1) / (b + 1) over problems, with its 95% bootstrap interval, also over seeds."""
+    """Geometric mean of (a + 1) / (b + 1), with its 95% bootstrap interval over problems and seeds."""
     rng = np.random.default_rng(0)
     logs = []
     for of in scores.values():
@@ -134,7 +134,7 @@ def geometric_mean_ratio(scores: Scores, teacher: str, other: str) -> tuple[floa
 
 
 def below(scores: Scores, teacher: str, other: str) -> dict[str, float]:
-    """Problems on which a teacher's mean is lower than the other's, with Welch's p, corrected."""
+    """Problems on which a teacher's mean is lower than the other's, with Holm-corrected Welch p values."""
     names = list(scores)
     p_values = holm([welch_p_value(scores[name][teacher], scores[name][other]) for name in names])
     return {
@@ -145,7 +145,7 @@ def below(scores: Scores, teacher: str, other: str) -> dict[str, float]:
 
 
 def table(scores: Scores, teachers: list[str], measure: str = "mastered_percent") -> list[str]:
-    """Lines of Markdown: problems by teachers, with the ratio of the first two."""
+    """Markdown lines: problems by teachers, with the ratio of the first two."""
     called = MEASURES[measure]
     lines = [
         f"{called[0].upper()}{called[1:]}, mean ± standard deviation over seeds:",
@@ -164,7 +164,7 @@ def table(scores: Scores, teachers: list[str], measure: str = "mastered_percent"
 
 
 def draw(scores: Scores, teachers: list[str], measure: str = "mastered_percent") -> Figure:
-    """Problems by the mean of the first teacher, with the means and standard deviations of all."""
+    """Plot means and standard deviations of all teachers, sorted by the mean of the first."""
     figure = Figure(figsize=(6.6, 0.9 + 0.2 * len(scores)), dpi=100, layout="constrained")
     axes = figure.subplots()
     rows = sorted(scores, key=lambda student: float(scores[student][teachers[0]].mean()))

@@ -1,4 +1,4 @@
-"""What teachers cost: proposing a task and observing how it went."""
+"""The cost of teachers: proposing a task and observing its episode."""
 
 from __future__ import annotations
 
@@ -24,29 +24,29 @@ from rich.table import Table
 
 _DIMENSIONS = (2, 6, 12, 20)
 _SHORT = 20_000
-"""Episodes of every measurement but the long run's."""
+"""Episodes of every measurement except the long run."""
 
 _EARLY = (10_000, 20_000)
-"""Episodes of the long run that its last tenth is compared with."""
+"""Range of episodes of the long run that its last tenth is compared with."""
 
 _MANY = 1_000
 """Tasks proposed at once."""
 _REPEATS = 100
 _MASTERED = 0.2
-"""The return from which a task is mastered: now here, now there."""
+"""The return at which a task counts as mastered; which tasks are mastered keeps changing."""
 _UPDATE = 1e-3
-"""Seconds from which an observation counts as a fit or another update."""
+"""Minimum seconds for an observation to count as a fit or another update."""
 
 
 @dataclass
 class TeacherCost:
-    """What one teacher costs; times are CPU times of one thread.
+    """The cost of one teacher; times are CPU times of one thread.
 
     Attributes:
         teacher: Its name in `conf/teacher`.
         microseconds: Mean of proposing and observing an episode, by dimensions of the task space.
         longest_ms: Longest call, by dimensions.
-        many: How many times as long a thousand proposals take as one, by dimensions.
+        many: Time of a thousand proposals relative to one, by dimensions.
         shares: Share of the time in each part, in two dimensions.
         early_microseconds: Mean over episodes 10,000 to 20,000 of the long run.
         late_microseconds: Mean over the last tenth of the long run.
@@ -69,9 +69,9 @@ class Stopwatch:
     """Adds up the CPU time of calls.
 
     Attributes:
-        seconds: All calls together.
-        longest: The longest one.
-        in_updates: Those of at least a millisecond together.
+        seconds: Time of all calls.
+        longest: Time of the longest call.
+        in_updates: Time of all calls of at least a millisecond.
     """
 
     def __init__(self) -> None:
@@ -80,7 +80,7 @@ class Stopwatch:
         self.in_updates = 0.0
 
     def __call__(self, function: Callable[..., Any], *args: Any) -> Any:
-        """Call a function and take its time."""
+        """Call a function and time it."""
         start = time.thread_time()
         result = function(*args)
         took = time.thread_time() - start
@@ -91,7 +91,7 @@ class Stopwatch:
 
 
 def benchmark(console: Console, options: argparse.Namespace) -> dict[str, Any]:
-    """Measure all teachers, print the tables, and return what was measured.
+    """Measure all teachers, print the tables, and return the measurements.
 
     Args:
         console: Where to print.
@@ -172,7 +172,7 @@ def play(teacher: Teacher, proposing: Stopwatch, observing: Stopwatch, begin: in
 
 
 def _times_as_long(teacher: Teacher) -> float:
-    """How many times as long many proposals at once take as one, on average."""
+    """Mean time of many proposals at once, relative to that of one."""
     watches = {1: Stopwatch(), _MANY: Stopwatch()}
     for _ in range(_REPEATS):
         for n, watch in watches.items():
@@ -181,13 +181,13 @@ def _times_as_long(teacher: Teacher) -> float:
 
 
 def _return(task: Task, episode: int) -> float:
-    """Between 0 and 1: a wave that moves over the task space, higher in one half of it."""
+    """A return between 0 and 1: a wave that moves over the task space, higher in one half of it."""
     x = float(task[0])
     return (0.5 + 0.5 * float(np.sin(6 * x + episode / 2000))) * (0.3 + 0.7 * x)
 
 
 def teacher_names() -> list[str]:
-    """All teachers of `conf/teacher`, each with one set of settings: its own, not the benchmark's."""
+    """All teachers of `conf/teacher`, without their `_benchmark` presets."""
     names = [path.stem for path in (Path(conf.__path__[0]) / "teacher").glob("*.yaml")]
     return sorted(name for name in names if not name.endswith("_benchmark"))
 
@@ -201,7 +201,7 @@ def _teacher(name: str, dim: int) -> Teacher:
 
 
 def _memory() -> int | None:
-    """Resident memory of this process in bytes, where the system tells."""
+    """Resident memory of this process in bytes, where the system reports it."""
     statm = Path("/proc/self/statm")
     return int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") if statm.exists() else None
 

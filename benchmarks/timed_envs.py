@@ -12,7 +12,7 @@ from chiron.envs.vector.action_repeat import repeat_actions
 from chiron.envs.walkers.stump_tracks import StumpTracks
 from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv
 
-# Forked processes step as fast as others, and begin at once: others import torch first, dozens of times.
+# Forked processes step as fast as others and start at once; others would each import torch first.
 STOCK: dict[str, Callable[..., VecEnv]] = {
     "DummyVecEnv": DummyVecEnv,
     "SubprocVecEnv": partial(SubprocVecEnv, start_method="fork"),
@@ -21,7 +21,7 @@ STOCK: dict[str, Callable[..., VecEnv]] = {
 
 
 class UniformTasks(gym.Wrapper[Any, Any, Any, Any]):
-    """An env that draws its own tasks, uniformly: what there is without a teacher.
+    """An env that draws its own tasks uniformly, as without a teacher.
 
     Args:
         env: An env with a `task_space`.
@@ -38,12 +38,12 @@ class UniformTasks(gym.Wrapper[Any, Any, Any, Any]):
 
 
 def stump_tracks() -> StumpTracks:
-    """An env of Box2D's, to be stepped one at a time."""
+    """An env with Box2D's engine, which is stepped on its own."""
     return StumpTracks(engine="box2d")
 
 
 def batched_stump_tracks() -> StumpTracks:
-    """An env of which many are stepped in one compiled call."""
+    """An env with the batched engine, which steps many in one compiled call."""
     return StumpTracks(engine="batched")
 
 
@@ -55,8 +55,8 @@ def stock_vec_env(kind: str, slots: int, action_repeat: int = 1) -> VecEnv:
     """Stump Tracks with uniform tasks in one of Stable-Baselines3's own vector envs.
 
     Args:
-        kind: Which, by a key of `STOCK`.
-        slots: How many envs; of `SubprocVecEnv` as many processes.
-        action_repeat: How often each action is played.
+        kind: A key of `STOCK`.
+        slots: Number of envs, and of processes with `SubprocVecEnv`.
+        action_repeat: How often each action is repeated.
     """
     return STOCK[kind]([partial(_uniform_stump_tracks, slot, action_repeat) for slot in range(slots)])

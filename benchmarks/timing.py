@@ -1,4 +1,4 @@
-"""Timing things against each other on a machine that is never quite still."""
+"""Comparative timing on a machine that is never quite idle."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Timing:
-    """How long one thing took in each round.
+    """How long one contender took in each round.
 
     Attributes:
-        seconds: Per unit of work, one number per round.
+        seconds: Seconds per unit of work, one number per round.
     """
 
     seconds: tuple[float, ...]
@@ -25,7 +25,7 @@ class Timing:
         return float(np.median(self.seconds))
 
     def times_faster_than(self, peer: Timing) -> Ratio:
-        """How many times as fast this is as a peer that was timed in the same rounds."""
+        """Speed relative to a peer that was timed in the same rounds."""
         ratios = np.array(peer.seconds) / np.array(self.seconds)
         low, median, high = np.percentile(ratios, (25, 50, 75))
         return Ratio(float(median), float(low), float(high))
@@ -33,14 +33,14 @@ class Timing:
 
 @dataclass(frozen=True)
 class Ratio:
-    """A ratio over rounds: its median, and between which quartiles it lay."""
+    """A ratio over rounds: its median and quartiles."""
 
     median: float
     low: float
     high: float
 
     def as_row(self, name: str) -> dict[str, object]:
-        """The entries of a written row: the median under a name, and the quartiles beside it."""
+        """The entries of a results row: the median under a name, and the quartiles."""
         return {name: self.median, f"{name}_quartiles": [self.low, self.high]}
 
     def __str__(self) -> str:
@@ -53,9 +53,9 @@ def time_in_turns(
     """Let contenders take turns, so that whatever slows the machine down slows all of them.
 
     Args:
-        contenders: By name, what does some work and returns how many units it did.
-        rounds: How many turns each gets, after one that does not count.
-        clock: Tells seconds; for work of one process its CPU time is steadier than what a wall clock shows.
+        contenders: By name, a function that does some work and returns the number of units done.
+        rounds: How many turns each gets, after an untimed one.
+        clock: Returns seconds; for work of one process, CPU time is steadier than wall-clock time.
     """
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
     for turn in range(rounds + 1):

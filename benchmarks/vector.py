@@ -1,6 +1,6 @@
-"""What stepping many envs costs: workers beside Stable-Baselines3's, a curriculum beside none.
+"""The cost of stepping many envs: workers compared with Stable-Baselines3's, a curriculum with none.
 
-What a curriculum costs thousands of envs on one device is in `batch_curriculum.py`.
+`batch_curriculum.py` measures the cost of a curriculum for thousands of envs on one device.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ _OURS = {
 }
 _TEACHERS: dict[str, type[Teacher]] = {"Random": Random, "ALP-GMM": ALPGMM}
 _NONE, _UNSEEDED = "none", "none, unseeded"
-"""Nobody chooses tasks, all are one; with and without a seed for every episode, to play it again by."""
+"""Baselines with one fixed task; with and without a seed per episode, which makes it reproducible."""
 
 
 def benchmark(console: Console, options: argparse.Namespace) -> dict[str, Any]:
-    """Time vector envs, print the tables, and return what was measured.
+    """Time vector envs, print the tables, and return the measurements.
 
     Args:
         console: Where to print.
@@ -102,13 +102,13 @@ def _player(vec_env: Any, actions: NDArray[Any]) -> Callable[[], int]:
 
 
 def _pole() -> GymnasiumEnv:
-    """CartPole whose tasks differ, but not so much that episodes would."""
+    """CartPole with tasks that differ too little to change the episodes."""
     push = {"attribute": "unwrapped.force_mag", "value": [9.99, 10.01]}
     return GymnasiumEnv("CartPole-v1", {"push": push}, (0.0, 500.0), 475.0, reuse=True)
 
 
 def _pole_rows(n_workers: int, rounds: int) -> list[dict[str, Any]]:
-    """What each teacher adds to the time of a step, in all and besides its own."""
+    """What each teacher adds to the time of a step, with and without its own time."""
     info = env_info(_pole())
     actions = np.random.default_rng(0).integers(2, size=(_POLE_STEPS, _POLES))
     with ExitStack() as at_the_end:
@@ -124,7 +124,7 @@ def _pole_rows(n_workers: int, rounds: int) -> list[dict[str, Any]]:
         watches = {}
         for name, kind in _TEACHERS.items():
             contenders[name] = player(kind(info.task_space, seed=0))
-            # Watching takes time, so it is another one of the kind that is watched.
+            # Watching takes time, so a second teacher of this kind is watched.
             teacher = kind(info.task_space, seed=0)
             watches[name] = watch = _WatchedTurns(teacher)
             contenders[f"{name}, watched"] = watch.around(player(teacher))
@@ -143,7 +143,7 @@ def _pole_rows(n_workers: int, rounds: int) -> list[dict[str, Any]]:
 
 
 def _mode_rows(slots: int, rounds: int) -> list[dict[str, Any]]:
-    """What `CurriculumVectorEnv` adds to a step, beside the vector env inside of it and Gymnasium's own."""
+    """What `CurriculumVectorEnv` adds to a step, compared with its inner vector env and Gymnasium's own."""
     info = env_info(_pole())
     steps = _POLE_STEPS * _POLES // slots
     actions = np.random.default_rng(0).integers(2, size=(steps, slots))
@@ -169,7 +169,7 @@ def _mode_rows(slots: int, rounds: int) -> list[dict[str, Any]]:
 
 
 def _taskless_player(envs: Any, actions: NDArray[Any], is_seeded: bool) -> Callable[[], int]:
-    """Plays a vector env as it is, in one and the same task."""
+    """Plays a vector env without a curriculum, always in the same task."""
     rng = np.random.default_rng(0)
     slots = envs.num_envs
     tasks = np.tile(_pole().task_space.default, (slots, 1))
@@ -190,10 +190,10 @@ def _taskless_player(envs: Any, actions: NDArray[Any], is_seeded: bool) -> Calla
 
 
 class _WatchedTurns:
-    """How long a teacher takes in each turn.
+    """Measures how long a teacher takes in each turn.
 
     Args:
-        teacher: Who is watched from now on.
+        teacher: Teacher to watch.
     """
 
     def __init__(self, teacher: Teacher) -> None:
@@ -205,7 +205,7 @@ class _WatchedTurns:
             setattr(watched, name, lambda *args, original=original: self._watch(original, *args))
 
     def around(self, play: Callable[[], int]) -> Callable[[], int]:
-        """The same, noting what of a turn's time per unit of work is the teacher's."""
+        """Wrap `play` to record the teacher's time per unit of work in each turn."""
 
         def watched() -> int:
             before = self._watch.seconds
@@ -216,7 +216,7 @@ class _WatchedTurns:
         return watched
 
     def taken_from(self, timing: Timing) -> Timing:
-        """What is left of the turns that counted."""
+        """The timing without the teacher's share, for the turns that counted."""
         counted = self._seconds[-len(timing.seconds) :]
         return Timing(tuple(a - b for a, b in zip(timing.seconds, counted, strict=True)))
 
