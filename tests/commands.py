@@ -1,4 +1,4 @@
-"""Commands as their user types them, without a process for each: starting one takes longer than most runs."""
+"""Commands as users type them, run in this process: starting a process takes longer than most runs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 
 @dataclass(frozen=True)
 class Finished:
-    """What a command left to whoever started it."""
+    """Exit code and output of a command."""
 
     returncode: int
     stdout: str
@@ -30,7 +30,7 @@ def run_here(folder: Path, command: str, *arguments: str) -> Finished:
         pytest.MonkeyPatch.context() as patch,
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
-        # Outside of tests, warnings of libraries are no errors.
+        # Outside of tests, warnings of libraries are not errors.
         warnings.catch_warnings(),
     ):
         warnings.simplefilter("default")

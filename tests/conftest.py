@@ -1,4 +1,4 @@
-"""What all tests share: markers, signals, and fixtures."""
+"""Markers, signals and fixtures shared by all tests."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 
 from tests.countdown_env import CountdownEnv
 
-# Shells start what runs in the background with SIGINT ignored, and then nothing below can be interrupted.
+# Shells start background jobs with SIGINT ignored, and then nothing below can be interrupted.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -26,7 +26,7 @@ MARKERS_OF_SLOWER_TESTS = ("browser", "medium", "slow", "slurm")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test `fast` that has none of the other markers; slow ones may take any time."""
+    """Mark every test without another marker as `fast`; slow ones have no time limit."""
     longer = set()
     for item in items:
         if item.get_closest_marker("slow"):
@@ -35,19 +35,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             longer.add(item.path)
         else:
             item.add_marker("fast")
-    # Processes take file after file: with short ones last, all end at about the same time.
+    # Processes take one file after another: with short ones last, all end at about the same time.
     items.sort(key=lambda item: item.path not in longer)
 
 
 def pytest_collection_finish() -> None:
-    """Let the garbage collector pass over what stays: libraries and tests, a million objects."""
+    """Let the garbage collector skip permanent objects: libraries and tests, a million objects."""
     gc.collect()
     gc.freeze()
 
 
 @pytest.fixture(autouse=True)
 def _signals_are_given_back() -> Iterator[None]:
-    """What one test leaves behind would end the process in another."""
+    """Restore and check signal handlers: a handler left behind would end the process in another test."""
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE, signal.SIGUSR2)
     before = {number: signal.getsignal(number) for number in numbers}
     yield
@@ -60,9 +60,9 @@ def _signals_are_given_back() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _single_runs_are_composed_once() -> Iterator[None]:
-    """Hydra composes a command line twice, first to see whether a preset makes it a sweep.
+    """Skip Hydra's first composition of a command line, which checks whether a preset makes it a sweep.
 
-    Where none is chosen, it does not; tests run some thousand command lines.
+    It is kept where a preset is chosen. Tests run some thousand command lines.
     """
     asked, presets = Hydra.get_mode, ("experiment", "debug", "sweeper", "launcher", "hydra")
 
@@ -77,7 +77,7 @@ def _single_runs_are_composed_once() -> Iterator[None]:
 
 @pytest.fixture
 def blank_figures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Figures are made and saved, but not drawn, which takes half of the time of a small run."""
+    """Figures are created and saved but not drawn, which would take half the time of a small run."""
     monkeypatch.setattr(Figure, "draw", lambda self, renderer: None)
 
 

@@ -1,4 +1,4 @@
-"""A probe env with known answers; worker processes import nothing else of the tests with it."""
+"""A probe env with known answers; kept apart so that worker processes import no other test code."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ Observation = np.ndarray[tuple[int], np.dtype[np.float32]]
 
 
 class CountdownEnv(gym.Env[Observation, Observation]):
-    """An episode lasts `duration` steps, each worth `worth`; seen are duration, worth and the seed's draw.
+    """Episodes have `duration` steps with reward `worth`; observed are duration, worth and a seeded draw.
 
-    Everything about an episode can be read off its task, so a result credited to another task shows.
+    The task determines everything about an episode, so a result credited to another task shows.
     """
 
     metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012 (as Gymnasium declares it)

@@ -1,4 +1,4 @@
-"""What can happen to a file of a run: the rows of every table of damages, made by one hand."""
+"""Kinds of damage to a file of a run, shared by all tests of damaged files."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 Damage = Callable[[Path, Path], None]
-"""Does its damage to a file of a run (first argument), given the same file of another run (second)."""
+"""Damages a file of a run (first argument), given the same file of another run (second)."""
 
 
 def _remove(file: Path, other: Path) -> None:
@@ -20,13 +20,13 @@ def _empty(file: Path, other: Path) -> None:
 
 
 def _cut(file: Path, other: Path) -> None:
-    """As a copy that was broken off: within a line of text, within a record of anything else."""
+    """Like an interrupted copy: cut within a line of text, or within a record of anything else."""
     content = file.read_bytes()
     file.write_bytes(content[: 2 * len(content) // 3])
 
 
 def _fill_with_garbage(file: Path, other: Path) -> None:
-    """Random bytes of the same length."""
+    """Replace the content with random bytes of the same length."""
     file.write_bytes(random.Random(0).randbytes(file.stat().st_size))
 
 
@@ -35,7 +35,7 @@ def _take_from_another_run(file: Path, other: Path) -> None:
 
 
 def _link_away(file: Path, other: Path) -> None:
-    """A link to a file outside of the run, with the very content that belongs here."""
+    """Replace the file by a link to a file outside the run with the same content."""
     elsewhere = other.with_name(f"moved-{file.name}")
     shutil.move(file, elsewhere)
     file.symlink_to(elsewhere.resolve())
@@ -49,11 +49,11 @@ DAMAGES: dict[str, Damage] = {
     "foreign": _take_from_another_run,
     "link": _link_away,
 }
-"""Every damage by its name."""
+"""Every kind of damage by its name."""
 
 
 def files_of(run: Path) -> list[str]:
-    """The files of a run's directory, by their path in it.
+    """Relative paths of all files in a run's directory.
 
     Args:
         run: The directory.
@@ -62,11 +62,11 @@ def files_of(run: Path) -> list[str]:
 
 
 def damage(kind: str, file: Path, other: Path) -> None:
-    """Do a damage to a file.
+    """Damage a file.
 
     Args:
         kind: A key of `DAMAGES`.
         file: The file, of a copy of a run.
-        other: The same file of another run, which lies outside of the first; a link may lead to beside it.
+        other: The same file of another run, outside the first; the target of a link is put beside it.
     """
     DAMAGES[kind](file, other)

@@ -1,4 +1,4 @@
-"""Everything that is found by listing: the choices in `conf/`, built as the command line builds them."""
+"""The choices in `conf/`, found by listing and built as the command line builds them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _composed(*overrides: str) -> dict[str, Any]:
 
 
 def composed(*overrides: str) -> dict[str, Any]:
-    """The configuration of `chiron-train <overrides>`, composed once for all tests: that takes 0.1 s."""
+    """The configuration of `chiron-train <overrides>`, composed once for all tests because it takes 0.1 s."""
     return copy.deepcopy(_composed(*overrides))
 
 
@@ -35,13 +35,13 @@ def names_in(group: str) -> list[str]:
 
 
 def simulated_students() -> list[str]:
-    """The choices of `student` that play in no env."""
+    """The choices of `student` that are simulated."""
     folder = CONF / "student"
     return [name for name in names_in("student") if "env=simulated" in (folder / f"{name}.yaml").read_text()]
 
 
 def env_names() -> list[str]:
-    """The choices of `env` but the one of simulated students."""
+    """The choices of `env`, except the one for simulated students."""
     return [name for name in names_in("env") if name != "simulated"]
 
 

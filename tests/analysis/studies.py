@@ -1,4 +1,4 @@
-"""Studies as runs leave them, written in milliseconds."""
+"""Synthetic studies with the files of real runs, written in milliseconds."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TEACHERS = {
 
 
 def configuration(teacher: str, seed: int, **changes: Any) -> dict[str, Any]:
-    """A run's configuration; changes are given by dotted keys with two underscores for a dot."""
+    """A run's configuration; changes are given by dotted keys, with two underscores for a dot."""
     config: dict[str, Any] = {
         "env": {"_target_": "chiron.envs.walkers.stump_tracks.StumpTracks", "stump_height": [0.0, 3.0]},
         "teacher": {"_target_": TEACHERS[teacher]},
@@ -51,7 +51,7 @@ def write_run(
     tasks: int = 10,
     **changes: Any,
 ) -> RunDirectory:
-    """A run with evaluations at equal distances up to its budget; `percents` of its tasks are mastered."""
+    """A run with equally spaced evaluations up to its budget, which master `percents` of its tasks."""
     run = RunDirectory(folder / teacher / f"seed{seed}")
     run.path.mkdir(parents=True)
     if simulated:
@@ -89,7 +89,7 @@ def write_run(
 
 
 def evaluation(step: int, percent: float, tasks: int) -> pd.DataFrame:
-    """The rows of one evaluation: the first of the tasks are mastered, the returns fall from task to task."""
+    """The rows of one evaluation: the first tasks are mastered, and the return falls from task to task."""
     rank = np.arange(tasks)
     return pd.DataFrame(
         {

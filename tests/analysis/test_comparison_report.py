@@ -33,7 +33,7 @@ VOID = {"meta", "wbr", "img", "br", "link", "input", "hr"}
 
 
 class Page(HTMLParser):
-    """What is on a page, and what it asks for."""
+    """Contents of a page, and the addresses that it loads from."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -94,7 +94,7 @@ def test_has_all_parts_and_asks_for_nothing(folder: Path, tmp_path: Path) -> Non
     assert page.tags.isdisjoint({"script", "iframe", "object", "link", "form"})
     figures = 6 if "bands" in page.ids else 4
     assert len(page.images) == figures + 2, "figures and two curricula"
-    # What browsers hold to: nothing is loaded from anywhere.
+    # Browsers enforce that nothing is loaded from anywhere.
     assert page.policy == "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
     assert "url(" not in (tmp_path / "out" / "report.html").read_text()
 

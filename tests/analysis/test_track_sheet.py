@@ -1,4 +1,4 @@
-"""The sheet of sample tracks, read off the figure before it is written."""
+"""The sheet of sample tracks, checked on the figure before it is written."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.medium
 
 
 class Steps(WalkerEnv):
-    """One step up of a height, after as many metres as a group of parameters adds up to."""
+    """A single step of a given height, at a distance that is the sum of a group of parameters."""
 
     def __init__(self) -> None:
         super().__init__({"height": (0.0, 4.0), "places": (0.0, 1.0)}, "default")
@@ -36,7 +36,7 @@ class Steps(WalkerEnv):
 
 @pytest.fixture
 def figures(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
-    """The figures that are saved, instead of files."""
+    """The figures that would have been saved."""
     saved: list[Figure] = []
     monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: saved.append(figure))
     return saved

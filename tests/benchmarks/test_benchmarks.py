@@ -99,8 +99,8 @@ def test_the_operations_of_an_update_are_those_that_torch_counts() -> None:
         update()
     first, second, (batch, seen) = *bench_sac.NETWORKS, (bench_sac.BATCH, bench_sac.OBSERVATIONS)
     weights = (seen + bench_sac.ACTIONS) * first + first * second + second
-    # In the actor's loss stock SAC also makes gradients of both critics' weights, of the higher one's
-    # actions, and of observations.
+    # For the actor's loss, stock SAC also computes gradients of both critics' weights, of the higher one's
+    # actions, and of the observations.
     unused = 2 * batch * (3 * weights + seen * first)
     assert bench_students.update_flops() == counter.get_total_flops() - unused
 
@@ -150,7 +150,7 @@ def test_vector_envs_are_measured_beside_stable_baselines3s(
 
 
 def small(monkeypatch: pytest.MonkeyPatch, *overrides: str) -> None:
-    """Let whole runs be small ones."""
+    """Make whole runs small."""
     overrides = ("n_envs=2", "n_workers=0", "evaluation.n_tasks=2", *overrides)
     monkeypatch.setattr(bench_run, "composed", lambda *given: compose.composed(*given, *overrides))
 
@@ -217,7 +217,7 @@ def test_quick_is_shorter_where_nothing_else_is_said(
 
     monkeypatch.setattr(bench, "PARTS", {"one": part, "gpu": part})
     bench.main([*arguments, "--out", str(tmp_path)])
-    # Without a name all parts are measured, but for what needs a GPU.
+    # Without a name, all parts are measured, except those that need a GPU.
     (options,) = heard
     assert (options.rounds, options.steps) == (rounds, steps)
     assert [path.name for path in tmp_path.iterdir()] == ["bench_one.json"]

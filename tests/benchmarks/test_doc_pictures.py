@@ -18,7 +18,7 @@ MADE_OTHERWISE = {"concepts.svg": "by hand", "main_job_profile.png": "make bench
 
 
 def shown() -> dict[Path, str]:
-    """Every file of results that a page shows or links to, and the text of one such page."""
+    """Every results file that a page shows or links to, with the text of one such page."""
     found = {}
     for page in (HOME / "README.md", *DOCS.rglob("*.md")):
         text = page.read_text()

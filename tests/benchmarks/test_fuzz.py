@@ -1,4 +1,4 @@
-"""Two hundred command lines of the fuzzer, each of them wrong in one place."""
+"""Two hundred faulty command lines of the fuzzer."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_when_a_key_is_named(sentence: str, key: str, is_named: bool) -> None:
 
 
 def test_every_choice_of_every_group_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
-    # Which keys a choice has is composed for each, and of no matter here.
+    # The keys of a choice do not matter here, and composing each is slow.
     anything = composed("env=cart_pole")
     monkeypatch.setattr("benchmarks.fuzz_lines.composed", lambda *overrides: anything)
     arguments = {argument for line in every_line() for argument in line.arguments}

@@ -1,4 +1,4 @@
-"""What is kept of a study's runs, and what the pages say of it."""
+"""The stored curves of a study's runs, and the pages made from them."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ SHARES = {"alp_gmm": [20.0, 40.0, 50.0], "random": [10.0, 10.0, 40.0]}
 
 @pytest.fixture
 def curves() -> Curves:
-    """Two teachers, three seeds and one that is not finished; tested before and after training."""
+    """Two teachers, three seeds and one unfinished seed; evaluated before and after training."""
     shares = [[*of, 90.0] for of in SHARES.values()]
     runs = pd.DataFrame(
         [(teacher, seed) for teacher in SHARES for seed in range(4)], columns=["teacher", "seed"]
@@ -28,7 +28,7 @@ def test_measures_differences_and_seeds_that_are_not_complete(curves: Curves) ->
     lines = study_tables.report(curves, ["alp_gmm", "random"], ["random"], at=10)
     assert lines[:2] == ["Seeds that all teachers have completed: 0-2.", "Begun, and not counted: 3."]
     [row] = [line for line in lines if line.startswith("| ALP-GMM | ")]
-    # The curve rises in a straight line, so the area under it is half of its end.
+    # The curve is a straight line from 0, so the area under it is half of its final value.
     assert [cell.split("<br>")[0].strip() for cell in row.split("|")[2:-1]] == [
         "18.3 ± 7.6",
         "55.0 ± 22.9",

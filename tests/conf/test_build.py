@@ -1,4 +1,4 @@
-"""What a configuration writes for arguments that YAML cannot write."""
+"""How configurations express arguments that YAML cannot."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ MAIN = "stump_tracks/alp_gmm/ppo"
 
 
 def label_of(*overrides: str) -> str:
-    """The path of a command's run below the folder of its study."""
+    """Path of a command's run, relative to the folder of its study."""
     with initialize_config_module("chiron.conf", version_base="1.3"):
         config = compose("config", list(overrides), return_hydra_config=True)
         config.hydra.runtime.cwd, config.hydra.job.config_name = str(Path.cwd()), "config"

@@ -39,12 +39,12 @@ def stumps(rng: np.random.Generator) -> Track:
 
 
 def dense_stumps(rng: np.random.Generator) -> Track:
-    """More obstacles than anything else has, low enough to walk on."""
+    """More obstacles than any other track, low enough to walk on."""
     return obstacle_track(rng, [Stump(rng.uniform(0, 0.4))], 0.0)
 
 
 def leaning_stumps(rng: np.random.Generator) -> Track:
-    """The narrowest that a task can ask for, as near each other as can be, from behind the start on."""
+    """The narrowest stumps that a task allows, as close together as possible, from behind the start on."""
     track = obstacle_track(rng, [Stump(2.4, width=0.0, rotation=0.9)], 0.0)
     shift = np.array([-8, 0], np.float32)
     ground = np.concatenate([track.ground[:1], track.ground[1:] + shift])
@@ -52,14 +52,14 @@ def leaning_stumps(rng: np.random.Generator) -> Track:
 
 
 def long_edges(rng: np.random.Generator) -> Track:
-    """Few edges, of which the first is flat: a foot stands on one of them, far from where it ends."""
+    """A few long edges, the first of them flat: a foot stands on one, far from its ends."""
     x = np.cumsum([0.0, *rng.uniform(10, 40, 10)])
     y = GROUND_LEVEL + np.concatenate([[0.0, 0.0], rng.uniform(-1, 1, 9)])
     return Track(_points(x, y), ())
 
 
 def rough_track(rng: np.random.Generator) -> Track:
-    """Uneven ground, as Gymnasium's, but rougher."""
+    """Uneven ground like Gymnasium's, but rougher."""
     heights, velocity, level = [], 0.0, GROUND_LEVEL
     for _ in range(201):
         velocity = 0.8 * velocity + 0.01 * np.sign(GROUND_LEVEL - level) + rng.uniform(-2, 2) / 30
@@ -69,7 +69,7 @@ def rough_track(rng: np.random.Generator) -> Track:
 
 
 def polygon_track(rng: np.random.Generator) -> Track:
-    """Triangles to hexagons, small and large, some over others, on flat ground."""
+    """Triangles to hexagons, small and large, some overlapping, on flat ground."""
     obstacles = []
     for x in np.arange(6.5, LENGTH, rng.uniform(0.8, 4)):
         corners = int(rng.integers(3, 7))
@@ -128,7 +128,7 @@ def random_policy(joints: int) -> Policy:
 
 
 def sluggish_policy(joints: int) -> Policy:
-    """Holds an action for a while, at times none at all, so that walkers fall asleep."""
+    """Holds each action for a while, sometimes a zero action, so that walkers fall asleep."""
     held = np.zeros(joints, np.float32)
     until, now = 0, 0
 
@@ -144,7 +144,7 @@ def sluggish_policy(joints: int) -> Policy:
 
 
 def heuristic_policy(joints: int) -> Policy:
-    """Gymnasium's hand-written gait; for four legs, once for each pair."""
+    """Gymnasium's hand-written gait; for four legs, one per pair."""
     gaits = [BipedalWalkerHeuristics() for _ in range(joints // 4)]
 
     def act(rng: np.random.Generator, observation: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -160,7 +160,7 @@ def heuristic_policy(joints: int) -> Policy:
 
 
 MakePolicy = Callable[[int], Policy]
-"""Makes the policy of one episode for a number of joints."""
+"""Makes the policy of one episode, given the number of joints."""
 
 POLICIES: dict[str, MakePolicy] = {
     "random": random_policy,
@@ -170,7 +170,7 @@ POLICIES: dict[str, MakePolicy] = {
 
 
 def train_policy(body: WalkerBody, steps: int) -> MakePolicy:
-    """Let PPO learn to walk over low stumps, and return what makes policies of it."""
+    """Train PPO to walk over low stumps, and return a function that makes policies from it."""
     env = partial(StumpTracks, stump_height=(0.0, 0.5), obstacle_spacing=(3.0, 6.0), body=body)
     info = env_info(env())
     curriculum = Curriculum(Random(info.task_space, seed=0), info, seed=0)

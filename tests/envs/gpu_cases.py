@@ -1,4 +1,4 @@
-"""What is played both in the CPU's engine and on a GPU, real or simulated."""
+"""Scenarios that are played both in the CPU's engine and on a GPU, real or simulated."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from chiron.envs.walkers.walker_env import WalkerEnv
 from tests.envs.engine_cases import POLICIES, TRACKS, WALKERS, flat_track
 
 NewWalkers = Callable[..., WalkerVectorEnv]
-"""The class of the walkers: called as `WalkerVectorEnv(env, num_envs, action_repeat=1)`."""
+"""Class of the vector env, called as `WalkerVectorEnv(env, num_envs, action_repeat=1)`."""
 
 
 def states_on_the_way(body: str) -> dict[str, Any]:
@@ -36,7 +36,7 @@ def states_on_the_way(body: str) -> dict[str, Any]:
 
 
 def go_on(new_walkers: NewWalkers, body: str, state: Any, steps: int) -> list[Any]:
-    """Load a state, and play on."""
+    """Load a state, and continue from it."""
     walkers = new_walkers(StumpTracks(body=WALKERS[body]), len(state["worlds"]))
     walkers.load_state_dict(state)
     rng = np.random.default_rng(1)
@@ -56,7 +56,7 @@ def go_on_as_quadruped(new_walkers: NewWalkers, states: dict[str, Any]) -> list[
 
 
 def reset_into_tasks(new_walkers: NewWalkers, states: dict[str, Any]) -> list[Any]:
-    """Resets of all slots and of some, in several envs."""
+    """Resets of all slots and of one slot, in several envs."""
     played: list[Any] = []
     envs: list[WalkerEnv] = [StumpTracks(), HexagonTracks(), StumpSequence(), OpenEndedTracks(body="short")]
     for env in envs:
@@ -76,7 +76,7 @@ def _near_the_end(state: dict[str, Any], time_limit: int) -> dict[str, Any]:
 
 
 def repeat_actions(new_walkers: NewWalkers, states: dict[str, Any]) -> list[Any]:
-    """Actions held for three steps, before the last of which one walker's time is over."""
+    """Actions held for three steps; one walker reaches its time limit before the last."""
     walkers = new_walkers(StumpTracks(body=WALKERS["default"]), len(TRACKS), action_repeat=3)
     walkers.load_state_dict(_near_the_end(states["default"], walkers.env.time_limit))
     actions = np.random.default_rng(4).uniform(-1, 1, walkers.action_space.shape or ()).astype(np.float32)
@@ -84,7 +84,7 @@ def repeat_actions(new_walkers: NewWalkers, states: dict[str, Any]) -> list[Any]
 
 
 def repeat_actions_on_device(new_walkers: NewWalkers, states: dict[str, Any]) -> list[Any]:
-    """As before, but by torch's tensors where there is a GPU."""
+    """As before, but with torch tensors on a GPU."""
     walkers = new_walkers(StumpTracks(body=WALKERS["default"]), len(TRACKS), action_repeat=3)
     walkers.load_state_dict(_near_the_end(states["default"], walkers.env.time_limit))
     actions = np.random.default_rng(4).uniform(-1, 1, walkers.action_space.shape or ()).astype(np.float32)
@@ -97,7 +97,7 @@ def repeat_actions_on_device(new_walkers: NewWalkers, states: dict[str, Any]) ->
 
 
 def grow(new_walkers: NewWalkers, states: dict[str, Any]) -> list[Any]:
-    """A track with more of everything than the arrays hold at first."""
+    """A track with more of everything than the arrays initially hold."""
     walkers = new_walkers(StumpTracks(), 2)
     walkers.start([0], [flat_track(np.random.default_rng(0))], [1.0])
     points = np.stack([np.arange(350) * 0.3, np.full(350, GROUND_LEVEL)], axis=1).astype(np.float32)
@@ -109,7 +109,7 @@ def grow(new_walkers: NewWalkers, states: dict[str, Any]) -> list[Any]:
 
 
 def fail(new_walkers: NewWalkers, states: dict[str, Any]) -> list[Any]:
-    """What cannot be computed, and the words it is refused with."""
+    """Messages of the errors for cases that cannot be computed."""
     ground = np.array([[0, GROUND_LEVEL], [100, GROUND_LEVEL]], np.float32)
     block = np.array([[0, 3.1], [9, 3.1], [9, 3.2], [0, 3.2]], np.float32)
     line = np.array([[9, 4], [10, 4], [11, 4]], np.float32)
@@ -123,7 +123,7 @@ def fail(new_walkers: NewWalkers, states: dict[str, Any]) -> list[Any]:
         except EngineError as error:
             words.append(str(error))
     walkers = new_walkers(StumpTracks(), 2)
-    # One edge: where the walker is not a number, it touches them all.
+    # A single edge, because a walker at NaN touches all edges.
     walkers.start([0, 1], [Track(ground, ())] * 2, [0.0, 0.0])
     actions = np.zeros((2, 4), np.float32)
     actions[1, 2] = np.nan

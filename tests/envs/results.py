@@ -1,4 +1,4 @@
-"""Results of vector envs, compared."""
+"""Comparison of the results of vector envs."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Plays scenarios on the GPU that Numba simulates: `python -m tests.envs.simulated_gpu states results`.
+"""Plays scenarios in Numba's CUDA simulator: `python -m tests.envs.simulated_gpu states results`.
 
-Numba must not compile anything (`NUMBA_DISABLE_JIT`) and simulate CUDA (`NUMBA_ENABLE_CUDASIM`): then the
-engine's functions are Python, run by one Python thread for each of the kernels' threads. What Python cannot
-run as it is, Numba's intrinsics and access to a record's fields by attribute, is given to it here.
+Compilation must be off (`NUMBA_DISABLE_JIT`) and the simulator on (`NUMBA_ENABLE_CUDASIM`): then the
+engine's functions are Python, run by one Python thread for each of the kernels' threads. This module replaces
+what plain Python lacks: Numba's intrinsics, and access to a record's fields as attributes.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ assert config.ENABLE_CUDASIM
 assert config.DISABLE_JIT
 
 GARBAGE = 0xAB
-"""What local memory is full of."""
+"""Initial value of each byte of local memory."""
 
 
 class _Record:
@@ -69,7 +69,7 @@ def _wrapped(value: Any) -> Any:
 
 
 class _LocalMemory:
-    """`cuda.local`, full of garbage."""
+    """`cuda.local` whose arrays are filled with garbage."""
 
     def array(self, shape: int, dtype: Any) -> Any:
         kind = as_dtype(dtype)
@@ -104,7 +104,7 @@ def _set_body_part(body: Any, b: int, *arguments: Any) -> Any:
 
 
 def _set_up() -> Any:
-    """Let the simulator run the engine; returns the class of the walkers."""
+    """Let the simulator run the engine; returns the class of the vector env."""
     simulator.FakeWithinKernelCUDAArray = lambda array: _wrapped(array._ary)
     kernelapi.FakeCUDALocal = _LocalMemory
     jit = cuda.jit
@@ -123,7 +123,7 @@ def _set_up() -> Any:
 
 
 class _HostTorch:
-    """The part of torch that looks at device arrays, which here lie in this process's memory."""
+    """The part of torch that views device arrays, which are in host memory here."""
 
     Tensor = torch.Tensor
 
@@ -137,7 +137,7 @@ def main() -> None:
     walkers = _set_up()
     from tests.envs.gpu_cases import SCENARIOS
 
-    warnings.simplefilter("ignore", RuntimeWarning)  # divisions by zero are meant
+    warnings.simplefilter("ignore", RuntimeWarning)  # divisions by zero are intended
     states_file, results_file, *names = sys.argv[1:]
     states = pickle.loads(Path(states_file).read_bytes())
     results = {name: SCENARIOS[name](walkers, states) for name in names or SCENARIOS}

@@ -46,7 +46,7 @@ def test_workers_do_what_the_loop_does_bit_for_bit(n_workers: int) -> None:
     space = StumpTracks.task_space()
     over = np.ones(5, dtype=np.bool_)
     for _ in range(120):
-        # Slots whose episode is over rest until another one's is.
+        # Finished slots wait until another one has finished.
         if over.sum() >= 2:
             tasks, seeds = space.sample(rng, 5), rng.integers(1000, size=5).tolist()
             options = {"reset_mask": over, "task": tasks}

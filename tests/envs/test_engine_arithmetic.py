@@ -1,4 +1,4 @@
-"""The pieces of the batched engine that stand alone, against Box2D's and the C library's."""
+"""The self-contained functions of the batched engine, compared with Box2D's and the C library's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The batched engine against Box2D: every number of every step, to the last bit."""
+"""The batched engine compared with Box2D: every number of every step, to the last bit."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def box2d_state(env: StumpTracks) -> NDArray[np.float64]:
 
 
 def engine_states(batch: WalkerVectorEnv) -> NDArray[np.float64]:
-    """Of all slots, shape (n, parts, 6)."""
+    """Positions and velocities in all slots, shape (n, parts, 6)."""
     parts = batch.state_dict()["worlds"]["parts"][:, : len(batch.env.body.parts)]
     return np.stack([parts[name] for name in ("p_x", "p_y", "a", "v_x", "v_y", "w")], axis=2)
 
 
 def go_on_after_the_end(batch: WalkerVectorEnv) -> dict[str, Any]:
-    """Let walkers be stepped further although their episodes are over; gives the state of all."""
+    """Allow stepping walkers whose episodes are over; returns the state of all."""
     state = batch.state_dict()
     state["terminated"][:] = False
     batch.load_state_dict(state)
@@ -48,11 +48,11 @@ def compare(
     """Play episodes in both engines, in one slot for each kind of track and policy.
 
     Returns:
-        How many steps were compared on each kind of track with each policy.
+        Number of compared steps by kind of track and policy.
     """
     body = WALKERS[body_name]
     joints = len(body.joints)
-    # More than a block of lanes: there are envs that are solved side by side, and one by one.
+    # More than a block of lanes, so that some envs are solved side by side and some one by one.
     cases = list(product(TRACKS, makers))
     slots_of = range(len(cases))
     batch = WalkerVectorEnv(StumpTracks(body=body), len(cases))
@@ -128,7 +128,7 @@ def test_a_fallen_walker_falls_asleep_and_wakes_as_in_box2d() -> None:
     reference.start(track, 3.0)
     slept = 0
     for step in range(500):
-        # A push at the start to fall by, and one later to wake up by.
+        # A push at the start to fall, and a later one to wake up.
         pushed = step < 20 or 400 <= step < 410
         actions = rng.uniform(-1, 1, (1, len(body.joints))).astype(np.float32) * pushed
         go_on_after_the_end(batch)

@@ -50,10 +50,10 @@ class TestContract:
             given, expected = batch.step(actions), loop.step(actions)
             assert_same(given, expected)
             mask = given[2] | given[3]
-            # Slots whose episode is over rest until another one's is.
+            # Finished slots wait until another one has finished.
             if mask.sum() >= 2:
                 tasks = space.sample(rng, slots)
-                # Every other time slots go on with the generators they have.
+                # Every other time, slots continue with their own generators.
                 seeds = [None] * slots if step % 2 else list(range(step, step + slots))
                 options = {"reset_mask": mask, "task": tasks}
                 assert_same(

@@ -1,4 +1,4 @@
-"""Do the checks of an env find what is broken?"""
+"""Do the checks of an env detect broken envs?"""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.countdown_env import CountdownEnv, Observation
 
 
 class _Remembers(CountdownEnv):
-    """Observes the task before this one."""
+    """Observes the previous task."""
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -73,7 +73,7 @@ class _NeverEnds(CountdownEnv):
 
 
 class _PlaysOnALake(CountdownEnv):
-    """Has rounded tasks, and a move that has to be a key of a dict."""
+    """Has integer tasks, and actions that must be keys of a dict."""
 
     moves: ClassVar = {0: -1, 1: 1}
 

@@ -1,4 +1,4 @@
-"""What an env raises, and where that was."""
+"""Errors raised by envs, and where they were raised."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.countdown_env import CountdownEnv
 
 
 class Raising(CountdownEnv):
-    """Raises in the method that the first number of its task names."""
+    """Raises in the method selected by the first number of its task."""
 
     def reset(self, **arguments: Any) -> Any:
         seen = super().reset(**arguments)

@@ -1,4 +1,4 @@
-"""Is what an env says of its tasks and returns read, and contradictions refused?"""
+"""Are an env's declarations of tasks and returns read, and contradictions refused?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The kernels' code for a GPU, which needs NVIDIA's compiler (the extra `cuda`) but no GPU."""
+"""The GPU code of the kernels; needs NVIDIA's compiler (the extra `cuda`) but no GPU."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
 def test_every_operation_rounds_as_on_the_cpu(phase: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dispatcher, "get_current_device", lambda: SimpleNamespace(compute_capability=HOPPER))
     kernel = getattr(load_kernels(), phase)
-    # What is optimised at link time is not what is looked at here.
+    # Link-time optimisation would change the code after this check.
     assert kernel.targetoptions["lto"] is False
     with _uncontracted():
         code, _ = cuda.compile_ptx(kernel.py_func, ARGUMENTS[phase], cc=HOPPER)
@@ -46,7 +46,7 @@ def test_every_operation_rounds_as_on_the_cpu(phase: str, monkeypatch: pytest.Mo
         re.findall(r"\b(?:fma|mad|add|sub|mul|div|sqrt|rcp|rsqrt)\.[a-z0-9.]*f(?:32|64)\b", code)
     )
     exact = {f"{name}.rn.{kind}" for name in ("add", "sub", "mul", "div", "sqrt") for kind in ("f32", "f64")}
-    # The sine's own fused multiply-adds are the C library's.
+    # The sine uses fused multiply-adds, as the C library does.
     assert operations <= exact | {"rcp.rn.f32", "fma.rn.f64"}
     assert ("fma.rn.f64" in operations) == (phase in ("start", "solve", "finish"))
     assert "mul.rn.f32" in operations or phase == "collide" or phase == "tell"

@@ -1,4 +1,4 @@
-"""The GPU's engine against the CPU's: in Numba's CUDA simulator, and on a GPU where there is one."""
+"""The GPU engine compared with the CPU's: in Numba's CUDA simulator, and on a GPU if there is one."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def states() -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def simulated(states: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
-    """What the scenarios give in the simulator."""
+    """Results of the scenarios in the simulator."""
     folder = tmp_path_factory.mktemp("simulated")
     (folder / "states").write_bytes(pickle.dumps(states))
     subprocess.run(
@@ -85,7 +85,7 @@ def test_without_a_gpu_it_is_refused_in_a_sentence() -> None:
     def on_gpu() -> StumpTracks:
         return StumpTracks(engine="cuda")
 
-    # As `make_vec` asks for it, and as `gymnasium.make_vec` does.
+    # As requested by `make_vec`, and by `gymnasium.make_vec`.
     with pytest.raises(ValueError, match=r"engine=cuda needs an NVIDIA GPU.*chiron-curricula\[cuda\]"):
         make_vec([on_gpu] * 2, n_workers=0)
     with pytest.raises(ValueError, match="engine=batched computes the same without"):

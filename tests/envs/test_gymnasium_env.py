@@ -28,7 +28,7 @@ CART_POLE: dict[str, Any] = {
 
 
 def same_episode(env: gym.Env[Any, Any], task: Any, oracle: gym.Env[Any, Any], **reset: Any) -> None:
-    """Both play the same episode, bit for bit, if the oracle was set into the task by hand."""
+    """Check that both play the same episode, bit for bit; the oracle has the task set by hand."""
     oracle.action_space.seed(0)
     seen, _ = env.reset(seed=3, options={"task": task})
     expected, _ = oracle.reset(seed=3, **reset)
@@ -102,7 +102,7 @@ class TestAgainstEnvsSetByHand:
             "Pendulum-v1", {"g": {"argument": "g", "value": [1, 20]}}, [-2000, 0], -500
         )
         same_episode(by_argument, {"g": 6.3}, stock("Pendulum-v1", g=6.3))
-        # The default, which the constructor's signature says.
+        # The default, from the constructor's signature.
         same_episode(by_argument, None, stock("Pendulum-v1"))
 
     def test_acrobot(self) -> None:
@@ -143,7 +143,7 @@ class TestAgainstEnvsSetByHand:
         model.opt.gravity[2] = -7.0
         mj_setConst(model, oracle.unwrapped.data)
         env = build_env("hopper")
-        # Factors do not pile up.
+        # Factors do not accumulate.
         env.reset(options={"task": {"mass_factor": 2.0, "friction_factor": 1.75}})
         same_episode(env, {"mass_factor": 1.5, "friction_factor": 0.5, "gravity": -7.0}, oracle)
         for name in ("body_mass", "body_invweight0", "geom_friction"):
@@ -168,7 +168,7 @@ class TestAgainstEnvsSetByHand:
 
 
 def _dynamics(env: Any, task: dict[str, float]) -> dict[str, Any]:
-    """What an episode in a task begins with: what is seen, and the numbers of MuJoCo that follow."""
+    """The initial observation of an episode in a task, and MuJoCo's resulting quantities."""
     from mujoco import mj_mulM
 
     observation, _ = env.reset(seed=3, options={"task": task})
@@ -181,7 +181,7 @@ def _dynamics(env: Any, task: dict[str, float]) -> dict[str, Any]:
     return {
         "observation": observation,
         "inertia": np.array(columns),
-        "weight": model.body_subtreemass[0],  # what MuJoCo works out from the masses
+        "weight": model.body_subtreemass[0],  # derived from the masses by MuJoCo
         "damping": model.dof_damping.copy(),
         "friction": model.geom_friction.copy(),
         "gravity": model.opt.gravity.copy(),
@@ -272,7 +272,7 @@ class TestEpisodes:
 
 
 class Thermostat(gym.Env[Any, Any]):
-    """An env of nobody's registry; `open` are those that were made and not closed."""
+    """An unregistered env; `open` counts instances that were made and not closed."""
 
     open = 0
     made = 0
@@ -378,7 +378,7 @@ def test_the_env_has_no_say_in_what_success_is() -> None:
 
 
 class Road(gym.Env[Any, Any]):
-    """Remembers what it was made and reset with; episodes never end."""
+    """Records the arguments of its constructor and resets; episodes never end."""
 
     defaults: ClassVar = {"lanes": 3, "density": 0.5, "weather": "dry"}
 

@@ -1,4 +1,4 @@
-"""What can be told of a name before its module is imported."""
+"""What can be said about a name before its module is imported."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MODULES = {
 
 @pytest.fixture(autouse=True)
 def libraries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Libraries that nobody has imported."""
+    """Libraries that have not been imported."""
     for name, text in MODULES.items():
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)

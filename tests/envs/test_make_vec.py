@@ -1,4 +1,4 @@
-"""Does make_vec step envs by whatever steps them fastest, going by what they are?"""
+"""Does make_vec choose the fastest way to step each kind of env?"""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MakeEnv = Callable[[], gym.Env[Any, Any]]
 
 
 class Generous(StumpTracks):
-    """An env with a reward of its own."""
+    """An env with its own reward."""
 
     def step(self, action: Any) -> Any:
         observation, reward, *rest = super().step(action)
@@ -34,7 +34,7 @@ def stepped_by(*env_fns: MakeEnv, n_workers: int = 0) -> str:
 
 
 def make(rank: int, seed: int = 0) -> MakeEnv:
-    """As Stable-Baselines3's guide writes it."""
+    """As in Stable-Baselines3's guide."""
 
     def init() -> gym.Env[Any, Any]:
         env = gym.make("chiron/StumpTracks-v0")
@@ -54,7 +54,7 @@ def test_the_idiom_of_stable_baselines_reaches_the_engine() -> None:
     env_fns = [make(rank) for rank in range(3)]
     envs, loop = make_vec(env_fns), SyncTaskVectorEnv(env_fns)
     assert type(envs).__name__ == "WalkerVectorEnv"
-    # Each slot goes on with the generator that its function seeded.
+    # Each slot continues with the generator that its function seeded.
     np.testing.assert_array_equal(envs.reset()[0], loop.reset()[0])
     np.testing.assert_array_equal(envs.reset()[0], loop.reset()[0])
 
@@ -101,7 +101,7 @@ def test_envs_choose_how_they_are_stepped() -> None:
     assert stepped_by(StumpTracks, StumpTracks) == "WalkerVectorEnv"
     assert stepped_by(box2d, box2d) == stepped_by(StumpTracks, box2d) == "SyncTaskVectorEnv"
     assert stepped_by(box2d, box2d, n_workers=1) == "AsyncTaskVectorEnv"
-    # What wrappers and subclasses do is known to themselves alone.
+    # Only wrappers and subclasses know what they do.
     assert stepped_by(cut_short, cut_short) == "SyncTaskVectorEnv"
     assert stepped_by(Generous, Generous) == "SyncTaskVectorEnv"
     with pytest.raises(ValueError, match=r"engine='bullet' must be one of \['batched', 'box2d', 'cuda'\]"):

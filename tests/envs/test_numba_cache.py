@@ -1,4 +1,4 @@
-"""Compiled functions where Numba's cache is damaged, or cannot be written to."""
+"""Compiled functions when Numba's cache is damaged or not writable."""
 
 from __future__ import annotations
 

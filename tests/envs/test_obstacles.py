@@ -28,7 +28,7 @@ def track(*kinds: Obstacle, spacing: float = 1.0, roughness: float = 0.0, seed: 
 
 
 def many(kind: Obstacle, seeds: int = 20) -> NDArray[np.float64]:
-    """Corners of obstacles of one kind over the ground, shape (n, corners, 2), in track steps."""
+    """Corners of obstacles of one kind relative to the ground, shape (n, corners, 2), in track steps."""
     obstacles = np.array([o for seed in range(seeds) for o in track(kind, spacing=0.0, seed=seed).obstacles])
     return np.asarray((obstacles - [0, GROUND_LEVEL]) / STEP, dtype=np.float64)
 
@@ -100,7 +100,7 @@ class TestStump:
 
     def test_turns_about_the_middle_of_its_base(self) -> None:
         upright, turned = many(Stump(1.5)), many(Stump(1.5, rotation=1.0))
-        # Both begin equally far along the track, one of them leaning to the left, counterclockwise.
+        # Both begin at the same distance along the track, one leaning to the left, counterclockwise.
         middle = turned[:, :2].mean(axis=1)
         np.testing.assert_allclose(middle, upright[: len(middle), :2].mean(axis=1), atol=1e-4)
         base = turned[:, 1] - turned[:, 0]

@@ -18,7 +18,7 @@ from tests.envs.results import assert_same
 
 
 def through_the_gate(observation: NDArray[np.float32]) -> NDArray[np.float32]:
-    """A hand-made policy: to the height of the gate, through it, to the goal."""
+    """A hand-written policy: to the height of the gate, through it, to the goal."""
     x, speed_x, y, speed_y, gate, _ = observation.astype(np.float64)
     is_lined_up = abs(x - gate) < 0.15 and abs(speed_x) < 0.8
     goal = (gate, 2.5 if not is_lined_up else -3.0) if y > -0.3 else (0.0, -3.0)
@@ -116,7 +116,7 @@ class TestBatches:
             given = batch.step(actions)
             assert_same(given, loop.step(actions))
             mask = given[2] | given[3]
-            mask &= mask.sum() >= 2  # slots whose episode is over rest until another one's is
+            mask &= mask.sum() >= 2  # finished slots wait until another one has finished
         assert episodes > 20
 
     def test_are_what_make_vec_makes(self) -> None:

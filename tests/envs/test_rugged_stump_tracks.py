@@ -9,7 +9,7 @@ from chiron.envs.walkers.rugged_stump_tracks import RuggedStumpTracks
 def track_parameters(
     env: RuggedStumpTracks, tasks: np.ndarray[tuple[int, int], np.dtype[np.float32]]
 ) -> list[list[float]]:
-    """What each task becomes before a track is made of it, read off the env's base class."""
+    """Parameters that each task is mapped to before a track is made, taken from the env's base class."""
     seen: list[list[float]] = []
     plain = StumpTracks.make_track
 

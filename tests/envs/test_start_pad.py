@@ -1,4 +1,4 @@
-"""What the start pad is made of, and what follows from it: how a walker stands where it begins."""
+"""The start pad's geometry, and its effect: how a walker stands at the start."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from chiron.envs.task_space import Quantity, TaskParameter, TaskSettings, TaskSp
 
 @pytest.fixture
 def space() -> TaskSpace:
-    """Parameters of mixed sizes: the codec must go by offsets, not by indices."""
+    """Parameters of mixed sizes, so that the codec must use offsets, not indices."""
     return TaskSpace(
         [
             TaskParameter("shape", [0, 0, 0], [4, 5, 6], size=3),

@@ -57,7 +57,7 @@ class TestNamedBodies:
 
     @pytest.mark.parametrize("name", sorted(BODIES))
     def test_every_foot_feels_the_ground(self, name: str) -> None:
-        # Legs held stiff and straight, whatever pushes the hull: it comes down on all its feet.
+        # Legs are held stiff and straight despite pushes on the hull: it lands on all its feet.
         env = StumpTracks(stump_height=0.0, obstacle_spacing=(5.9, 6.0), body=name)
         assert isinstance(env.observation_space, Box)
         feet = [k for k, high in enumerate(env.observation_space.high[:-10]) if high == 1.0]

@@ -1,4 +1,4 @@
-"""What a rendered frame shows, and that looking at an env changes nothing in it."""
+"""The content of rendered frames, and that rendering does not change an env."""
 
 from __future__ import annotations
 
@@ -337,7 +337,7 @@ class TestRendering:
 
 
 class _Hurry:
-    """A clock that waits for nothing and remembers how fast it was asked to go."""
+    """A clock that never waits and records the requested frame rates."""
 
     asked: list[int] = []  # noqa: RUF012 (shared on purpose)
 

@@ -1,4 +1,4 @@
-"""The physics of the walker envs against Gymnasium's own BipedalWalker-v3."""
+"""The physics of the walker envs compared with Gymnasium's BipedalWalker-v3."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 
 class RecordedWalker(BipedalWalker):
-    """Gymnasium's walker, flattened on request, with its track and initial force written down."""
+    """Gymnasium's walker, on flat ground if requested, with its track and initial force recorded."""
 
     def __init__(self, ground: str) -> None:
         super().__init__(hardcore=ground == "hardcore")

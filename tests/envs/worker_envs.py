@@ -1,4 +1,4 @@
-"""Envs that are stepped by worker processes, which import nothing else of the tests with them."""
+"""Envs for worker processes; kept apart so that workers import no other test code."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.countdown_env import CountdownEnv
 
 
 class TroubledEnv(CountdownEnv):
-    """Gets into the trouble that the first number of its task names, at its third step."""
+    """Fails at its third step in the way selected by the first number of its task."""
 
     RAISE, DIE, HANG = 1.0, 2.0, 3.0
 
@@ -31,7 +31,7 @@ class TroubledEnv(CountdownEnv):
 
 
 class DictEnv(gym.Env[Any, Any]):
-    """With a dict of observations, discrete actions and no task space."""
+    """An env with dict observations, discrete actions and no task space."""
 
     metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012 (as Gymnasium declares it)
 
@@ -56,7 +56,7 @@ class DictEnv(gym.Env[Any, Any]):
 
 
 class TalkativeEnv(CountdownEnv):
-    """Its infos have other keys, shapes and types from step to step and from slot to slot."""
+    """Its infos have different keys, shapes and types at every step and in every slot."""
 
     def step(self, action: Any) -> Any:
         *rest, info = super().step(action)
