@@ -1,4 +1,4 @@
-"""Every YAML in `conf/`: does it compose, and does it say what its class understands?"""
+"""Every YAML in `conf/`: does it compose, and does its class accept its keys?"""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ COMPONENTS = [
     *((group, name) for group in ("teacher", "student") for name in names_in(group)),
 ]
 BY_IMPORT_PATH = "sb3"
-"""The student that has no class of its own."""
+"""The student without its own class."""
 
 OF_THE_ADAPTER = ("action_repeat", "vec_normalize", "load")
-"""What a student's YAML says of the envs it learns in."""
+"""Keys of a student's YAML that apply to its envs."""
 
 
 def configured(group: str, name: str, *more: str) -> dict[str, Any]:

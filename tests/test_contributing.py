@@ -1,4 +1,4 @@
-"""The recipe of CONTRIBUTING.md for a teacher, followed as it stands."""
+"""The recipe for a teacher in CONTRIBUTING.md, followed literally."""
 
 from __future__ import annotations
 

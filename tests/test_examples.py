@@ -1,4 +1,4 @@
-"""The notebooks and scripts run from top to bottom, and do what they say."""
+"""The notebooks and scripts run from top to bottom and do what they claim."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FOLDERS_OF_THE_PROJECT = ("callbacks", "envs", "teachers")
 
 @pytest.fixture
 def example(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
-    """A script, imported as the interpreter finds it when it is run."""
+    """A script, imported with the same module search path as when it is run."""
     monkeypatch.syspath_prepend(str(EXAMPLES))
     before = set(sys.modules)
     yield importlib.import_module(request.param)

@@ -31,7 +31,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         check=False,
     )
     output = built.stdout + built.stderr
-    # With --quiet, warnings are neither printed nor do they fail the strict build.
+    # With --quiet, warnings are not printed and do not fail the strict build.
     assert (built.returncode, "WARNING" in output) == (0, False), output
     return folder
 

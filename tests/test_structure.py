@@ -1,4 +1,4 @@
-"""The structure that no type checker sees: which package may import which, and how long functions are."""
+"""Structure that no type checker checks: imports between packages, and the length of functions."""
 
 from __future__ import annotations
 
@@ -49,18 +49,18 @@ OPTIONAL_LIBRARIES = {
     "submitit",
     "wandb",
 }
-"""What the core runs without."""
+"""Libraries that the core does not need."""
 MOST_LINES = 80
 MOST_PARAMETERS = 8
 COMPONENTS = ("envs", "teachers", "students/simulated")
 COMPILED = ("envs/walkers/engine/", "envs/walkers/layouts/track_layout.py")
 """Compiled kernels, whose functions may be longer and have more parameters."""
 EXCESSIVE: set[str] = set()
-"""Functions that are still above the limits, as the test says it."""
+"""Functions that still exceed the limits, as reported by the test."""
 CIRCULAR: set[str] = set()
 """Modules that still import each other."""
 WITHOUT_REASON: set[str] = set()
-"""Modules with imports inside functions for which no reason is given yet."""
+"""Modules with imports inside functions that are not yet justified."""
 
 
 def module_name(path: Path) -> tuple[str, ...]:
@@ -78,14 +78,14 @@ def nodes_of(path: Path) -> tuple[ast.AST, ...]:
 
 
 def own_module(node: ast.ImportFrom, path: Path) -> str:
-    """The module that `from .x import y` names, as `envs.x`."""
+    """The module named by `from .x import y`, such as `envs.x`."""
     package = module_name(path)[:-1]
     base = (*package[: len(package) - node.level + 1], *(node.module or "").split("."))
     return ".".join(filter(None, base))
 
 
 def imports_of(path: Path) -> Iterator[str]:
-    """Modules that a file imports; the project's own as `envs.task_space`, wherever in the file it does."""
+    """All modules that a file imports, also inside functions; the project's own as `envs.task_space`."""
     for node in nodes_of(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -105,7 +105,7 @@ def name_of(path: Path) -> str:
 
 
 def for_annotations(path: Path) -> set[ast.AST]:
-    """What stands under `if TYPE_CHECKING`."""
+    """The nodes under `if TYPE_CHECKING`."""
     guarded = [
         node
         for node in nodes_of(path)
@@ -118,7 +118,7 @@ def functions(path: Path) -> Iterator[ast.FunctionDef]:
     return (node for node in nodes_of(path) if isinstance(node, ast.FunctionDef))
 
 
-# Each check is one test of all files: a test for each file would take longer than what it tests.
+# Each check is one test for all files: one test per file would take longer than the checks.
 
 
 def roots(path: Path) -> set[str]:
@@ -146,7 +146,7 @@ def test_own_modules_are_imported_relatively() -> None:
 
 
 def test_envs_know_no_learning_library() -> None:
-    # Arrays that stay on a GPU are torch's tensors.
+    # Arrays that stay on a GPU are torch tensors.
     wrong = [(path.name, name) for path in modules("envs") for name in roots(path) & LEARNING_LIBRARIES]
     assert wrong == [("gpu_vector_env.py", "torch")]
 
@@ -183,7 +183,7 @@ def test_imports_inside_functions_have_a_reason() -> None:
             if isinstance(node, ast.Import | ast.ImportFrom) and name_of(path) not in WITHOUT_REASON:
                 first = node.lineno
                 while lines[first - 1].lstrip().startswith(("import ", "from ")):
-                    first -= 1  # one comment may speak for several imports in a row
+                    first -= 1  # one comment may cover several consecutive imports
                 is_explained = "#" in lines[node.lineno] or lines[first - 1].lstrip().startswith("#")
                 if not is_explained and not libraries(node) <= OPTIONAL_LIBRARIES:
                     without.append(f"{name_of(path)}:{node.lineno}: {lines[node.lineno]}")
@@ -191,7 +191,7 @@ def test_imports_inside_functions_have_a_reason() -> None:
 
 
 def test_optional_libraries_are_imported_where_they_are_used() -> None:
-    # These are themselves imported where they are used.
+    # These modules are themselves imported where they are used.
     late = ("scripts/slurm_jobs.py", "envs/walkers/engine/gpu_kernels.py")
     early = [
         f"{name_of(path)}:{node.lineno}"
@@ -218,7 +218,7 @@ def test_functions_are_short_and_have_few_parameters() -> None:
             lines = (function.end_lineno or 0) - function.lineno + 1
             given = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
             count = len([argument for argument in given if argument.arg not in ("self", "cls")])
-            # A component's constructor takes the keys of its YAML, each of them described there.
+            # A component's constructor takes the keys of its YAML, which are described there.
             is_component = function.name == "__init__" and name_of(path).startswith(COMPONENTS)
             if lines > MOST_LINES or (count > MOST_PARAMETERS and not is_component):
                 found.append(f"{name_of(path)}:{function.name}: {lines} lines, {count} parameters")
@@ -249,7 +249,7 @@ def public_names() -> Iterator[tuple[str, object]]:
             try:
                 found = import_module(info.name)
             except ImportError:
-                continue  # what an optional dependency is missing for
+                continue  # an optional dependency is missing
             yield info.name, found
             for name, member in vars(found).items():
                 if name.startswith("_") or getattr(member, "__module__", None) != info.name:
@@ -279,7 +279,7 @@ def test_every_package_is_checked_and_installed() -> None:
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of this checkout that may be built in."""
+    """A copy of this checkout for builds."""
     source = tmp_path_factory.mktemp("source") / "clone"
     copy_checkout(source)
     return source
@@ -287,7 +287,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A folder with folders of the same names as the packages, which cannot be imported."""
+    """A folder with subfolders named like the packages, which cannot be imported."""
     for name in (*PACKAGES, "benchmarks", "tests"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "__init__.py").write_text("raise ImportError('another package')\n")
@@ -352,14 +352,14 @@ def test_an_editable_installation_finds_new_files(source: Path, project: Path) -
 
 
 def build(kind: str, source: Path, destination: Path) -> None:
-    """Build a distribution as pip does, with the setuptools that is installed here."""
+    """Build a distribution as pip does, with the installed setuptools."""
     code = f"import setuptools.build_meta as backend; backend.build_{kind}({str(destination)!r})"
     destination.mkdir(exist_ok=True)
     run_python(code, source)
 
 
 def run_python(code: str, folder: Path, *paths: str) -> str:
-    """Run code in a process of its own; returns what it prints."""
+    """Run code in a new process; returns its output."""
     run = subprocess.run(
         [sys.executable, "-c", code],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
@@ -373,7 +373,7 @@ def run_python(code: str, folder: Path, *paths: str) -> str:
 
 
 IMPORTERS = {"envs/importing.py", "envs/registration.py"}
-"""The one that names in configurations go through, and the one that lists the package's own modules."""
+"""One imports names in configurations, the other lists the package's own modules."""
 
 
 def test_names_of_configurations_are_imported_in_one_place() -> None:

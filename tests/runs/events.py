@@ -1,4 +1,4 @@
-"""TensorBoard's own reading of event files."""
+"""Event files as read by TensorBoard itself."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from tensorboard.plugins.hparams import metadata
 
 
 class Events:
-    """What TensorBoard finds in a folder.
+    """The data that TensorBoard finds in a folder.
 
     Args:
-        folder: Of one run.
+        folder: Directory of one run.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -42,7 +42,7 @@ class Events:
 
     @property
     def layout(self) -> dict[str, dict[str, list[str]]]:
-        """Tags by chart by category."""
+        """Tags by category and chart."""
         layout = Layout.FromString(
             self._events.Tensors("custom_scalars__config__")[0].tensor_proto.string_val[0]
         )

@@ -1,4 +1,4 @@
-"""A run without a student, for callbacks that are tested by themselves."""
+"""A run without a real student, for testing callbacks on their own."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NAMES = {"env": "env", "teacher": "random", "student": "nobody"}
 
 
 class Nobody:
-    """Learns nothing."""
+    """A student that learns nothing."""
 
     steps = 0
     scheduled: tuple[str, ...] = ()

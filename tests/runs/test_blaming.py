@@ -1,4 +1,4 @@
-"""Errors of components name the argument that is to blame."""
+"""Errors of components name the argument at fault."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.countdown_env import CountdownEnv
 
 
 class Careless(CountdownEnv):
-    """Does whatever Python does with its arguments."""
+    """An env that does not check its arguments."""
 
     def __init__(self, kind: str, size: Any = 3, parts: Mapping[str, Any] | None = None) -> None:
         super().__init__()

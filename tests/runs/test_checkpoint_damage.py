@@ -1,4 +1,4 @@
-"""Whatever happens to a checkpoint, the older one is used, or nothing is lost; and nothing else is raised."""
+"""If a checkpoint is damaged, an older one is used or a CheckpointError is raised, nothing else."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def state_at(seed: int, large: int = 0) -> dict[str, Any]:
 
 
 def used(run: Path, large: int = 0) -> int | None:
-    """Step of the checkpoint that is used, every bit of which has to be right; None if none is."""
+    """Step of the checkpoint that is used, after checking every bit of it; None if there is none."""
     try:
         checkpoint, faults = Checkpoints(run / "checkpoints").newest()
     except CheckpointError:
@@ -73,11 +73,11 @@ def test_any_file(kind: str, tmp_path: Path) -> None:
         shutil.copyfile((other if (other / name).exists() else run) / name, twin)
         damage(kind, place / name, twin)
         outcomes[name] = used(place, large)
-    # Cut to two thirds, the log still has what the older one counts on.
+    # Cut to two thirds, the log still has the rows that the older checkpoint relies on.
     assert outcomes.pop("log.csv") == (OLDER if kind == "cut" else None)
     assert outcomes.pop(f"checkpoints/step-{NEWER:012d}.npz") == OLDER
     assert outcomes.pop(f"checkpoints/step-{OLDER:012d}.npz") == NEWER
-    # The chunks of both, of the newer one, and of the older one; here a foreign one has the same content.
+    # One chunk is shared, and each checkpoint has its own; foreign chunks have the same content here.
     assert list(outcomes.values()).count(NEWER) == (3 if kind == "foreign" else 1)
     assert list(outcomes.values()).count(OLDER) == (0 if kind == "foreign" else 1)
 
@@ -118,7 +118,7 @@ def test_any_byte(stride: int, masks: tuple[int, ...], tmp_path: Path) -> None:
         newest.write_bytes(damaged)
         outcomes.append(used(run))
     assert len(outcomes) > 150
-    # Some bytes say nothing, such as the dates of the file's members.
+    # Some bytes do not matter, such as the dates of the archive's members.
     assert set(outcomes) <= {OLDER, NEWER}
     assert outcomes.count(OLDER) > 0.8 * len(outcomes)
 
@@ -136,7 +136,7 @@ def test_a_damaged_chunk_is_not_counted_on_again(tmp_path: Path) -> None:
     checkpoint, _ = checkpoints.newest()
     assert checkpoint is not None
     assert checkpoint.step == OLDER
-    # The run goes on from there and comes to the same state.
+    # The run continues from there and reaches the same state.
     checkpoints.save(Checkpoint(NEWER, state_at(NEWER, large), checkpoint.files))
     assert used(run, large) == NEWER
 

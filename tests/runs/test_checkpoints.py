@@ -42,7 +42,7 @@ def assert_equal(one: Mapping[str, Any], other: dict[str, Any]) -> None:
 
 
 def chunks(folder: Path) -> dict[str, int]:
-    """When each chunk was written."""
+    """Modification time of each chunk."""
     return {path.name: path.stat().st_mtime_ns for path in (folder / "chunks").iterdir()}
 
 

@@ -1,4 +1,4 @@
-"""Whether there is a GPU, asked of torch's own files."""
+"""Detection of a GPU from torch's own files."""
 
 from __future__ import annotations
 

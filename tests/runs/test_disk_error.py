@@ -1,4 +1,4 @@
-"""What the system has against a run's files ends it with a sentence, and the same command continues."""
+"""A disk error ends a run with a sentence, and the same command continues it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("blank_figures")
 
 
 class Nuisance(RunCallback):
-    """Does something to a run's directory after some steps."""
+    """Tampers with a run's directory after some steps."""
 
     def __init__(self, what: Callable[[RunDirectory], object]) -> None:
         self._what = what

@@ -1,4 +1,4 @@
-"""What a power cut leaves: whatever is counted on is on the disk before what counts on it."""
+"""Power cuts: every file is on disk before any file that relies on it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from chiron.teachers import Random
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Path]]:
-    """Every flush to the disk and every file that got its name, in order."""
+    """Every flush to disk and every rename of a file to its final name, in order."""
     recorded: list[tuple[str, Path]] = []
     fsync, replace = os.fsync, Path.replace
 
@@ -55,21 +55,21 @@ def test_what_counts_on_a_file_comes_after_it(calls: list[tuple[str, Path]], tmp
     def last(what: str, path: Path) -> int:
         return max(number for number, call in enumerate(start) if call == (what, path))
 
-    # What says which run it is lasts before anything else is written.
+    # The configuration is on disk before anything else is written.
     assert last("name", left.config) < last("flush", left.path) < first_state
-    # The logs and their names last before the state that counts on them has its own.
+    # The logs and their names are on disk before the state that relies on them gets its name.
     for log in (left.evaluations, left.snapshots, *left.event_files()):
         assert last("flush", log) < first_state
     assert last("flush", left.path) > max(last("flush", log) for log in left.event_files())
     state = checkpoint[0][1]
     assert start[-1] == ("flush", state.with_name(f".part-{state.name}"))
     assert checkpoint[1] == ("flush", left.checkpoints)
-    # A part of the log of episodes lasts before the state that counts on it, which is the second.
+    # A part of the episode log is on disk before the state that relies on it, which is the second.
     part = left.episodes / "part-00000.parquet"
     order = [call for call in calls if call[0] == "name" or call[1] == left.episodes]
     states = [number for number, (_, path) in enumerate(order) if path.suffix == ".npz"]
     assert order.index(("name", part)) < order.index(("flush", left.episodes)) < states[1]
-    # "finished" lasts after everything that it speaks of; what is moved is flushed before.
+    # "finished" is written after everything that it covers; moved files are flushed before.
     finished = max(number for number, call in enumerate(calls) if call == ("name", left.summary))
     flushed = [path.name for what, path in calls[:finished] if what == "flush"]
     of_the_end = flushed[flushed.index(left.competence.name) :]

@@ -1,4 +1,4 @@
-"""What a run does about what its directory holds: nothing foreign, and nothing finished, is lost."""
+"""How a run treats the contents of its directory: it loses neither foreign files nor finished runs."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def test_a_status_query_does_not_keep_a_run_from_starting(
         flock(query, fcntl.LOCK_SH)
 
         def let_go(file: Any, kind: int) -> None:
-            """The query ends when the run has asked who is in its way."""
+            """Release the query's lock once the run has asked who holds it."""
             flock(file, kind)
             if kind == fcntl.LOCK_UN:
                 flock(query, fcntl.LOCK_UN)

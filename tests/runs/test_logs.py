@@ -50,7 +50,7 @@ def test_every_episode_is_one_row(run: Run) -> None:
 
 
 def checkpointed(log: Log, run: Run) -> Log:
-    """Let a log go on where another one, of which only state and files are left, has saved a checkpoint."""
+    """Continue a log from its checkpoint, of which only state and files are left, in a new one."""
     run.directory.keep_checkpoint(Checkpoint(0, {"log": log.state_dict()}, log.files(run)))
     checkpoint, faults = run.directory.newest_checkpoint()
     assert checkpoint is not None

@@ -27,7 +27,7 @@ BYTES_PER_ROW = 2 * 20 + 12 + 12
 
 
 class Heavy(CountdownEnv):
-    """Takes ten megabytes."""
+    """An env that takes ten megabytes."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -52,7 +52,7 @@ def test_more_worlds_than_fit_are_refused_with_how_many_would(monkeypatch: pytes
 
 
 class Loading(CountdownEnv):
-    """Takes ten megabytes when the first of all is reset."""
+    """Takes ten megabytes at the first reset of any instance."""
 
     loaded: ClassVar[list[NDArray[np.uint8]]] = []
 
@@ -74,7 +74,7 @@ def test_a_replay_buffer_that_does_not_fit_is_refused_with_what_would(
     require_room_for_replay(student("SAC", buffer_size=700), OBSERVATIONS, ACTIONS)
     with pytest.raises(ValueError, match=r"buffer_size=701 needs .* kB .*: buffer_size=700 would fit"):
         require_room_for_replay(student("SAC", buffer_size=701), OBSERVATIONS, ACTIONS)
-    # What is not said is the algorithm's own million.
+    # The default is the algorithm's own, a million.
     with pytest.raises(ValueError, match="buffer_size=1000000 needs 64 MB"):
         require_room_for_replay(student("TD3"), OBSERVATIONS, ACTIONS)
     require_room_for_replay(student("PPO"), OBSERVATIONS, ACTIONS)

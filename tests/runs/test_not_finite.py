@@ -1,4 +1,4 @@
-"""NaN from any part of a run ends it in a sentence, and the same run goes on once the cause has gone."""
+"""NaN from any part of a run ends it with a sentence, and the run continues once the cause is gone."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TEST_SEEDS = set(uniform_tasks(CountdownEnv().task_space, 3, 0).seeds)
 
 
 class Broken(CountdownEnv):
-    """From some moment on, one kind of number is NaN in one kind of episode."""
+    """From some step on, rewards or observations are not finite in training or in test episodes."""
 
     what: str | None = None
     in_tests = False
@@ -68,7 +68,7 @@ def run_in(folder: Path, env: Any = Broken, teacher: Any = Random) -> Run:
 
 
 def breaks_after(steps: int, monkeypatch: pytest.MonkeyPatch, kind: type, **attributes: Any) -> None:
-    """Give a class attributes once a run has made so many steps."""
+    """Set attributes of a class once a run has made `steps` steps."""
     on_step = Run.on_step
 
     def watch(run: Run) -> None:

@@ -32,7 +32,7 @@ SMALL: dict[str, Any] = {
 
 
 class Diary(RunCallback):
-    """Writes down what it hears."""
+    """Records the events of a run."""
 
     def __init__(self) -> None:
         self.heard: list[str] = []

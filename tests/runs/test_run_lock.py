@@ -31,7 +31,7 @@ def test_second_process_says_who_holds_it(path: Path) -> None:
         RunLock(path).__enter__()
     process.kill()
     process.join()
-    # The system lets go of what a killed process held.
+    # The system releases the locks of a killed process.
     assert not is_held(path)
     with RunLock(path):
         assert f"process {os.getpid()} " in (holder(path) or "")

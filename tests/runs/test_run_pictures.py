@@ -16,14 +16,14 @@ pytestmark = pytest.mark.medium
 
 @pytest.fixture
 def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
-    """The figures that are drawn, which are not saved."""
+    """The figures that are drawn; they are not saved."""
     figures = list[Figure]()
     monkeypatch.setattr(run_pictures, "_save", lambda figure, *_: figures.append(figure))
     return figures
 
 
 def run_of(folder: Path, parameters: int) -> RunDirectory:
-    """A run with tasks of so many parameters, whose teacher looked at a box; it mastered one of two."""
+    """A run with `parameters` task parameters, whose teacher focused on a box; it mastered one of two tasks."""
     run = RunDirectory(folder)
     run.episodes.mkdir()
     names = [f"p_{index}" for index in range(parameters)]

@@ -1,4 +1,4 @@
-"""Signals that ask a run to stop, sent from inside of what it does at the time."""
+"""Signals that ask a run to stop, sent from within each of its phases."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def ask(times: int = 1, number: signal.Signals = signal.SIGINT) -> None:
 
 
 class Asking(RunCallback):
-    """Asks this process to stop at the n-th time that an event happens."""
+    """Asks this process to stop at the n-th occurrence of an event."""
 
     def __init__(self, event: str, nth: int, how: Callable[[], None]) -> None:
         def happen(*arguments: Any) -> None:
@@ -57,7 +57,7 @@ def new_run(folder: Path, *callbacks: RunCallback, **settings: Any) -> Run:
 
 
 class AskingListener(Listener):  # type: ignore[misc]  # numba is untyped
-    """Asks when a compilation begins; what a signal raises is swallowed, as in what LLVM calls."""
+    """Asks when a compilation begins; exceptions of signal handlers are swallowed, as in LLVM's callbacks."""
 
     def __init__(self, times: int) -> None:
         self._times = times
@@ -77,7 +77,7 @@ def compile_and_ask(times: int) -> None:
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """The run that nobody asks to stop."""
+    """The run that is never asked to stop."""
     run = new_run(tmp_path_factory.mktemp("whole"))
     run.execute()
     return run

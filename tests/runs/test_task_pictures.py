@@ -22,7 +22,7 @@ ORANGE, GREY, BLUE, GREEN, PURPLE = (
     (178, 150, 192),
 )
 LEGEND = 50
-"""Rows above which there are only title and legend."""
+"""Rows at the top that contain only title and legend."""
 
 
 def where(picture: Frame, color: tuple[int, int, int]) -> NDArray[np.intp]:

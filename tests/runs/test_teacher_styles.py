@@ -19,10 +19,10 @@ SEEN = {
     "deuteranopia": np.array([[0.367, 0.861, -0.228], [0.280, 0.673, 0.047], [-0.012, 0.043, 0.969]]),
     "tritanopia": np.array([[1.256, -0.077, -0.179], [-0.078, 0.931, 0.148], [0.005, 0.691, 0.304]]),
 }
-"""Machado et al. 2009: what a colour, as linear RGB, is to a viewer."""
+"""Machado et al. 2009: how viewers see a colour, as matrices on linear RGB."""
 TO_XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
 CLEARLY = 10.0
-"""A difference in CIELAB that is seen at a glance between lines."""
+"""A difference in CIELAB that makes lines distinguishable at a glance."""
 
 
 def lab(color: str, viewer: str) -> NDArray[np.float64]:

@@ -25,7 +25,7 @@ RESULTS = [TaskResult(i, np.full(2, i / 4, dtype=np.float32), 1.0, 10, i < 1) fo
 
 
 def tracked(folder: Path, tracker: Tracker, state: Mapping[str, Any] | None = None) -> Run:
-    """A run that has told a tracker of its start."""
+    """A run that a tracker has been started on."""
     folder.mkdir(parents=True, exist_ok=True)
     curriculum = Curriculum(Random(cube(2), 0), EnvInfo(cube(2)), 0)
     run = stub_run(folder, curriculum, {"tracker": tracker}, {**CONFIG, "study": "walks"})
@@ -70,7 +70,7 @@ def test_a_run_goes_to_weights_and_biases_and_is_resumed_there(
 
 
 def wandb_history(path: Path) -> list[dict[str, Any]]:
-    """What a file of Weights & Biases says was logged: the log format of LevelDB, with protobufs in it."""
+    """The logged rows in a file of Weights & Biases: protobufs in LevelDB's log format."""
     from wandb.proto import wandb_internal_pb2
 
     data, place, whole, rows = path.read_bytes(), 7, b"", list[dict[str, Any]]()
@@ -135,7 +135,7 @@ def test_a_run_goes_to_mlflow_and_is_resumed_there(tmp_path: Path, monkeypatch: 
 
 
 class Flaky(Tracker):
-    """A service that takes one message, and none after it."""
+    """A service that accepts one message and then fails."""
 
     service, extra, module = "Flaky", "flaky", "json"
 

@@ -1,4 +1,4 @@
-"""What a run has learned plays as it was trained: with normalised observations and repeated actions."""
+"""A trained student plays as in training: with normalised observations and repeated actions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Videos and stills: what is written can be read again, frame by frame."""
+"""Videos and stills: written files can be read back, frame by frame."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from PIL.ImageSequence import all_frames
 
 
 def frames(count: int, height: int = 40, width: int = 60) -> Iterator[Frame]:
-    """A white bar that moves to the right over blue ground, a pixel a frame."""
+    """A white bar that moves to the right over a blue background, one pixel per frame."""
     for index in range(count):
         frame = np.zeros((height, width, 3), np.uint8)
         frame[..., 2] = 200
@@ -47,7 +47,7 @@ def test_gif_keeps_the_colours_of_a_thing_that_comes_late(tmp_path: Path) -> Non
         np.testing.assert_array_equal(np.asarray(all_frames(video)[-1].convert("RGB")), last)
 
 
-# 4:2:0 halves both sides, so that those of a video are even.
+# 4:2:0 halves both sides, so the sides of a video must be even.
 @pytest.mark.parametrize(("height", "width"), [(40, 60), (41, 61)])
 def test_mp4_has_every_frame_at_the_speed_of_the_env(tmp_path: Path, height: int, width: int) -> None:
     write_video(frames(30, height, width), tmp_path / "video.mp4", 50)

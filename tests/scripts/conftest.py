@@ -18,10 +18,10 @@ SharedRun = Callable[..., RunDirectory]
 
 @pytest.fixture(scope="session")
 def shared_run(tmp_path_factory: pytest.TempPathFactory) -> SharedRun:
-    """Trains what tests only read, once for all of them: `shared_run(name, *arguments of chiron-train)`."""
+    """Trains a run that tests only read, once for all of them: `shared_run(name, *arguments)`."""
     folder = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
-        folder = folder.parent  # which all workers have in common
+        folder = folder.parent  # shared by all workers
 
     def train_once(name: str, *arguments: str) -> RunDirectory:
         place = folder / "shared_runs" / name

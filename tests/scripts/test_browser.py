@@ -1,4 +1,4 @@
-"""TensorBoard and the report as their users see them: in a browser."""
+"""TensorBoard and the report in a browser, as users see them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.browser
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 PATIENCE = 60_000
-"""Milliseconds until something that is waited for counts as missing."""
+"""Milliseconds to wait for an element before it counts as missing."""
 
 RUNS = [
     f"{env}/{teacher}/{student}/seed{seed}"
@@ -58,7 +58,7 @@ def browser() -> Iterator[Browser]:
     if found is None:
         pytest.skip(f"none of {', '.join(BROWSERS)} is installed: apt-get install chromium")
     with sync_playwright() as playwright:
-        # Whatever is not on this machine does not exist.
+        # Other hosts are unreachable.
         rules = "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE localhost"
         chromium = playwright.chromium.launch(executable_path=found, args=["--no-sandbox", rules])
         yield chromium
@@ -89,7 +89,7 @@ def study(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def address(study: Path, browser: Browser) -> Iterator[str]:
-    """Of TensorBoard, once it has read the whole study."""
+    """Address of TensorBoard, once it has read the whole study."""
     command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(study), "--port", "0"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
         try:
@@ -106,7 +106,7 @@ def address(study: Path, browser: Browser) -> Iterator[str]:
 
 
 class Visitor:
-    """A page, and every address that it asked for."""
+    """A page, and every address that it requested."""
 
     def __init__(self, browser: Browser) -> None:
         self.page: Page = browser.new_page(viewport={"width": 1700, "height": 1200})
@@ -116,7 +116,7 @@ class Visitor:
 
     @property
     def hosts(self) -> set[str | None]:
-        """Whom it asked over a network."""
+        """Hosts that it requested over a network."""
         return {
             urlsplit(url).hostname
             for url in self.asked

@@ -156,7 +156,7 @@ def test_a_picture_of_a_study_is_refused(
 
 @pytest.fixture
 def versions(tmp_path: Path) -> Path:
-    """Two versions of the code with one configuration."""
+    """Studies of two versions of the code with the same configurations."""
     for name, gain in (("a", 10), ("b", 0)):
         for seed, percent in enumerate((40, 60, 70)):
             for teacher, worth in (("alp_gmm", 20), ("riac", 0)):

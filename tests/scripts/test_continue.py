@@ -1,4 +1,4 @@
-"""A finished run goes on with a larger budget as the run that had that budget from the start."""
+"""A finished run continues with a larger budget exactly like a run with that budget from the start."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every file of a run, damaged in every way: each command names the file, or gives what it gives without."""
+"""Every file of a run, damaged in every way: each command names the file, or has the same result."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ COMPARED = {
     *("curriculum.png", "teacher.png", "evaluations/mine.csv", "episodes/part-00000.parquet"),
 }
 USED = {"evaluate": PLAYED, "watch": PLAYED, "compare": COMPARED, "picture": DRAWN}
-"""The files that a command reads."""
+"""The files that each command reads."""
 UNUSED = {
     *("run.lock", "vec_normalize.pkl", "events"),
     *("best/model.zip", "best/model.txt", "best/normalization.npz", "best/vec_normalize.pkl", "model.txt"),
 }
 FILES = sorted(PLAYED | DRAWN | COMPARED | UNUSED)
-"""Of the tiny run; `events` stands for that of TensorBoard, whose name differs from run to run."""
+"""Files of the tiny run; `events` stands for TensorBoard's, whose name differs between runs."""
 SOME = [(file, list(DAMAGES)[index % len(DAMAGES)]) for index, file in enumerate(FILES)]
 
 
 @dataclass
 class Study:
-    """Two runs that differ in the seed, in a folder of their own.
+    """Two runs with different seeds, in their own folder.
 
     The first is the one to be damaged; it masters no less than the second, so a report shows its pictures.
     """
@@ -65,7 +65,7 @@ class Study:
         return run_here(self.folder, f"chiron-{command}", *arguments[command])
 
     def result(self, command: str) -> bytes:
-        """What a command that succeeded has left."""
+        """Output file of a command that succeeded."""
         places = {
             "evaluate": self.first / "evaluations" / "mine.csv",
             "watch": self.folder / "still.png",
@@ -77,7 +77,7 @@ class Study:
 
 @pytest.fixture(scope="module", autouse=True)
 def blank() -> object:
-    """As `blank_figures`, but for a module."""
+    """Like `blank_figures`, but for a module."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Figure, "draw", lambda self, renderer: None)
         yield
@@ -85,7 +85,7 @@ def blank() -> object:
 
 @pytest.fixture(scope="module")
 def whole(shared_run: SharedRun, tmp_path_factory: pytest.TempPathFactory) -> Study:
-    """Two whole runs, evaluated on a test set."""
+    """Two undamaged runs, evaluated on a test set."""
     study = Study(tmp_path_factory.mktemp("whole"))
     for seed, path in enumerate((study.second, study.first)):
         shutil.copytree(shared_run(f"damaged_seed{seed}", *TINY, f"seed={seed}").path, path)
@@ -102,7 +102,7 @@ def whole(shared_run: SharedRun, tmp_path_factory: pytest.TempPathFactory) -> St
 
 @pytest.fixture(scope="module")
 def expected(whole: Study, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    """What each command leaves of whole runs."""
+    """Output file of each command on undamaged runs."""
     results = {}
     for command in USED:
         study = Study(tmp_path_factory.mktemp("expected") / "copy")
@@ -124,21 +124,21 @@ def check(whole: Study, expected: dict[str, bytes], folder: Path, file: str, kin
         shutil.copytree(whole.second, other)
         before = place_of(file, study.first).read_bytes()
         damage(kind, place_of(file, study.first), place_of(file, other))
-        # Two runs on one machine have the same versions.json, for one.
+        # Some files are the same in both runs, such as versions.json.
         is_damaged = kind != "foreign" or place_of(file, study.first).read_bytes() != before
         finished = study.run(command)
         said = finished.stdout + finished.stderr
         assert "Traceback" not in said
-        # Without its summary a run cannot say what its files were like; the student plays all the same.
+        # Without its summary, a run's files cannot be verified; the student can still play.
         is_unknown = (file, kind) == ("summary.json", "removed") and used is PLAYED
         if file in used and is_damaged and not is_unknown:
             assert finished.returncode in (BAD_INPUT, LEFT_OUT), (command, said)
-            # Where summary and files disagree, either may be the wrong one.
+            # If summary and files disagree, either may be wrong.
             assert Path(file).name in said or file == "summary.json", (command, said)
             if command == "compare":
                 assert finished.returncode == LEFT_OUT
                 table = pd.read_csv(study.folder / "study" / "comparison" / "table.csv")
-                # Without its training episodes, a run lacks nothing but its rows of the bands.
+                # Without its training episodes, a run lacks only its part of the bands.
                 is_counted = file not in DRAWN or file.startswith("episodes/")
                 assert table["seeds"].tolist() == [2 if is_counted else 1]
         else:

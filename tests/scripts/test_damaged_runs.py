@@ -1,4 +1,4 @@
-"""Damage to any file of a run that has not finished, and then the same command again."""
+"""Damage to any file of an unfinished run, followed by the same command again."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ STOPPED_AFTER = {"simulated": 310, "PPO": 700}
 
 
 class StoppedError(BaseException):
-    """Ends a run as the loss of its process would, except that training is ended in good order."""
+    """Ends a run like a killed process, except that training ends cleanly."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """A run that has not finished, and what there is to compare it with.
+    """An unfinished run, and the runs to compare it with.
 
     Attributes:
         command: The arguments of `chiron-train` that resume it.
@@ -53,7 +53,7 @@ class Case:
     others: tuple[RunDirectory, RunDirectory]
 
     def foreign(self, name: str) -> Path:
-        """The same file of another run: of a finished one, if a finished one has it."""
+        """The same file of another run, preferably of a finished one."""
         pattern = "events.out.tfevents.*" if "tfevents" in name else name
         return next(path for other in self.others for path in sorted(other.path.glob(pattern)))
 
@@ -87,7 +87,7 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 
 def content(folder: Path) -> dict[str, bytes]:
-    """Of every file in a folder, but for the lock's, which says who holds it."""
+    """Content of every file in a folder, except the lock, which names its holder."""
     return {name: (folder / name).read_bytes() for name in files_of(folder) if "run.lock" not in name}
 
 
@@ -115,7 +115,7 @@ def test_goes_on_exactly_or_names_the_file(
 
 
 def fault_of(case: Case, run: RunDirectory, name: str, place: Path) -> str:
-    """What is wrong with how the command goes on with a damaged run; empty if nothing is."""
+    """What goes wrong when the command resumes a damaged run; empty if nothing does."""
     before, others = content(run.path), content(place / "other")
     try:
         ended = run_here(place / "stopped", "chiron-train", *case.command)

@@ -112,7 +112,7 @@ def test_walkers_have_six_test_envs(
     env: Any = gym.make("chiron/OpenEndedTracks-v0", body="short", test_env="pit_gap").unwrapped
     row = rows[rows["test_env"] == "pit_gap"].iloc[0]
     task = env.task_space.default.tolist()
-    # Batches are rounded otherwise than single observations, and walkers amplify it.
+    # Batches are rounded differently from single observations, and walkers amplify the difference.
     assert replayed(run, env, task, int(row["seed"])) == pytest.approx(
         (row["return"], row["length"]), rel=1e-3
     )

@@ -107,7 +107,7 @@ def test_an_exported_student_that_is_damaged(run: RunDirectory, tmp_path: Path) 
         folder = Path(shutil.copytree(tmp_path / "mine", tmp_path / name))
         (folder / "model.safetensors").write_bytes(damaged)
         summary = RunDirectory(folder).read_summary() or {}
-        RunDirectory(folder).write_summary(summary)  # as a forger does, who can change the list as well
+        RunDirectory(folder).write_summary(summary)  # as a forger could, to match the changed file
         refused = run_here(tmp_path, "chiron-evaluate", name, "--workers", "0")
         assert refused.returncode == BAD_INPUT
         assert f"{name}/model.safetensors is damaged: " in refused.stderr

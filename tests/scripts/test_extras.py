@@ -1,4 +1,4 @@
-"""What needs an extra that is not installed is refused with the command that installs it."""
+"""Features whose extra is missing are refused with the command that installs it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a command line does without until it is needed: `--help` and errors are to be quick."""
+"""Heavy libraries are imported only when needed: `--help` and errors must be quick."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ REFUSED_BEFORE_TORCH = (
     "train student.n_steps=0",
     "train teacher.fit_rate=0",
 )
-"""Mistakes that are found when teachers, which need scipy, have been imported."""
+"""Mistakes that are found after importing teachers, which need scipy."""
 
 
 def loaded_by(code: str, folder: Path) -> set[str]:
-    """The modules that a process has loaded which runs some code."""
+    """The modules that a process loads to run some code."""
     code = f"import sys; {code}\nprint('LOADED', *sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=folder)
     return set(run.stdout.rpartition("LOADED")[2].split())

@@ -1,4 +1,4 @@
-"""Commands that are asked to stop: what they say, their exit code, and what the same command finds."""
+"""Interrupted commands: their messages, their exit codes, and what the same command resumes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ GRID = ["experiment=toy_grid", "total_steps=200", "evaluation.every_steps=100"]
 
 @pytest.fixture
 def asked_at(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """`asked_at(step, number)`: a signal is sent to this process when a run has made so many steps."""
+    """`asked_at(step, number)`: send a signal to this process when a run has made `step` steps."""
 
     def ask(step: int, number: int, times: int = 1) -> None:
         def on_step(display: ProgressDisplay, run: Any) -> None:

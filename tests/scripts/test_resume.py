@@ -1,4 +1,4 @@
-"""A run that was stopped and issued again is the run that was never stopped."""
+"""A run that was stopped and resumed equals the run that was never stopped."""
 
 from __future__ import annotations
 
@@ -81,12 +81,12 @@ STUDENTS = {
 
 
 class KilledError(BaseException):
-    """Stands for what ends a process without its consent."""
+    """Stands for anything that kills a process."""
 
 
 @pytest.fixture
 def stopped_at(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Let the next run of this process end when its student has made so many steps."""
+    """End the next run of this process when its student has made `step` steps."""
 
     def stop(step: int) -> None:
         def on_step(display: ProgressDisplay, run: Run) -> None:
@@ -100,12 +100,12 @@ def stopped_at(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 @pytest.fixture
 def going_on(monkeypatch: pytest.MonkeyPatch, stopped_at: Any) -> Any:
-    """Nothing stops runs any more."""
+    """Let runs continue without stopping."""
     return lambda: monkeypatch.setattr(ProgressDisplay, "on_step", lambda display, run: None)
 
 
 def interrupted(run: Any, stopped_at: Any, going_on: Any, arguments: list[str], *steps: int) -> None:
-    """Run a command that ends at each of these steps, and then to its end."""
+    """Run a command that is stopped at each of these steps, and then to its end."""
     for step in steps:
         stopped_at(step)
         with pytest.raises(KilledError):
@@ -171,7 +171,7 @@ def test_killed_runs_come_to_the_same_end(student: str, tmp_path: Path) -> None:
 class TestBadLuck:
     @pytest.fixture
     def stopped(self, chiron_train: Any, stopped_at: Any, going_on: Any, tmp_path: Path) -> RunDirectory:
-        """A run that was stopped when it had two checkpoints."""
+        """A run that was stopped after two checkpoints."""
         stopped_at(450)
         with pytest.raises(KilledError):
             chiron_train(*SHORT, *PPO)

@@ -1,4 +1,4 @@
-"""A sweep on a real Slurm, started for the test, whose jobs are requeued, cancelled and warned."""
+"""A sweep on a real Slurm, started for the test, whose jobs are requeued, cancelled and signalled."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[dict[str, str]]:
-    """The environment of processes that find the cluster."""
-    # Not a folder of pytest's: the path of a socket has to be short.
+    """Environment variables for processes that use the cluster."""
+    # Not pytest's tmp_path: the path of a socket has to be short.
     with tempfile.TemporaryDirectory(prefix="slurm-") as folder:
         subprocess.run([SCRIPTS / "start_cluster.sh", folder], check=True)
         try:
@@ -62,7 +62,7 @@ def start(folder: Path, environment: dict[str, str], *arguments: str) -> subproc
 
 
 def directories(results: Path, seed: int) -> list[Path]:
-    # Not by looking through everything: files come and go while jobs run.
+    # Not a recursive search: files come and go while jobs run.
     return list(results.glob(f"slurm/cart_pole/random/ppo/*/seed{seed}"))
 
 
@@ -98,7 +98,7 @@ def test_a_disturbed_sweep_ends_with_the_results_of_an_undisturbed_one(
         wait_until(lambda: is_in_the_middle(results, 1))
         slurm(cluster, "scancel", f"{array}_1")
         wait_until(lambda: is_in_the_middle(results, 2))
-        # What Slurm sends before a time limit.
+        # Slurm sends this signal before a time limit.
         slurm(cluster, "scancel", "--signal=USR2", f"{array}_2")
 
         wait_until(lambda: (run_of(results, 1).read_summary() or {}).get("status") == "interrupted")

@@ -1,4 +1,4 @@
-"""A results folder from a stranger: links that lead out of it, files without an end, names that do things."""
+"""An untrusted results folder: links that lead out of it, endless files, names with side effects."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SECRET = "what a file of the user's holds"
 
 @pytest.fixture
 def outside(tmp_path: Path) -> Path:
-    """A folder of the user's own."""
+    """A private folder of the user."""
     folder = tmp_path / "home"
     folder.mkdir()
     (folder / "secret").write_text(SECRET)
@@ -184,7 +184,7 @@ def test_what_has_no_end_ends_in_a_sentence(what: str, run: RunDirectory) -> Non
 
 
 def unsigned(run: RunDirectory) -> None:
-    """Let the summary vouch for nothing, so that it is what is in the files that is found."""
+    """Remove the checksums from the summary, so that the contents of the files are checked."""
     try:
         summary = json.loads(run.summary.read_text()) if run.summary.stat().st_size < 1 << 20 else {}
     except (ValueError, RecursionError):
@@ -234,7 +234,7 @@ NAMES = [
 @pytest.mark.medium
 @pytest.mark.parametrize("name", NAMES)
 def test_names_are_only_shown(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    if "$" not in name:  # which is what matplotlib would read as a formula when it draws
+    if "$" not in name:  # which matplotlib would parse as a formula when it draws
         request.getfixturevalue("blank_figures")
     for seed in range(2):
         for teacher in ("random", "alp_gmm"):

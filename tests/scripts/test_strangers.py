@@ -1,4 +1,4 @@
-"""A results folder from a stranger: real payloads, of which none is executed."""
+"""An untrusted results folder: real payloads, none of which is executed."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ COMMANDS = PLAYING | {"compare": ["run", "--out", "out"], "picture": ["run"]}
 
 
 class Payload:
-    """Pickled, it is a call that leaves a file where the test looks for it."""
+    """Unpickling it makes a folder where the test looks for it."""
 
     def __init__(self, mark: Path) -> None:
         self.mark = mark
@@ -49,13 +49,13 @@ class Payload:
 
 @pytest.fixture
 def mark(tmp_path: Path) -> Path:
-    """What a payload makes: a folder that must not be there in the end."""
+    """The folder that a payload makes, which must not exist at the end."""
     return tmp_path / "executed"
 
 
 @pytest.fixture
 def run(shared_run: SharedRun, tmp_path: Path, blank_figures: None) -> RunDirectory:
-    """A run as a stranger sends it: whose summary agrees with whatever he has put there."""
+    """An untrusted run, whose summary agrees with whatever has been put into its files."""
     shutil.copytree(shared_run("damaged_seed0", *TINY, "seed=0").path, tmp_path / "run")
     directory = RunDirectory(tmp_path / "run")
     tasks = directory.read_evaluations().drop(columns=["step", "task_index", "return", "length", "mastered"])
@@ -70,12 +70,12 @@ def sign(run: RunDirectory) -> None:
 
 
 def give(run: RunDirectory, command: str, *more: str) -> Finished:
-    """Run a command on the stranger's run."""
+    """Run a command on the untrusted run."""
     return run_here(run.path.parent, f"chiron-{command}", *COMMANDS[command], *more)
 
 
 def change_config(run: RunDirectory, **changes: Any) -> None:
-    """Replace parts of a configuration, given by dotted keys with two underscores for a dot."""
+    """Replace parts of a configuration, given by dotted keys, with two underscores for a dot."""
     config = yaml.safe_load(run.config.read_text())
     for key, value in changes.items():
         node = config
@@ -88,7 +88,7 @@ def change_config(run: RunDirectory, **changes: Any) -> None:
 
 
 def as_payload(kind: str, mark: Path) -> bytes:
-    """A file of some kind that executes something, where it is unpickled."""
+    """A file of some kind that executes something when it is unpickled."""
     pickled: bytes = cloudpickle.dumps(Payload(mark))
     content = io.BytesIO()
     if kind == "pickle":
@@ -224,12 +224,12 @@ NAMES: dict[str, dict[str, Any]] = {
         }
     },
 }  # fmt: skip
-"""Changes of a configuration that end in an import or a call."""
+"""Changes of a configuration that would cause an import or a call."""
 
 
 @pytest.fixture
 def evil_module(tmp_path: Path, mark: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A module that is installed, and leaves a mark when it is imported."""
+    """An installed module that leaves a mark when it is imported."""
     (tmp_path / "site").mkdir()
     (tmp_path / "site" / f"{EVIL}.py").write_text(MODULE.format(mark=str(mark)))
     monkeypatch.syspath_prepend(tmp_path / "site")

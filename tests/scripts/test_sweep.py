@@ -1,4 +1,4 @@
-"""Sweeps as their user meets them: what there is to do, what failed, and how to go on."""
+"""Sweeps as users see them: what is to be done, what failed, and how to continue."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.scripts.conftest import only_run
 pytestmark = pytest.mark.medium
 
 GRID = ["experiment=toy_grid", "total_steps=200", "evaluation.every_steps=100", "callbacks=logs"]
-"""A run of milliseconds."""
+"""A run that takes milliseconds."""
 CART_POLE = [
     "env=cart_pole",
     "n_envs=2",
@@ -46,7 +46,7 @@ def run_with(folder: Path, teacher: str, seed: int) -> RunDirectory:
 
 @pytest.fixture
 def broken_for_riac(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """Every run with RIAC fails after some episodes."""
+    """Make every run with RIAC fail after some episodes."""
     learn = ToyGrid.learn
 
     def fail(self: ToyGrid, curriculum: Any, episodes: int, listener: Any, n_envs: int) -> None:
@@ -250,7 +250,7 @@ class TestPlaces:
 
 
 def wait_for_two_jobs(process: subprocess.Popen[str]) -> None:
-    """Read what a sweep says until two of its jobs train."""
+    """Read the output of a sweep until two of its jobs train."""
     assert process.stdout is not None
     begun: set[str] = set()
     while len(begun) < 2:
@@ -315,7 +315,7 @@ class TestJoblib:
         with self.start(tmp_path, *sweep, "n_workers=1") as process:
             wait_for_two_jobs(process)
             process.kill()
-            # Ends when all have gone that could write to the pipe.
+            # Returns when all processes that could write to the pipe are gone.
             process.communicate(timeout=60)
         locks = list(tmp_path.rglob("run.lock"))
         assert [is_held(lock) for lock in locks] == [False] * 2
@@ -340,7 +340,7 @@ def test_a_job_that_slurm_will_run_may_ask_for_a_gpu_that_is_not_here(
 
 
 def with_every_value(combinations: list[list[str]]) -> list[list[str]]:
-    """As few of the jobs of a sweep as have all values that it sweeps over."""
+    """A small subset of a sweep's jobs that covers all swept values."""
     kept, left = [], {override for overrides in combinations for override in overrides}
     while left:
         kept.append(max(combinations, key=lambda overrides: len(left & set(overrides))))

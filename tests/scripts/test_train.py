@@ -1,4 +1,4 @@
-"""The command line as its user meets it."""
+"""The command line as users see it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SMALL = [
     "evaluation.every_steps=1_024",
     "evaluation.n_tasks=3",
 ]
-"""A run of a second or two."""
+"""A run that takes a second or two."""
 
 
 def command(*arguments: str) -> list[str]:
@@ -43,7 +43,7 @@ def command(*arguments: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def finished(shared_run: SharedRun) -> RunDirectory:
-    """A small finished run of the defaults."""
+    """A small finished run with the defaults."""
     return shared_run("stump_tracks", *SMALL, "student.n_steps=128", "seed=0")
 
 
@@ -119,7 +119,7 @@ class TestWhatARunLeaves:
                 action, _ = model.predict(normalized, deterministic=True)
                 observation, reward, terminated, truncated, _ = env.step(action[0])
                 total, length, over = total + reward, length + 1, terminated or truncated
-            # Batches of another size may round otherwise, and a walker's fall is chaotic.
+            # Batches of another size may round differently, and a walker's fall is chaotic.
             assert length == pytest.approx(row["length"], rel=0.05)
             assert total == pytest.approx(row["return"], abs=5)
 
@@ -352,7 +352,7 @@ class TestWhatGoesWrong:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            # A shell's background jobs, and all they start, ignore SIGINT.
+            # A shell's background jobs, and their children, ignore SIGINT.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         ) as run:
             assert run.stdout is not None

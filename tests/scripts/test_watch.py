@@ -1,4 +1,4 @@
-"""chiron-watch as its user meets it."""
+"""chiron-watch as users see it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ TASK = {"stump_height": 0.5, "obstacle_spacing": 4.0}
 
 @pytest.fixture(scope="module")
 def trained(shared_run: SharedRun) -> RunDirectory:
-    """A small finished run of the defaults, which repeat actions and normalise observations."""
+    """A small finished run with the defaults, which repeat actions and normalise observations."""
     small = ("total_steps=512", "n_workers=0", "evaluation.n_tasks=1", "student.n_steps=128")
     return shared_run("short_stump_tracks", "debug=smoke", *small)
 
@@ -45,7 +45,7 @@ def no_display(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def window(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A display that nobody sees, and a clock that waits for nothing."""
+    """A dummy display, and a clock that never waits."""
 
     class Hurry:
         def tick(self, frames_per_second: int) -> int:
@@ -61,7 +61,7 @@ def n_frames(video: Path) -> int:
 
 
 def play_by_hand(run: RunDirectory, seed: int) -> tuple[float, int, int]:
-    """Return, steps of the student and steps of the env of the run's student."""
+    """Return, number of student steps and number of env steps of an episode of the run's student."""
     model = PPO.load(run.model, device="cpu")
     normalizer = VecNormalize.load(str(run.path / "vec_normalize.pkl"), DummyVecEnv([StumpTracks]))
     env = ActionRepeat(StumpTracks(), 2)
@@ -224,7 +224,7 @@ class TestAnEnv:
 
 
 class PaintedCountdown(CountdownEnv):
-    """An env that is no walker's, and shows how far its episode is."""
+    """A non-walker env whose frames show the progress of its episode."""
 
     metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 10}  # noqa: RUF012
 

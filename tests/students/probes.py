@@ -1,4 +1,4 @@
-"""Teachers and envs that show what an adapter does with them."""
+"""Teachers and envs that record how an adapter uses them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Diary(Random):
 
 
 class Always(Teacher):
-    """Proposes the default task, always."""
+    """Always proposes the default task."""
 
     def _propose(self, n: int) -> Proposals:
         return Proposals(np.tile(self.space.default, (n, 1)), "default")
@@ -39,7 +39,7 @@ class Always(Teacher):
 
 
 class Quiet(CountdownEnv):
-    """Without a draw of its own, so that seeds do not matter."""
+    """Without randomness, so that seeds do not matter."""
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
         super().reset(seed=seed, options=options)

@@ -31,14 +31,14 @@ ACTIONS: dict[str, spaces.Space[Any]] = {
 
 
 class SpacesEnv(gym.Env[Any, Any]):
-    """Observations are drawn at random; an episode is worth what its observations make of its actions.
+    """Observations are random; rewards depend on the observations and the actions.
 
-    Rewards are multiples of 1/64, so that sums of them are exact in every type of numbers.
+    Rewards are multiples of 1/64, so that sums of them are exact in every float type.
 
     Args:
         observations: One of `OBSERVATIONS`.
         actions: One of `ACTIONS`.
-        render_mode: Frames are of one colour.
+        render_mode: Render mode; frames are of one colour.
     """
 
     metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 10}  # noqa: RUF012
@@ -58,7 +58,7 @@ class SpacesEnv(gym.Env[Any, Any]):
     def step(self, action: Any) -> Any:
         assert self.action_space.contains(action), f"{action!r} is not in {self.action_space}"
         if isinstance(self.action_space, spaces.Discrete):
-            assert {0: "it can be looked up", action: ""}  # which an array cannot
+            assert {0: "it can be looked up", action: ""}  # which is not possible with an array
         if not isinstance(self.action_space, spaces.Box):
             first = np.cumsum([0, *self._choices[:-1]])
             self.allowed = self.action_masks()[np.asarray(action, int) + first].all()
@@ -73,19 +73,19 @@ class SpacesEnv(gym.Env[Any, Any]):
 
     @property
     def _choices(self) -> list[int]:
-        """How many options each choice has."""
+        """Number of options of each choice."""
         space: Any = self.action_space
         if hasattr(space, "nvec"):
             return list(space.nvec)
         return [2] * space.n if space.shape else [space.n]
 
     def action_masks(self) -> Any:
-        """Forbid one of the options of each choice, another one after every step."""
+        """Forbid one option of each choice, a different one after every step."""
         masks = [np.arange(options) != self._left % options for options in self._choices]
         return np.concatenate(masks)
 
     def compute_reward(self, achieved_goal: Any, desired_goal: Any, info: Any) -> Any:
-        """As HerReplayBuffer asks for it."""
+        """As required by HerReplayBuffer."""
         return -np.linalg.norm(achieved_goal - desired_goal, axis=-1).astype(np.float32)
 
     def render(self) -> Any:

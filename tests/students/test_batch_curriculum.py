@@ -25,7 +25,7 @@ def build(teacher: type[Teacher] = Diary, **arguments: Any) -> BatchCurriculum:
 
 
 def worth_of(tasks: Tensor) -> Tensor:
-    """A return that says which task it is of."""
+    """A return that identifies its task."""
     return tasks[:, 0].double() + 100 * tasks[:, 1]
 
 

@@ -20,7 +20,7 @@ from tests.countdown_env import CountdownEnv
 
 
 class Memory(KVWriter):
-    """Keeps what is logged, by step."""
+    """Keeps logged values by step."""
 
     def __init__(self) -> None:
         self.values: dict[int, dict[str, Any]] = {}
@@ -79,7 +79,7 @@ def test_off_policy_students_do_not_log_it_every_few_steps() -> None:
 
 
 class Clockwork(BaseCallback):
-    """Lets a clock run between steps."""
+    """Advances a clock between steps."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         super().__init__()
@@ -87,14 +87,14 @@ class Clockwork(BaseCallback):
         monkeypatch.setattr(time, "perf_counter", lambda: self.clock)
 
     def _on_step(self) -> bool:
-        self.clock += 0.75  # of playing
+        self.clock += 0.75  # playing
         if self.n_calls % 2:
             self.clock += 1.0
             self.seconds += 1.0
         return True
 
     def _on_rollout_end(self) -> None:
-        self.clock += 4.0  # of learning, after what comes before this callback
+        self.clock += 4.0  # learning, after the callbacks before this one
 
 
 def test_time_is_shared_between_playing_learning_and_testing(monkeypatch: pytest.MonkeyPatch) -> None:

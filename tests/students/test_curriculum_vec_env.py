@@ -204,7 +204,7 @@ class TestSeams:
 
 
 class EndlessEnv(CountdownEnv):
-    """Ends no episode whose task is worth something."""
+    """Never ends episodes whose task has a positive worth."""
 
     def step(self, action: Any) -> Any:
         self._left += self._worth > 0

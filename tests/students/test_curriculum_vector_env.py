@@ -26,7 +26,7 @@ NOTHING = np.zeros((SLOTS, 1), dtype=np.float32)
 
 
 class Cut(CountdownEnv):
-    """Truncates its episodes instead of ending them where the task's worth is above 0.5."""
+    """Truncates episodes instead of terminating them if the task's worth is above 0.5."""
 
     def step(self, action: Any) -> Any:
         observation, reward, over, _, info = super().step(action)
@@ -41,7 +41,7 @@ def build(mode: AutoresetMode | str, make_env: Any = CountdownEnv, n_workers: in
 
 
 def step(envs: Any, actions: Any = NOTHING) -> Any:
-    """A step, and the reset that a learner has to make where autoreset is disabled."""
+    """A step, and the reset that a learner has to make if autoreset is disabled."""
     observations, rewards, terminated, truncated, infos = envs.step(actions)
     over = terminated | truncated
     if envs.metadata["autoreset_mode"] == AutoresetMode.DISABLED and over.any():
@@ -85,7 +85,7 @@ class TestInEveryMode:
             task, seed = inside[episode.slot].resets[seen[episode.slot]]
             assert (task, seed) == (episode.task.tolist(), episode.seed)
             seen[episode.slot] += 1
-        # None is reset twice for an episode, or left out.
+        # No env is reset twice for an episode, or skipped.
         waiting = envs._slots.over
         assert [len(env.resets) for env in inside] == [seen[i] + 1 - waiting[i] for i in range(SLOTS)]
 

@@ -46,25 +46,25 @@ ALGORITHMS = {
     for name, kind in inspect.getmembers(library, inspect.isclass)
     if issubclass(kind, BaseAlgorithm)
 }
-"""All there are, by name."""
+"""All algorithms, by name."""
 HER = {"HER with SAC": "SAC", "HER with DQN": "DQN"}
 REPEATS_NOT = {"OverlappedSAC"}
-"""What says of itself that it does not repeat bit for bit."""
+"""Algorithms that are documented not to be reproducible bit for bit."""
 CONTINUOUS, DISCRETE = ("box", "box64"), ("discrete",)
 TAKES = {
     **dict.fromkeys(("DDPG", "TD3", "SAC", "TQC", "CrossQ", "FastSAC", "OverlappedSAC"), CONTINUOUS),
     **dict.fromkeys(("DQN", "QRDQN"), DISCRETE),
     "ARS": (*CONTINUOUS, *DISCRETE),
     "MaskablePPO": ("discrete", "multi_discrete", "multi_binary"),
-    # It says that it takes MultiBinary, and fails in its first update.
+    # It claims to take MultiBinary, and fails in its first update.
     "RecurrentPPO": (*CONTINUOUS, "discrete", "multi_discrete"),
 }
-"""Action spaces of those algorithms that do not take all of them."""
+"""Action spaces of the algorithms that do not support all of them."""
 FAULTY = {("RecurrentPPO", "multi_discrete"): "input_size should be of type int"}
-"""Observations that an algorithm ought to take, and what it says instead."""
+"""Observations that an algorithm should support, and its error instead."""
 NO_DICTS = {"ARS", "CrossQ"}
 SEES = dict.fromkeys(("FastSAC", "OverlappedSAC"), ("box", "box64"))
-"""Observations of those algorithms that do not take all of them."""
+"""Observations of the algorithms that do not support all of them."""
 
 ON_POLICY = {"n_steps": 8, "batch_size": 8, "n_epochs": 1}
 OFF_POLICY = {"learning_starts": 10, "batch_size": 4, "buffer_size": 60, "train_freq": 2}
@@ -92,11 +92,11 @@ KILLED_AT = 60
 
 
 class KilledError(BaseException):
-    """Stands for what ends a process without its consent."""
+    """Stands for anything that kills a process."""
 
 
 class Killer(RunCallback):
-    """Ends the run once it has made so many steps."""
+    """Ends the run after `KILLED_AT` steps."""
 
     def on_step(self, run: Run) -> None:
         if run.steps >= KILLED_AT:
@@ -104,7 +104,7 @@ class Killer(RunCallback):
 
 
 def student_node(name: str, observations: str) -> dict[str, Any]:
-    """A student as a configuration describes it."""
+    """A student as described by a configuration."""
     algorithm = HER.get(name, name)
     target = ALGORITHMS[algorithm]
     kind = getattr(__import__(target.rpartition(".")[0], fromlist=[algorithm]), algorithm)
@@ -140,7 +140,7 @@ def a_run(node: dict[str, Any], make_env: Any, folder: Path, *callbacks: RunCall
 def played_by_sb3(
     folder: Path, node: dict[str, Any], make_env: Any, tasks: TaskSet
 ) -> list[tuple[float, int]]:
-    """Returns and lengths of episodes, by the evaluation of Stable-Baselines3 or sb3-contrib."""
+    """Returns and lengths of episodes, evaluated by Stable-Baselines3 or sb3-contrib."""
 
     class Fixed(gym.Wrapper[Any, Any, Any, Any]):
         def __init__(self, index: int) -> None:
@@ -162,7 +162,7 @@ def played_by_sb3(
 
 
 def played_by_predict(student: Any, tasks: TaskSet) -> float:
-    """The return of the first task, played with `predict` as a script would."""
+    """The return on the first task, played with `predict` as in a user's script."""
     env = student.make_env()
     observation, _ = env.reset(seed=tasks.seeds[0], options={"task": tasks.tasks[0]})
     state, is_over, total = None, False, 0.0
@@ -232,11 +232,11 @@ VARIANTS: dict[str, tuple[str, str, str, dict[str, Any]]] = {
         {"policy_kwargs": {"activation_fn": "torch.nn.ReLU", "net_arch": {"pi": [8], "vf": [4]}}},
     ),
 }
-"""Settings with a state of their own, or with which other networks are made."""
+"""Settings that add state, or that change the networks."""
 
 
 def supported(name: str) -> list[tuple[str, str, str]]:
-    """The cells of an algorithm: with each kind of observation and each kind of action."""
+    """The cells of an algorithm: each supported pair of observation and action space."""
     algorithm = HER.get(name, name)
     flat = [key for key, space in OBSERVATIONS.items() if not isinstance(space, spaces.Dict)]
     seen = ["goals"] if name in HER else flat if algorithm in NO_DICTS else SEES.get(algorithm, OBSERVATIONS)
@@ -247,7 +247,7 @@ def supported(name: str) -> list[tuple[str, str, str]]:
 
 
 def cells() -> Iterator[Any]:
-    """All cells, of which one per algorithm is part of the usual run: another one for each."""
+    """All cells; the regular test run includes one per algorithm, a different one for each."""
     for index, name in enumerate([*ALGORITHMS, *HER]):
         of_it = supported(name)
         for place, cell in enumerate(of_it):
@@ -262,7 +262,7 @@ def test_from_training_to_playback(name: str, observations: str, actions: str, t
 
 @pytest.mark.slow
 @pytest.mark.parametrize("variant", VARIANTS)
-# Stable-Baselines3 says so of a model with n-step returns that it loads itself.
+# Stable-Baselines3 warns about models with n-step returns that it loads itself.
 @pytest.mark.filterwarnings("ignore:`n_steps=3` is ignored:UserWarning")
 def test_settings_that_leave_a_state(variant: str, tmp_path: Path) -> None:
     name, observations, actions, arguments = VARIANTS[variant]

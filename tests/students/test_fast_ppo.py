@@ -16,7 +16,7 @@ from stable_baselines3.common.save_util import load_from_zip_file
 from stable_baselines3.common.vec_env import VecNormalize
 
 ENVS = ["Pendulum-v1", "CartPole-v1"]
-"""Continuous actions and a choice."""
+"""Continuous actions and discrete actions."""
 
 
 class FlattenedPendulum(gym.ObservationWrapper[Any, Any, Any]):
@@ -31,7 +31,7 @@ class FlattenedPendulum(gym.ObservationWrapper[Any, Any, Any]):
 
 
 class DoublePendulum(gym.wrappers.TransformObservation[Any, Any, Any]):
-    """Observations and actions in double precision, as MuJoCo's."""
+    """Observations and actions in double precision, as in MuJoCo's envs."""
 
     def __init__(self) -> None:
         env = gym.make("Pendulum-v1")

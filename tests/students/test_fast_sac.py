@@ -40,7 +40,7 @@ needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GP
 
 
 class Still(gym.Env[Any, Any]):
-    """Only its spaces matter."""
+    """An env of which only the spaces matter."""
 
     observation_space = spaces.Box(-np.inf, np.inf, (OBSERVATIONS,), np.float32)
     action_space = spaces.Box(-1, 1, (ACTIONS,), np.float32)
@@ -64,7 +64,7 @@ class Target(gym.Env[Any, Any]):
 
 
 class Recorder(KVWriter):
-    """Keeps what is logged."""
+    """Keeps logged values."""
 
     def __init__(self) -> None:
         self.values: list[dict[str, Any]] = []
@@ -77,7 +77,7 @@ class Recorder(KVWriter):
 
 
 def filled(kind: type[SAC], device: str = "cpu", **settings: Any) -> SAC:
-    """A model whose replay buffer holds random transitions, terminations and time limits among them."""
+    """A model whose replay buffer holds random transitions, including terminations and time limits."""
     vec_env = DummyVecEnv([Still] * N_ENVS)
     settings = {"batch_size": 32, "policy_kwargs": {"net_arch": [70, 80]}, "learning_rate": 1e-3, **settings}
     model = kind("MlpPolicy", vec_env, seed=3, device=device, buffer_size=STORED * N_ENVS, **settings)
@@ -100,7 +100,7 @@ def seeded_train(model: SAC, updates: int = UPDATES) -> None:
 
 
 def to_double(model: SAC) -> None:
-    """Let a model compute in float64, of which rounding takes nothing that matters."""
+    """Let a model compute in float64, where rounding is negligible."""
     model.policy.double()
     if model.log_ent_coef is not None:
         model.log_ent_coef.data = model.log_ent_coef.data.double()
@@ -128,7 +128,7 @@ def to_double(model: SAC) -> None:
 
 
 def numbers(model: SAC) -> Iterator[tuple[str, Tensor]]:
-    """Everything that training moves."""
+    """All trained values, by name."""
     yield from ((name, value.detach()) for name, value in model.policy.named_parameters())
     if model.log_ent_coef is not None:
         yield "log_ent_coef", model.log_ent_coef.detach()
@@ -140,7 +140,7 @@ def assert_close(model: SAC, other: SAC, *, rtol: float, atol: float) -> None:
 
 
 def distance(model: SAC, other: SAC) -> float:
-    """Largest relative distance of any weight or bias vector."""
+    """Largest relative difference of any weight or bias vector."""
     pairs = zip(numbers(model), numbers(other), strict=True)
     return max(float((a - b).norm() / b.norm()) for (_, a), (_, b) in pairs)
 
@@ -213,7 +213,7 @@ class TestSameAsStock:
                 buffer_size=350,
                 action_noise=NormalActionNoise(np.zeros(1), np.full(1, 0.1)),
                 policy_kwargs={"net_arch": [32, 32]},
-                device="cpu",  # a GPU draws its minibatches itself
+                device="cpu",  # on a GPU, FastSAC draws its own minibatches
             )
             recorder = Recorder()
             model.set_logger(Logger(None, [recorder]))
@@ -418,7 +418,7 @@ class TestDenseLayers:
     @pytest.mark.parametrize("sizes", [(1, 70, 1), (70, 1, 70), (80, 70, 8)])
     def test_gradients_lie_in_memory_as_weights_do(self, sizes: tuple[int, ...]) -> None:
         layers = [(torch.randn(n_out, n_in), torch.randn(n_out)) for n_in, n_out in pairwise(sizes)]
-        # Columns of wider rows, as minibatches are.
+        # Inputs are columns of wider rows, as in minibatches.
         values = dense_layers.forward(layers, torch.randn(100, 200)[:, : sizes[0]])
         gradients = weight_gradients(layers, values, torch.randn(100, sizes[-1]))
         for layer, of_layer in zip(layers, gradients, strict=True):
@@ -430,7 +430,7 @@ class TestDenseLayers:
 def test_a_gradient_step_on_a_device_asks_it_for_no_value(
     normalized: bool, ent_coef: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Tensors of the meta device have no values: asking for one is an error. Adam does not know the device.
+    # Tensors on the meta device have no values: reading one is an error. Adam does not support the device.
     for module in ("base_class", "buffers"):
         monkeypatch.setattr(
             f"stable_baselines3.common.{module}.get_device", lambda device: torch.device("meta")

@@ -18,7 +18,7 @@ from tests.countdown_env import CountdownEnv
 
 
 class Weights(BaseCallback):
-    """Notes the policy's largest weights and the size of the replay buffer when rollouts begin."""
+    """Records the policy's largest weights and the replay buffer's size at the start of each rollout."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -61,7 +61,7 @@ def test_is_reset_every_so_many_steps(make: Any, settings: Any, countdown_space:
     assert same == [True, True, True, False, False]
     fresh, size = weights.seen[120]
     assert size == 0
-    # What is learned afterwards is what acts and what is saved.
+    # The policy that acts and is saved is the one that is trained afterwards.
     assert not torch.equal(fresh, weights.seen[160][0])
     assert torch.isfinite(next(model.policy.parameters())).all()
     assert model.num_timesteps == 200

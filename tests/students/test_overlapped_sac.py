@@ -29,7 +29,7 @@ SETTINGS: dict[str, Any] = {
 
 
 class Signalling(gym.Env[Any, Any]):
-    """Says when it is stepped; the observation counts steps."""
+    """Signals when it is stepped; the observation counts steps."""
 
     observation_space = spaces.Box(-np.inf, np.inf, (2,), np.float32)
     action_space = spaces.Box(-1, 1, (1,), np.float32)
@@ -72,7 +72,7 @@ class TestWhileABlockIsUnderWay:
 
         def make_late(model: FastSAC, gradient_steps: int, batch_size: int) -> None:
             before = model.replay_buffer._rows.clone()
-            # Nothing comes after the last block.
+            # No step comes after the last block.
             assert world.steps == self.STEPS or world.stepped.wait(PATIENCE)
             make(model, gradient_steps, batch_size)
             self.rows_moved |= not torch.equal(before, model.replay_buffer._rows)
@@ -100,7 +100,7 @@ class TestWhileABlockIsUnderWay:
         blocks = (self.STEPS - SETTINGS["learning_starts"]) // SETTINGS["train_freq"]
         assert model._n_updates == blocks * SETTINGS["gradient_steps"]
         assert len(self.after_block) == blocks + 1
-        # The first rollout after `learning_starts` is acted with before any block, and so is the next.
+        # The first two rollouts after `learning_starts` use the policy from before any block.
         assert acted_with == [self.after_block[0], *self.after_block[: blocks - 1]]
         assert len({tuple(values) for values in self.after_block}) == blocks + 1
 
@@ -151,7 +151,7 @@ def test_an_error_in_a_block_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> No
     with pytest.raises(ArithmeticError, match="do not add up"):
         model.learn(200)
     assert world.steps == SETTINGS["learning_starts"] + 2 * SETTINGS["train_freq"]
-    # It is told once, and what was kept aside is taken up.
+    # The error is raised once, and the held-back transitions are stored.
     model.predict(np.zeros(2, dtype=np.float32))
     assert model.replay_buffer.pos == world.steps
 

@@ -22,7 +22,7 @@ def test_steps_in_pieces_are_the_optimizers(amsgrad: bool, monkeypatch: pytest.M
         for one, other in zip(network.parameters(), twin.parameters(), strict=True):
             one.grad = torch.randn_like(one)
             other.grad = one.grad.clone()
-        # On a CPU the optimizer would make its step itself, as it makes its first one anywhere.
+        # On a CPU, `step` would let the optimizer make the step, as it does everywhere for the first.
         in_pieces.step() if step == 0 else in_pieces._step_group(adams[0].param_groups[0])
         adams[1].step()
     torch.testing.assert_close(list(network.parameters()), list(twin.parameters()))

@@ -22,7 +22,7 @@ SLOTS = 5
 
 
 PUSH = {"push": {"attribute": "unwrapped.force_mag", "value": [5, 15]}}
-# Nothing of these is defined here: worker processes would import this file, and so torch.
+# None of these is defined here: worker processes would import this file, and so torch.
 ENVS: dict[str, Any] = {
     "countdown": CountdownEnv,
     "CartPole": partial(GymnasiumEnv, "CartPole-v1", PUSH, (0.0, 500.0), 475.0),
@@ -38,7 +38,7 @@ def build(make_env: Any, n_workers: int = 0) -> CurriculumVecEnv:
 
 
 def play(vec_env: CurriculumVecEnv, actions: NDArray[Any]) -> list[NDArray[Any]]:
-    """What is seen and earned in some steps."""
+    """Observations, rewards and dones of some steps."""
     seen = []
     for action in actions:
         observations, rewards, dones, _ = vec_env.step(action)
@@ -82,7 +82,7 @@ def test_only_the_episodes_in_progress_are_stored() -> None:
 
 
 class Restless(CountdownEnv):
-    """Shows something else at every reset."""
+    """Has a different observation at every reset."""
 
     count = 0.0
 

@@ -1,4 +1,4 @@
-"""Policies are played as their algorithm plays them, and read from files without unpickling anything."""
+"""Policies act as with their algorithm, and are read from files without unpickling anything."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def recurrent() -> tuple[Any, Any]:
     model = RecurrentPPO("MlpLstmPolicy", make_env(), seed=1, device="cpu", policy_kwargs=small)
     with torch.no_grad():
         for parameter in model.policy.parameters():
-            parameter.mul_(4)  # so that what is remembered matters
+            parameter.mul_(4)  # so that the recurrent state matters
     return model, make_env
 
 
@@ -91,7 +91,7 @@ def test_one_env_gets_the_action_that_it_would_get_among_others(observations: st
     for seed, expected in zip((3, 4), among, strict=True):
         action = SB3Policy(model, env)(env.reset(seed=seed)[0], True)
         assert env.action_space.contains(action)
-        assert {0: "", 1: "", 2: "", 3: ""}[action] == ""  # a number, as tables of transitions want it
+        assert {0: "", 1: "", 2: "", 3: ""}[action] == ""  # an int, as needed for lookups in a dict
         assert action == expected
 
 
@@ -112,7 +112,7 @@ def test_what_cannot_be_normalised_is_refused_with_its_remedy(
 
 
 def a_saved_student(folder: Path, observations: str = "box64") -> partial[Any]:
-    """A student with a little experience in normalising."""
+    """A saved student with some normalisation statistics."""
     vec_env = VecNormalize(DummyVecEnv([lambda: SpacesEnv(observations, "box")]), norm_reward=False)
     vec_env.reset()
     for _ in range(20):

@@ -1,4 +1,4 @@
-"""What holds for every simulated student, found by listing."""
+"""Requirements on every simulated student, found by listing."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_a_stored_student_resumes_exactly_with_tasks_in_progress(make: Make, tmp
 
 
 class Watched(Random):
-    """Writes down when it is asked, and which slot's result it is told."""
+    """Records when it is asked, and which slot's result it is told."""
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         super().__init__(*arguments, **keywords)

@@ -1,4 +1,4 @@
-"""What a teacher hears of its student's critic, and what the student does not learn from."""
+"""The critic scores that a teacher receives, and the episodes that a student does not learn from."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ REPLAYS = (SAC, FastSAC, TD3, DDPG, TQC, CrossQ, DQN, QRDQN)
 
 
 class Reader(Random):
-    """Proposes at random, and keeps what the critic says."""
+    """Proposes at random, and keeps the critic scores."""
 
     needs = frozenset({"critic"})
 
@@ -55,7 +55,7 @@ class Reader(Random):
 
 
 class Alternating(Reader):
-    """The student is to learn from every second episode."""
+    """Lets the student learn only from every second episode."""
 
     needs = frozenset({"no_gradient"})
 
@@ -65,12 +65,12 @@ class Alternating(Reader):
 
 
 def tiny() -> dict[str, Any]:
-    """Arguments of small models, made anew: Stable-Baselines3 changes them."""
+    """Arguments of small models, created anew each time because Stable-Baselines3 changes them."""
     return {"policy_kwargs": {"net_arch": [8]}, "seed": 0, "device": "cpu"}
 
 
 def cut(env: gym.Env[Any, Any]) -> gym.Env[Any, Any]:
-    """The same env, whose episodes are truncated after six steps."""
+    """The env with episodes truncated after six steps."""
     return gym.wrappers.TimeLimit(env, 6)
 
 
@@ -80,7 +80,7 @@ def envs_of(make_env: Callable[[], gym.Env[Any, Any]], kind: type[Random] = Read
 
 
 class Recorder(BaseCallback):
-    """Keeps the arrays of all rollouts, or the rewards of all steps, with where episodes end."""
+    """Keeps the arrays of all rollouts, and the rewards and episode ends of all steps."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -101,7 +101,7 @@ class Recorder(BaseCallback):
 
 
 def assert_read(teacher: Any, slot: int, expected: Sequence[tuple[Any, ...]]) -> None:
-    """The critic said this of the slot's episodes, in this order, and nothing else."""
+    """Check that these are exactly the critic scores of the slot's episodes, in order."""
     read = [astuple(episode.critic) for episode in teacher.read if episode.slot == slot]
     assert len(read) == len(expected) > 2
     np.testing.assert_allclose(read, expected, rtol=1e-5, atol=1e-6)
@@ -147,7 +147,7 @@ def test_episodes_of_an_earlier_training_are_forgotten(kind: Any) -> None:
 
 
 def with_values(model: Any, *outputs: float) -> None:
-    """Let each of an algorithm's critics give the same values to every state and action."""
+    """Make each of an algorithm's critics output a constant for all states and actions."""
     found = (getattr(model, name, None) for name in ("q_net", "quantile_net", "critic"))
     net = next(part for part in found if part is not None)
     linear = ([m for m in part.modules() if isinstance(m, torch.nn.Linear)] for part in net.children())
@@ -226,7 +226,7 @@ def test_the_student_learns_from_the_episodes_it_is_to_learn_from(observations: 
     """Weights are those of a student that was told for each step, from a log of its own."""
 
     class Told(BaseCallback):
-        """Says by itself which steps count."""
+        """Decides by itself which steps count."""
 
         def __init__(self, curriculum: Curriculum) -> None:
             super().__init__()
@@ -269,7 +269,7 @@ def test_what_algorithms_offer() -> None:
 
 
 class KilledError(BaseException):
-    """Stands for what ends a process without its consent."""
+    """Stands for anything that kills a process."""
 
 
 class Killer(RunCallback):

@@ -1,4 +1,4 @@
-"""Run as a program: take a teacher's state from a file and play on, as a resumed training would."""
+"""A program that loads a teacher's state from a file and plays on, like a resumed run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Task spaces to try teachers on, and ways to run them."""
+"""Task spaces for testing teachers, and ways to run them."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ Return = Callable[[Task], float]
 
 
 def cube(dim: int, low: float = 0.0, high: float = 1.0) -> TaskSpace:
-    """A space with as many parameters of equal range."""
+    """A space with `dim` parameters of equal range."""
     return TaskSpace([TaskParameter(f"x{i}", low, high) for i in range(dim)])
 
 
 def played(proposal: Proposal, episode_return: float, mastered_score: float | None = 0.75) -> Episode:
-    """The finished episode of a proposal, whose return the teacher learns from as it is."""
+    """The finished episode of a proposal; its score is the unscaled return."""
     return Episode(
         slot=0,
         task=proposal.task,
@@ -36,7 +36,7 @@ def played(proposal: Proposal, episode_return: float, mastered_score: float | No
 
 
 def judged(episode_return: float) -> CriticScores:
-    """What a critic might say of an episode."""
+    """Plausible critic scores of an episode."""
     return CriticScores(abs(episode_return) / 2, abs(episode_return), episode_return / 3, episode_return)
 
 
@@ -51,7 +51,7 @@ def bumpy(task: Task) -> float:
 
 
 def run(teacher: Teacher, episodes: int, returns: Return = bumpy) -> NDArray[np.float32]:
-    """Play some episodes and return what was proposed, shape (episodes, d)."""
+    """Play some episodes and return the proposed tasks, shape (episodes, d)."""
     tasks = np.empty((episodes, teacher.space.dim), dtype=np.float32)
     for i in range(episodes):
         proposal = teacher.sample()
@@ -61,10 +61,10 @@ def run(teacher: Teacher, episodes: int, returns: Return = bumpy) -> NDArray[np.
 
 
 class ChangingStudent:
-    """Learns in a corner of a task space alone: there its return rises to 1 and starts again at 0.
+    """Learns only in a corner of a task space: there its return rises to 1 and starts again at 0.
 
     Args:
-        corner: The corner is where every number of a task in [0, 1]^d is below this.
+        corner: The corner is where every number of a task in [0, 1]^d is below this value.
         episodes: Episodes in the corner until it starts again.
     """
 

@@ -18,7 +18,7 @@ def told(teacher: ACCEL, proposal: Proposal, score: float) -> Proposal:
 
 
 def replaying(**settings: Any) -> ACCEL:
-    """A teacher with one level, which it plays again whenever there is nothing to edit."""
+    """A teacher with one level, which it replays whenever there is nothing to edit."""
     teacher = ACCEL(cube(2), 0, replay_probability=1.0, buffer_size=4, minimum_fill=0.25, **settings)
     assert told(teacher, teacher.sample(), 1.0).source == "random"
     return teacher

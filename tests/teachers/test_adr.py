@@ -18,7 +18,7 @@ INSIDE = -1
 
 
 def tell(teacher: ADR, boundary: int, score: float) -> None:
-    """An episode on a boundary of a 1-D box, where that is now."""
+    """Tell the score of an episode on the current boundary of a 1-D box."""
     place = float((teacher.high if boundary == HIGH else teacher.low)[0])
     task = np.array([place], dtype=np.float32)
     teacher.tell(Proposal(task, "boundary", {"boundary": boundary, "place": place}), score)
@@ -30,15 +30,15 @@ def test_twenty_episodes_move_the_box_as_computed_by_hand() -> None:
     trace = []
     for boundary, score in [
         *((HIGH, 1.0), (HIGH, 0.6)),  # mean 0.8: outwards
-        *((LOW, 0.9), (HIGH, 1.0), (LOW, 0.5)),  # queues of their own; 0.7: stays
+        *((LOW, 0.9), (HIGH, 1.0), (LOW, 0.5)),  # separate queues; 0.7: stays
         *((HIGH, 0.9),),  # 0.95: outwards
         *((LOW, 1.0), (LOW, 0.9)),  # outwards
-        *((INSIDE, 0.0), (INSIDE, 0.0)),  # tell nothing
+        *((INSIDE, 0.0), (INSIDE, 0.0)),  # ignored
         *((HIGH, 0.0), (HIGH, 0.4)),  # 0.2: inwards
         *((HIGH, 0.1), (HIGH, 0.1)),  # inwards
         *((HIGH, 0.0), (HIGH, 0.0)),  # inwards, onto the other boundary
         *((HIGH, 0.0), (HIGH, 0.0)),  # not past it
-        *((LOW, 0.0), (LOW, 0.0)),  # nor this one past that
+        *((LOW, 0.0), (LOW, 0.0)),  # nor the low boundary past the high one
     ]:
         tell(teacher, boundary, score)
         trace.append((float(teacher.low[0]), float(teacher.high[0])))

@@ -89,7 +89,7 @@ class TestProposals:
         teacher, student = ALPGMM(cube(2), seed=0), ChangingStudent(corner=0.3)
         tasks = run(teacher, 6000, student)[3000:]
         inside = np.mean([student.contains(task) for task in tasks])
-        assert inside > 0.4  # of uniform tasks 9% are
+        assert inside > 0.4  # 9% of uniform tasks are
 
 
 class TestFits:

@@ -45,7 +45,7 @@ def test_proposals_concentrate_where_returns_change() -> None:
     teacher, student = CovarGMM(cube(2), seed=0), ChangingStudent(corner=0.3)
     tasks = run(teacher, 6000, student)[3000:]
     inside = np.mean([student.contains(task) for task in tasks])
-    assert inside > 0.3  # of uniform tasks 9% are
+    assert inside > 0.3  # 9% of uniform tasks are
 
 
 def test_a_return_that_never_varies_keeps_the_last_good_fit() -> None:

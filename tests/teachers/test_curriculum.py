@@ -48,7 +48,7 @@ class WantsMoons(Diary):
 
 
 class WantsCritic(Diary):
-    """Proposes levels, and learns from every second one."""
+    """Proposes levels; the student learns from every second one."""
 
     needs = frozenset({"critic", "no_gradient"})
 

@@ -24,7 +24,7 @@ def value_of(function: Any, x: Any) -> float:
 
 
 def tell(teacher: DORAEMON, success: Any) -> None:
-    """One update's episodes, evenly spread over the distribution of a 1-D space."""
+    """Tell one update's episodes, evenly spread over the distribution of a 1-D space."""
     n = teacher.episodes_per_update
     places = beta.ppf((np.arange(n) + 0.5) / n, teacher.a[0], teacher.b[0])
     ticket = {"update": teacher.updates}

@@ -22,7 +22,7 @@ TEACHERS = names_in("teacher")
 STOPS = (0, 70, 249, 250, 740)
 """Before the first fit, just before and after one, and in the middle of a later window."""
 
-# Of a preset for walkers, whose returns are far above those in [0, 1] here.
+# From a preset for walkers, whose returns are far above those in [0, 1] here.
 pytestmark = pytest.mark.filterwarnings("ignore:high_threshold=180 was reached by none")
 
 every_teacher = pytest.mark.parametrize("name", TEACHERS)
@@ -30,7 +30,7 @@ every_teacher = pytest.mark.parametrize("name", TEACHERS)
 
 @pytest.fixture
 def no_variation() -> Iterator[None]:
-    """Allows the warning about fits that cannot be made, which some teachers give and others need not."""
+    """Allow the warning about failed fits, which only some teachers give."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*could not fit Gaussians")
         yield
@@ -145,7 +145,7 @@ class TestRandomness:
     @every_teacher
     def test_seeds_differ_and_zero_is_one_of_them(self, name: str) -> None:
         teachers = [build_teacher(name, space=cube(2), seed=seed) for seed in (0, 1, None, None)]
-        # With their sources: some teachers begin with one and the same task.
+        # The sources are compared, too, because some teachers always begin with the same task.
         sequences = set()
         for teacher in teachers:
             proposals = []

@@ -25,7 +25,7 @@ every_fit = pytest.mark.parametrize("fit", FITS.values(), ids=FITS)
 
 
 def progress_rows(rng: np.random.Generator, dim: int = 2, scale: float = 1.0) -> Floats:
-    """Uniform tasks, and progress in one half of them."""
+    """Uniform tasks, with progress in one half of the space."""
     tasks = rng.random((250, dim))
     return np.column_stack([tasks, scale * np.abs(0.1 * rng.normal(size=250) * (tasks[:, 0] > 0.5))])
 
@@ -41,7 +41,7 @@ def free_parameters(sizes: NDArray[np.intp], dim: int) -> Floats:
 
 
 class _StartsFrom(GaussianMixture):  # type: ignore[misc]  # scikit-learn is without types
-    """Starts from given responsibilities in place of its own k-means."""
+    """Starts from given responsibilities instead of its own k-means."""
 
     start: Floats
 

@@ -14,7 +14,7 @@ from tests.teachers.spaces import cube, run
 
 
 def tell(teacher: GoalGAN, score_of: Any, goals: int) -> None:
-    """Play both rollouts of some goals, those of one goal far from each other."""
+    """Play both rollouts of some goals, with the two rollouts of each goal far apart."""
     proposals = list(teacher.sample(2 * goals))
     for proposal in [*proposals[::2], *proposals[1::2]]:
         teacher.tell(proposal, score_of(proposal.task), mastered_score=0.5)
@@ -56,7 +56,7 @@ class TestGoals:
         tell(teacher, lambda task: 1.0, 20)
         proposals = teacher.sample(3000)
         is_replayed = np.array(proposals.sources) == "success"
-        # Half of the decisions, and a goal takes two places.
+        # Half of the decisions are replays, and a new goal takes two proposals.
         assert is_replayed.mean() == pytest.approx(1 / 3, abs=0.05)
         assert (proposals.tickets["goal"][is_replayed] == -1).all()
         offsets = np.abs(proposals.tasks[is_replayed] - teacher.successes[:, 0]).min(axis=1)
@@ -71,7 +71,7 @@ class TestGoals:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Trainings of a tenth of the iterations."""
+    """Reduce training to a tenth of the iterations."""
     for name, iterations in (("_PRETRAINING", 50), ("_ITERATIONS", 25), ("_PER_EPISODE", 5)):
         monkeypatch.setattr(goal_gan, name, iterations)
 

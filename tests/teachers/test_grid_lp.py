@@ -20,7 +20,7 @@ def tell(teacher: GridLP, task: list[float], score: float) -> None:
 
 
 def competence(teacher: Teacher, row: ToyGrid, episodes: int = 3600) -> list[float]:
-    """Of the two last bins of a row, after some episodes."""
+    """Competence in the last two bins of a row after some episodes."""
     run(teacher, episodes, row.play)
     return [float(x) for x in row.competence_map[-2:]]
 
@@ -33,7 +33,7 @@ class TestProgress:
                 if score is not None:
                     tell(teacher, [part + 0.5], score)
             tell(teacher, [1.2], scores[1] or 0.0)
-        # A bin without episodes in a stage has made no progress, and is then compared with the last it had.
+        # A bin without episodes in a stage has no progress, and is later compared with its last mean.
         np.testing.assert_allclose(teacher.progress, [[0.0, 0.3, 0.2, 0.0]], atol=1e-12)
         odds = np.exp(np.array([0.0, 0.3, 0.2, 0.0]) / 0.05)
         np.testing.assert_allclose(teacher.weights[0] / teacher.weights.sum(), odds / odds.sum())

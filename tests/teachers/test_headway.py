@@ -11,7 +11,7 @@ from tests.teachers.spaces import cube, result, run
 
 
 def drawn(teacher: Headway) -> Any:
-    """Tasks that are not uniform, in task units."""
+    """Proposed tasks that are not uniform, in task units."""
     proposals = teacher.sample(4000)
     return proposals.tasks[np.array(proposals.sources) == "headway"]
 

@@ -23,7 +23,7 @@ def test_far_from_everything_known_the_nearest_decides() -> None:
 
 
 def left_out(known: Floats, scores: Floats, bandwidth: float) -> Floats:
-    """Errors when each score is estimated from all others."""
+    """Leave-one-out errors of the estimated scores."""
     n = len(known)
     others = [np.delete(np.arange(n), i) for i in range(n)]
     estimates = [

@@ -18,12 +18,12 @@ def rated(proposal: Proposal, critic: CriticScores, score: float = 0.0) -> Episo
 
 
 def surprising(positive: float, value: float = 0.0, discounted_return: float = 0.0) -> CriticScores:
-    """A critic that was surprised by so much, for the better."""
+    """Critic scores with a given positive surprise."""
     return CriticScores(positive, 2 * positive, value, discounted_return)
 
 
 def filled(teacher: PLR, scores: list[float]) -> list[Proposal]:
-    """Let the first proposals of a teacher have these scores."""
+    """Give the first proposals of a teacher these scores."""
     proposals = [teacher.sample() for _ in scores]
     for proposal, score in zip(proposals, scores, strict=True):
         teacher.observe(rated(proposal, surprising(score)))
@@ -142,7 +142,7 @@ class TestLevels:
         teacher = PLR(cube(1), 0, replay_probability=1.0, buffer_size=2, minimum_fill=1.0, staleness=1.0)
         filled(teacher, [1.0, 2.0])
         assert teacher.levels.proposed.tolist() == [1, 2]
-        # Ages are 1 and 0, so the older one it is; then they are 0 and 1, and so on.
+        # Ages are 1 and 0, so the older one is replayed; then they are 0 and 1, and so on.
         assert [teacher.sample().ticket["level"] for _ in range(4)] == [0, 1, 0, 1]
         assert teacher.levels.proposed.tolist() == [5, 6]
 

@@ -13,7 +13,7 @@ from tests.teachers.spaces import cube
 
 
 class EveryThirdAtRandom(Random):
-    """Proposes (k, 2k, …) / 100 in its k-th proposal, and calls every third of them random."""
+    """Proposes (k, 2k, …) / 100 in its k-th proposal, and labels every third one random."""
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)

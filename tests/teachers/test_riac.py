@@ -40,7 +40,7 @@ class TestLearningProgress:
 
 @pytest.fixture(scope="module")
 def played() -> tuple[RIAC, NDArray[np.float32], Floats]:
-    """A teacher that has cut its space, with the tasks it was told of and their returns."""
+    """A teacher that has split its space, with the tasks it was told about and their returns."""
     teacher = RIAC(cube(2), seed=0)
     tasks = run(teacher, 6000)
     return teacher, tasks, np.array([bumpy(task) for task in tasks])
@@ -188,7 +188,7 @@ class TestProposals:
         teacher, student = RIAC(cube(2), seed=0), ChangingStudent(corner=0.3)
         tasks = run(teacher, 6000, student)[3000:]
         inside = np.mean([student.contains(task) for task in tasks])
-        assert inside > 0.25  # of uniform tasks 9% are
+        assert inside > 0.25  # 9% of uniform tasks are
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ class TestTraining:
         assert hard > 0.6
         assert middling == pytest.approx(0.5, abs=0.15)
         assert easy < 0.35
-        # Coverage: the second number does not matter, and is spread over its range (sd 0.29 if uniform).
+        # Coverage: the second number does not matter, so it spreads over its range (sd 0.29 if uniform).
         assert networks.draw(*noise(500))[:, 1].std() > 0.2
 
     def test_is_made_of_the_episodes_since_the_last_update(self) -> None:

@@ -21,7 +21,7 @@ def filled(tasks: NDArray[np.float32], returns: NDArray[np.float64]) -> TaskHist
 def test_nearest_neighbours_are_those_of_a_full_search(dim: int, n: int) -> None:
     rng = np.random.default_rng(n)
     tasks = rng.random((n, dim)).astype(np.float32)
-    # Some in a tight cluster, as a teacher that has settled makes them.
+    # Some form a tight cluster, as from a teacher that has converged.
     tasks[n // 2 :: 3] = 0.5 + 1e-3 * rng.random((len(tasks[n // 2 :: 3]), dim))
     returns = rng.random(n)
     history = filled(tasks, returns)
