@@ -23,7 +23,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
 
 
 def run_of(folder: Path, parameters: int) -> RunDirectory:
-    """A run with `parameters` task parameters, whose teacher focused on a box; it mastered one of two tasks."""
+    """A run with `parameters` task parameters; its teacher focused on a box, and it mastered one of two."""
     run = RunDirectory(folder)
     run.episodes.mkdir()
     names = [f"p_{index}" for index in range(parameters)]
