@@ -72,7 +72,7 @@ def test_envs_are_measured_beside_gymnasiums(
     assert "HexagonTracks" in capsys.readouterr().out
 
 
-@pytest.mark.medium
+@pytest.mark.slow
 def test_students_are_measured_beside_stock_and_a_peer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -105,7 +105,7 @@ def test_the_operations_of_an_update_are_those_that_torch_counts() -> None:
     assert bench_students.update_flops() == counter.get_total_flops() - unused
 
 
-@pytest.mark.medium
+@pytest.mark.slow
 def test_a_comparison_is_measured_in_a_process_of_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -295,7 +295,7 @@ def test_jobs_beside_each_other_are_measured_beside_jobs_in_turn(
     assert "joblib" in capsys.readouterr().out
 
 
-@pytest.mark.medium
+@pytest.mark.slow
 def test_growth_is_measured_on_what_runs_write(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

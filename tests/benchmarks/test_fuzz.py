@@ -18,7 +18,9 @@ BLOCKS = 10
 
 
 @pytest.mark.medium
-@pytest.mark.parametrize("block", range(BLOCKS))
+@pytest.mark.parametrize(
+    "block", [0, *(pytest.param(block, marks=pytest.mark.slow) for block in range(1, BLOCKS))]
+)
 def test_is_refused_in_one_sentence_that_names_the_key_with_nothing_written(
     tmp_path: Path, block: int
 ) -> None:

@@ -39,7 +39,9 @@ def same(first: Any, second: Any) -> bool:
     return np.array_equal(first, second)
 
 
-@pytest.mark.parametrize("n_workers", [1, 2, 9])
+@pytest.mark.parametrize(
+    "n_workers", [pytest.param(1, marks=pytest.mark.slow), 2, pytest.param(9, marks=pytest.mark.slow)]
+)
 def test_workers_do_what_the_loop_does_bit_for_bit(n_workers: int) -> None:
     rng = np.random.default_rng(0)
     loop, workers = SyncTaskVectorEnv([StumpTracks] * 5), AsyncTaskVectorEnv([StumpTracks] * 5, n_workers)

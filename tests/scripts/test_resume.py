@@ -80,6 +80,10 @@ STUDENTS = {
 }
 
 
+LIKE_OTHERS = ("TD3", "TQC", "another teacher", "walkers one by one", "worker processes")
+"""Students whose state differs little from that of another one here."""
+
+
 class KilledError(BaseException):
     """Stands for anything that kills a process."""
 
@@ -114,7 +118,13 @@ def interrupted(run: Any, stopped_at: Any, going_on: Any, arguments: list[str], 
     assert run(*arguments) == 0
 
 
-@pytest.mark.parametrize("arguments", STUDENTS.values(), ids=STUDENTS.keys())
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param(arguments, marks=[pytest.mark.slow] if name in LIKE_OTHERS else [], id=name)
+        for name, arguments in STUDENTS.items()
+    ],
+)
 def test_every_kind_of_student_goes_on(
     arguments: list[str], chiron_train: Any, stopped_at: Any, going_on: Any, tmp_path: Path
 ) -> None:
@@ -157,7 +167,9 @@ def scalars(run: RunDirectory) -> dict[str, list[tuple[int, float]]]:
     }
 
 
-@pytest.mark.parametrize("student", RUNS)
+@pytest.mark.parametrize(
+    "student", ["PPO", *(pytest.param(name, marks=pytest.mark.slow) for name in RUNS if name != "PPO")]
+)
 def test_killed_runs_come_to_the_same_end(student: str, tmp_path: Path) -> None:
     short = [*RUNS[student], "total_steps=1_000", "evaluation.every_steps=500", "evaluation.n_tasks=1"]
     short.append("checkpoint.every_steps=100")

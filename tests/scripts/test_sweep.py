@@ -91,6 +91,7 @@ class TestAFailingJob:
         assert status["began"] <= status["ended"]
         assert (run_with(tmp_path, "random", 1).read_summary() or {})["status"] == "finished"
 
+    @pytest.mark.slow
     def test_is_done_again_alone_by_the_command_that_is_printed(
         self,
         chiron_train: Any,
@@ -275,6 +276,7 @@ class TestJoblib:
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
+    @pytest.mark.slow
     def test_jobs_with_worker_processes_give_the_results_of_a_serial_sweep(
         self, chiron_train: Any, tmp_path: Path
     ) -> None:
@@ -310,6 +312,7 @@ class TestJoblib:
         statuses = [json.loads(path.read_text())["status"] for path in tmp_path.rglob("summary.json")]
         assert statuses == ["interrupted"] * 2
 
+    @pytest.mark.slow
     def test_jobs_end_with_a_sweep_that_is_killed(self, tmp_path: Path) -> None:
         sweep = ["seed=0,1", "total_steps=1_000_000", "launcher=joblib", "hydra.launcher.n_jobs=2"]
         with self.start(tmp_path, *sweep, "n_workers=1") as process:
@@ -339,6 +342,10 @@ def test_a_job_that_slurm_will_run_may_ask_for_a_gpu_that_is_not_here(
     assert chiron_train(*jobs, "launcher=joblib") == BAD_INPUT
 
 
+USUAL_EXPERIMENTS = ("toy_grid_study", "paper/hexagon_tracks", "studies/bodies", "studies/unlearnable")
+"""Sweeps over teachers, over envs, and over settings of one."""
+
+
 def with_every_value(combinations: list[list[str]]) -> list[list[str]]:
     """A small subset of a sweep's jobs that covers all swept values."""
     kept, left = [], {override for overrides in combinations for override in overrides}
@@ -349,7 +356,14 @@ def with_every_value(combinations: list[list[str]]) -> list[list[str]]:
 
 
 @pytest.mark.parametrize("all_pairs", [False, pytest.param(True, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("name", [name for name in names_in("experiment") if "/" in name or "study" in name])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[] if name in USUAL_EXPERIMENTS else pytest.mark.slow)
+        for name in names_in("experiment")
+        if "/" in name or "study" in name
+    ],
+)
 def test_every_job_of_an_experiment_can_be_built(
     chiron_train: Any,
     tmp_path: Path,

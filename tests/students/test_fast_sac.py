@@ -195,7 +195,7 @@ class TestSameAsStock:
         assert distance(fast, truth) < 2 * distance(stock, truth) + 1e-6
 
     @pytest.mark.medium
-    @pytest.mark.parametrize("normalized", [False, True])
+    @pytest.mark.parametrize("normalized", [pytest.param(False, marks=pytest.mark.slow), True])
     def test_learning_from_the_same_seed_is_the_same_run(self, normalized: bool) -> None:
         models, logs = [], []
         for kind in (FastSAC, SAC):
@@ -355,7 +355,7 @@ def test_the_same_seed_gives_the_same_weights_bit_for_bit() -> None:
         assert_close(*models, rtol=0.0, atol=0.0)
 
 
-@pytest.mark.medium
+@pytest.mark.slow
 def test_finds_the_best_action() -> None:
     settings: dict[str, Any] = {"policy_kwargs": {"net_arch": [32]}, "learning_rate": 1e-2, "ent_coef": 0.01}
     model = FastSAC("MlpPolicy", Target(), seed=0, device="cpu", batch_size=64, buffer_size=500, **settings)

@@ -156,7 +156,7 @@ def test_an_error_in_a_block_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> No
     assert model.replay_buffer.pos == world.steps
 
 
-@pytest.mark.parametrize("normalized", [False, True])
+@pytest.mark.parametrize("normalized", [pytest.param(False, marks=pytest.mark.slow), True])
 @pytest.mark.medium
 def test_without_its_lag_it_is_fast_sac(normalized: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     class Hasty(OverlappedSAC):

@@ -288,7 +288,9 @@ RESUMED: dict[str, tuple[type[PLR], dict[str, Any], Any]] = {
 
 @pytest.mark.medium
 @pytest.mark.usefixtures("blank_figures")
-@pytest.mark.parametrize("name", RESUMED)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] if "off" in name else []) for name in RESUMED]
+)
 def test_a_killed_run_resumes_bit_for_bit(name: str, tmp_path: Path) -> None:
     kind, options, student = RESUMED[name]
 

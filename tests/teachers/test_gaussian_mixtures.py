@@ -100,6 +100,7 @@ class TestAgainstScikitLearn:
         assert score[0] == pytest.approx(getattr(peer, criterion)(rows))
 
     @pytest.mark.parametrize("make", [progress_rows, blobs])
+    @pytest.mark.slow
     def test_best_scores_are_as_good_on_average(self, make: Any) -> None:
         rng = np.random.default_rng(0)
         differences = []

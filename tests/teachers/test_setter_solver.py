@@ -37,7 +37,7 @@ class TestFlow:
 
 
 class TestTraining:
-    @pytest.mark.medium
+    @pytest.mark.slow
     def test_sets_tasks_of_the_wished_feasibility(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """The student solves a task with probability 1 − x."""
         monkeypatch.setattr(setter_networks, "_LEARNING_RATE", 2e-3)
