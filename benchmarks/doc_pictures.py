@@ -74,7 +74,7 @@ class Registered(NamedTuple):
 REGISTERED = {
     "studies/stump_tracks": Registered(
         "stump_tracks",
-        {"3": Choice(without=["covar_gmm", "riac", "oracle"])},  # They have too few seeds.
+        {"3": Choice()},
         beside=("studies/headway_stump_tracks",),
     ),
     "studies/unlearnable": Registered(
