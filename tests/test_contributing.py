@@ -30,7 +30,7 @@ def test_the_recipe_is_one_file_and_one_yaml() -> None:
     assert [name for name, _ in FILES] == ["teachers/easiest_first.py", "conf/teacher/easiest_first.yaml"]
 
 
-@pytest.mark.medium
+@pytest.mark.slow
 def test_the_new_teacher_passes_all_tests_of_teachers(checkout: Path) -> None:
     suites = ["tests/teachers/test_every_teacher.py", "tests/test_configs.py", "tests/test_structure.py"]
     suites += ["tests/test_docs.py"]

@@ -34,7 +34,13 @@ STUDENTS = {
 }
 
 
-@pytest.mark.parametrize("arguments", STUDENTS.values(), ids=STUDENTS.keys())
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param(arguments, marks=[] if name == "FastPPO" else pytest.mark.slow, id=name)
+        for name, arguments in STUDENTS.items()
+    ],
+)
 def test_a_finished_run_is_continued(arguments: list[str], chiron_train: Any, tmp_path: Path) -> None:
     command = [*SHORT[:-2], *arguments]
     longer = [*command, "total_steps=1_300"]

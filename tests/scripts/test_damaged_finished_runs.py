@@ -153,7 +153,10 @@ def test_no_file_of_a_run_is_forgotten(whole: Study) -> None:
 
 
 @pytest.mark.medium
-@pytest.mark.parametrize(("file", "kind"), SOME)
+@pytest.mark.parametrize(
+    ("file", "kind"),
+    [pytest.param(*one, marks=[pytest.mark.slow] if index % 3 else []) for index, one in enumerate(SOME)],
+)
 def test_a_damaged_file_is_named(
     whole: Study, expected: dict[str, bytes], tmp_path: Path, file: str, kind: str
 ) -> None:

@@ -22,7 +22,7 @@ def optuna_is_installed() -> None:
     pytest.importorskip("hydra_plugins.hydra_optuna_sweeper", exc_type=ImportError)
 
 
-@pytest.mark.medium
+@pytest.mark.slow
 def test_a_search_is_resumed_and_says_which_setting_was_best(tmp_path: Path) -> None:
     optuna_is_installed()
     command = [

@@ -290,9 +290,8 @@ class TestJoblib:
             pd.testing.assert_frame_equal(runs[0].read_episodes(), runs[1].read_episodes())
             pd.testing.assert_frame_equal(runs[0].read_evaluations(), runs[1].read_evaluations())
 
-    @pytest.mark.parametrize(
-        "number", [pytest.param(signal.SIGTERM, marks=pytest.mark.slow), pytest.param(signal.SIGINT)]
-    )
+    @pytest.mark.slow
+    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
     def test_a_signal_ends_all_jobs_in_good_order(self, tmp_path: Path, number: signal.Signals) -> None:
         sweep = [
             "seed=0,1,2",

@@ -181,6 +181,7 @@ class TestWhatARunLeaves:
 
 @pytest.mark.medium
 class TestVideos:
+    @pytest.mark.slow
     def test_videos_of_three_tasks_and_the_same_run(self, chiron_train: Any, tmp_path: Path) -> None:
         runs = {}
         for videos in (True, False):

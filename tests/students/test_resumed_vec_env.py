@@ -53,7 +53,13 @@ def random_actions(vec_env: CurriculumVecEnv, steps: int) -> NDArray[Any]:
 
 
 @pytest.mark.parametrize("n_workers", [0, 2])
-@pytest.mark.parametrize("make_env", ENVS.values(), ids=ENVS.keys())
+@pytest.mark.parametrize(
+    "make_env",
+    [
+        pytest.param(make_env, marks=[pytest.mark.slow] if name == "walkers one by one" else [], id=name)
+        for name, make_env in ENVS.items()
+    ],
+)
 def test_resumes_in_the_middle_of_all_episodes(make_env: Any, n_workers: int) -> None:
     vec_env = build(make_env, n_workers)
     actions = random_actions(vec_env, 150)

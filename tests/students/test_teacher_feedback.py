@@ -108,7 +108,9 @@ def assert_read(teacher: Any, slot: int, expected: Sequence[tuple[Any, ...]]) ->
 
 
 @pytest.mark.medium
-@pytest.mark.parametrize("name", ROLLOUTS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[] if "PPO" in name else pytest.mark.slow) for name in ROLLOUTS]
+)
 @pytest.mark.filterwarnings("ignore:You have specified a mini-batch size:UserWarning")
 def test_on_policy_students_say_what_their_rollouts_do(name: str) -> None:
     """The means over each episode's steps, though most episodes go over several rollouts."""
@@ -289,7 +291,7 @@ RESUMED: dict[str, tuple[type[PLR], dict[str, Any], Any]] = {
 @pytest.mark.medium
 @pytest.mark.usefixtures("blank_figures")
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[pytest.mark.slow] if "off" in name else []) for name in RESUMED]
+    "name", [pytest.param(name, marks=[] if name == "ACCEL" else pytest.mark.slow) for name in RESUMED]
 )
 def test_a_killed_run_resumes_bit_for_bit(name: str, tmp_path: Path) -> None:
     kind, options, student = RESUMED[name]
