@@ -4,10 +4,9 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 # Versions of everything that is installed; `make install CONSTRAINTS=` takes the newest that are allowed.
 CONSTRAINTS ?= --constraint constraints.txt
-# One process more than cores, as some tests wait: for Slurm, a browser, the end of a sweep. Threads of torch's own would
-# wait for each other by spinning. Where a test kills its process, pytest-xdist may wait for ever for another one: it
-# ends instead, and says which test that was.
-DISTRIBUTED := -n $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --dist loadfile --no-loadscope-reorder --max-worker-restart 0
+# Tests run on all cores: threads of torch's own would wait for each other by spinning. Where a test kills its process,
+# pytest-xdist may wait for ever for another one: it ends instead, and says which test that was.
+DISTRIBUTED := -n auto --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(DISTRIBUTED)
 
 .PHONY: install train test test-fast coverage bench bench-gpu docs lint types format check clean

@@ -167,9 +167,8 @@ def scalars(run: RunDirectory) -> dict[str, list[tuple[int, float]]]:
     }
 
 
-@pytest.mark.parametrize(
-    "student", ["PPO", *(pytest.param(name, marks=pytest.mark.slow) for name in RUNS if name != "PPO")]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("student", RUNS)
 def test_killed_runs_come_to_the_same_end(student: str, tmp_path: Path) -> None:
     short = [*RUNS[student], "total_steps=1_000", "evaluation.every_steps=500", "evaluation.n_tasks=1"]
     short.append("checkpoint.every_steps=100")

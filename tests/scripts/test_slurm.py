@@ -30,6 +30,7 @@ PATIENCE_SECONDS = 300.0
 
 pytestmark = [
     pytest.mark.slurm,
+    pytest.mark.slow,
     pytest.mark.skipif(bool(MISSING), reason=f"needs Debian's slurm-wlm and munge: no {', '.join(MISSING)}"),
     pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to start a Slurm of its own"),
 ]
