@@ -346,6 +346,7 @@ class TestBadInput:
 
 @pytest.mark.medium
 class TestWhatGoesWrong:
+    @pytest.mark.slow
     def test_ctrl_c_leaves_a_readable_run(self, tmp_path: Path) -> None:
         with subprocess.Popen(
             command("evaluation.n_tasks=1", "n_envs=4", "student.n_steps=64", "student.batch_size=64"),
