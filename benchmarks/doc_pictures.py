@@ -73,9 +73,7 @@ class Registered(NamedTuple):
 
 REGISTERED = {
     "studies/stump_tracks": Registered(
-        "stump_tracks",
-        {"3": Choice()},
-        beside=("studies/headway_stump_tracks",),
+        "stump_tracks", {"3": Choice()}, beside=("studies/headway_stump_tracks",)
     ),
     "studies/unlearnable": Registered(
         "unlearnable", {height: Choice(only=[f"env.stump_height=[0,{height}]"]) for height in ("6", "9")}

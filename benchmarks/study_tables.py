@@ -1,7 +1,7 @@
 """The tables of a registered study of trained students, in Markdown: results and tests.
 
     python -m benchmarks.study_tables results/studies/unlearnable --by env.stump_height
-    python -m benchmarks.study_tables docs/studies/long/curves.csv
+    python -m benchmarks.study_tables docs/studies/stump_tracks/curves.csv
 
 Four measures: percentage of the test tasks mastered and mean return on them, each as the area under its curve
 and in the last evaluation; `--at` adds the percentage mastered after some steps. Only seeds that all teachers

@@ -58,7 +58,7 @@ class TestProposals:
     )
     def test_lie_in_the_space_and_are_float32(self, name: str, space: TaskSpace) -> None:
         teacher = build_teacher(name, space=space, seed=0)
-        for _ in range(300):
+        for _ in range(600):
             proposal = teacher.sample()
             assert proposal.task.dtype == np.float32
             assert space.contains(proposal.task)
@@ -208,9 +208,9 @@ class TestTolerance:
 
     @pytest.mark.medium
     @every_teacher
-    def test_two_thousand_results(self, name: str) -> None:
+    def test_six_thousand_results(self, name: str) -> None:
         teacher = build_teacher(name, space=cube(2), seed=0)
-        assert_sound(teacher, run(teacher, 2_000))
+        assert_sound(teacher, run(teacher, 6_000))
 
     @pytest.mark.slow
     @every_teacher
