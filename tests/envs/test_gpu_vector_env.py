@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import pickle
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
 import pytest
 import torch
+from chiron import make_run
 from chiron.envs.vector.make_vec import make_vec
 from chiron.envs.walkers.engine.vector_env import WalkerVectorEnv
 from chiron.envs.walkers.stump_tracks import StumpTracks
+from chiron.teachers import ALPGMM
+from stable_baselines3 import PPO
 
 from tests.envs.gpu_cases import SCENARIOS, assert_same, states_on_the_way
+from tests.gpu import needs_gpu_engine
 
 pytestmark = pytest.mark.medium
 
 ROOT = Path(__file__).parents[2]
-
-needs_gpu = pytest.mark.skipif(
-    not torch.cuda.is_available() or importlib.util.find_spec("numba_cuda") is None,
-    reason="needs an NVIDIA GPU, torch for it, and numba-cuda",
-)
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +55,7 @@ def test_simulated_threads_compute_what_the_cpu_does(
     assert_same(simulated[name], SCENARIOS[name](WalkerVectorEnv, states))
 
 
-@needs_gpu
+@needs_gpu_engine
 @pytest.mark.parametrize("name", list(SCENARIOS))
 def test_a_gpu_computes_what_the_cpu_does(name: str, states: dict[str, Any]) -> None:
     from chiron.envs.walkers.engine.gpu_vector_env import GpuWalkerVectorEnv
@@ -64,7 +63,7 @@ def test_a_gpu_computes_what_the_cpu_does(name: str, states: dict[str, Any]) -> 
     assert_same(SCENARIOS[name](GpuWalkerVectorEnv, states), SCENARIOS[name](WalkerVectorEnv, states))
 
 
-@needs_gpu
+@needs_gpu_engine
 def test_tensors_stay_where_the_engine_wrote_them() -> None:
     envs: Any = StumpTracks(engine="cuda").batch(64)
     twin = WalkerVectorEnv(StumpTracks(), 64)
@@ -77,10 +76,29 @@ def test_tensors_stay_where_the_engine_wrote_them() -> None:
         assert given[0].data_ptr() == envs.tensors.observations.data_ptr()
 
 
-@pytest.mark.skipif(
-    torch.cuda.is_available() and importlib.util.find_spec("numba_cuda") is not None,
-    reason="there is a GPU",
-)
+@needs_gpu_engine
+def test_a_run_with_the_gpus_engine_is_the_cpus(tmp_path: Path) -> None:
+    episodes = []
+    for engine in ("batched", "cuda"):
+        run = make_run(
+            partial(StumpTracks, engine=engine),
+            ALPGMM,
+            partial(PPO, "MlpPolicy", n_steps=32, batch_size=64, n_epochs=1),
+            tmp_path / engine,
+            total_steps=8192,
+            n_envs=16,
+            n_workers=0,
+            device="cpu",
+            evaluation={"every_steps": 4096, "n_tasks": 3},
+            checkpoint={"every_minutes": None},
+        )
+        run.execute()
+        episodes.append(run.directory.read_episodes())
+    assert len(episodes[0]) > 16
+    assert episodes[0].equals(episodes[1])
+
+
+@pytest.mark.skipif(not needs_gpu_engine.args[0], reason="there is a GPU")
 def test_without_a_gpu_it_is_refused_in_a_sentence() -> None:
     def on_gpu() -> StumpTracks:
         return StumpTracks(engine="cuda")

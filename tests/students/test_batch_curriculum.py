@@ -12,16 +12,17 @@ from chiron.students import BatchCurriculum, NotFiniteError
 from chiron.teachers import ALPGMM, PLR, Curriculum, Teacher
 from torch import Tensor
 
+from tests.gpu import DEVICES
 from tests.students.probes import Diary
 
 ENVS = 64
 SPACE = TaskSpace([TaskParameter("slope", 0, 30), TaskParameter("stairs", 0, 9, integer=True)])
 
 
-def build(teacher: type[Teacher] = Diary, **arguments: Any) -> BatchCurriculum:
+def build(teacher: type[Teacher] = Diary, device: str = "cpu", **arguments: Any) -> BatchCurriculum:
     info = EnvInfo(SPACE, (0.0, 100.0), 50.0)
     curriculum = Curriculum(teacher(SPACE, seed=0, **arguments), info, seed=0)
-    return BatchCurriculum(curriculum, ENVS)
+    return BatchCurriculum(curriculum, ENVS, device)
 
 
 def worth_of(tasks: Tensor) -> Tensor:
@@ -29,20 +30,22 @@ def worth_of(tasks: Tensor) -> Tensor:
     return tasks[:, 0].double() + 100 * tasks[:, 1]
 
 
-def some_ids(rng: np.random.Generator) -> Tensor:
-    return torch.from_numpy(rng.permutation(ENVS)[: rng.integers(1, ENVS)])
+def some_ids(rng: np.random.Generator, device: str) -> Tensor:
+    return torch.from_numpy(rng.permutation(ENVS)[: rng.integers(1, ENVS)]).to(device)
 
 
 class TestCredit:
-    def test_every_result_is_credited_to_the_task_that_was_asked_for(self) -> None:
-        batch, rng = build(), np.random.default_rng(0)
+    @pytest.mark.parametrize("device", DEVICES)
+    def test_every_result_is_credited_to_the_task_that_was_asked_for(self, device: str) -> None:
+        batch, rng = build(device=device), np.random.default_rng(0)
         batch.ask()
         told = 0
         for _ in range(50):
-            ids = some_ids(rng)
+            ids = some_ids(rng, device)
             batch.tell(ids, worth_of(batch.tasks[ids]), batch.tasks[ids, 1] > 4, ids + 1)
             tasks = batch.ask(ids)
             assert tasks.dtype == torch.float32
+            assert tasks.device.type == device
             assert torch.equal(tasks, batch.tasks[ids])
             told += len(ids)
         results = batch.curriculum.teacher.results  # type: ignore[attr-defined]
@@ -79,11 +82,13 @@ class TestCredit:
         assert alone.gaussians is not None
         np.testing.assert_array_equal(batch.curriculum.teacher.gaussians.means, alone.gaussians.means)  # type: ignore[attr-defined]
 
-    def test_resumes_exactly(self) -> None:
-        batch, again, rng = build(ALPGMM, fit_rate=50), build(ALPGMM, fit_rate=50), np.random.default_rng(1)
+    @pytest.mark.parametrize("device", DEVICES)
+    def test_resumes_exactly(self, device: str) -> None:
+        batch, again = (build(ALPGMM, device, fit_rate=50) for _ in range(2))
+        rng = np.random.default_rng(1)
         batch.ask()
         for _ in range(5):
-            ids = some_ids(rng)
+            ids = some_ids(rng, device)
             batch.tell(ids, worth_of(batch.tasks[ids]))
             batch.ask(ids)
         again.load_state_dict(batch.state_dict())

@@ -37,6 +37,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecNormalize
 
+from tests.gpu import needs_gpu
 from tests.students.spaces_env import ACTIONS, OBSERVATIONS, SpacesEnv
 
 LIBRARIES = (stable_baselines3, sb3_contrib, chiron.students)
@@ -85,7 +86,6 @@ SHORT = {
     "total_steps": 96,
     "n_envs": 2,
     "n_workers": 0,
-    "device": "cpu",
     "evaluation": {"every_steps": 40, "n_tasks": 3},
     "checkpoint": {"every_steps": 16, "every_minutes": None},
 }
@@ -126,8 +126,10 @@ def student_node(name: str, observations: str) -> dict[str, Any]:
     return node
 
 
-def a_run(node: dict[str, Any], make_env: Any, folder: Path, *callbacks: RunCallback) -> Run:
-    settings: RunSettings = settings_from(RunSettings, SHORT)
+def a_run(
+    node: dict[str, Any], make_env: Any, folder: Path, *callbacks: RunCallback, device: str = "cpu"
+) -> Run:
+    settings: RunSettings = settings_from(RunSettings, SHORT | {"device": device})
     arguments = dict(node)
     adapter = SB3Adapter.taken_from(arguments)
     names = {"env": "spaces", "teacher": "random", "student": node["_target_"]}
@@ -200,9 +202,16 @@ def check(name: str, observations: str, actions: str, tmp_path: Path, **more: An
     student.make_env = make_env  # type: ignore[method-assign]  # which config.yaml does not name here
     assert played_by_predict(student, tasks) == pytest.approx(float(rows["return"][0]))
 
+    check_resuming(name, node, make_env, whole, resumed)
+
+
+def check_resuming(
+    name: str, node: dict[str, Any], make_env: Any, whole: Path, resumed: Path, device: str = "cpu"
+) -> None:
+    """Kill a run, resume it, and compare it with one that was not killed."""
     with pytest.raises(KilledError):
-        a_run(node, make_env, resumed, Killer()).execute()
-    run = a_run(node, make_env, resumed)
+        a_run(node, make_env, resumed, Killer(), device=device).execute()
+    run = a_run(node, make_env, resumed, device=device)
     run.execute()
     assert run.is_resumed
     if HER.get(name, name) not in REPEATS_NOT:
@@ -268,6 +277,18 @@ def test_from_training_to_playback(name: str, observations: str, actions: str, t
 def test_settings_that_leave_a_state(variant: str, tmp_path: Path) -> None:
     name, observations, actions, arguments = VARIANTS[variant]
     check(name, observations, actions, tmp_path, **arguments)
+
+
+@needs_gpu
+@pytest.mark.parametrize("name", ALGORITHMS)
+@pytest.mark.filterwarnings("ignore:You are trying to run .* on the GPU:UserWarning")
+@pytest.mark.filterwarnings("ignore:This instance was constructed with capturable=True:UserWarning")
+def test_a_run_on_a_gpu_is_resumed_as_exactly(name: str, tmp_path: Path) -> None:
+    _, observations, actions = supported(name)[0]
+    node, make_env = student_node(name, observations), partial(SpacesEnv, observations, actions)
+    whole, resumed = tmp_path / "whole", tmp_path / "resumed"
+    a_run(node, make_env, whole, device="cuda").execute()
+    check_resuming(name, node, make_env, whole, resumed, device="cuda")
 
 
 @pytest.mark.parametrize("name", ALGORITHMS)

@@ -33,10 +33,10 @@ from stable_baselines3.her import HerReplayBuffer
 from torch import Tensor
 
 from tests.countdown_env import CountdownEnv
+from tests.gpu import needs_gpu
 
 OBSERVATIONS, ACTIONS, N_ENVS, STORED = 5, 3, 2, 60
 UPDATES = 10
-needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 
 
 class Still(gym.Env[Any, Any]):
