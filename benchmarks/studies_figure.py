@@ -1,9 +1,10 @@
 """Curves of the registered studies on walkers, side by side: where a teacher matters.
 
     python -m benchmarks.studies_figure results/studies --out walkers.png
+    python -m benchmarks.studies_figure docs/studies/sac/curves.csv --out docs/studies/sac/curves.png
 
 Mean percentage of the test tasks mastered by training steps, with its 95% bootstrap interval over the seeds
-that all teachers have completed. Missing studies are left out.
+that all teachers have completed. Missing studies and teachers are left out.
 """
 
 from __future__ import annotations
@@ -49,8 +50,10 @@ PROBLEMS = (
     Problem("stumps up to 6", ("studies/unlearnable",), ("env.stump_height", "[0.0, 6.0]")),
     Problem("stumps up to 9", ("studies/unlearnable",), ("env.stump_height", "[0.0, 9.0]")),
     Problem("short legs", ("studies/short_legs",)),
+    Problem("20 million frames", ("studies/long",)),
+    Problem("SAC", ("studies/sac",)),
 )
-"""In the order of the percentage mastered."""
+"""PPO with at most four million frames, in the order of the percentage mastered; then other students."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -72,7 +75,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def draw(curves: Curves, problems: Sequence[Problem]) -> Figure:
     """One panel per problem."""
-    figure = Figure(figsize=(1.8 * len(problems), 2.2), dpi=120, layout="constrained")
+    figure = Figure(figsize=(max(3.6, 1.8 * len(problems)), 2.2), dpi=120, layout="constrained")
     panels = figure.subplots(1, len(problems), squeeze=False)[0]
     for axes, problem in zip(panels, problems, strict=True):
         runs = curves.runs[curves.runs["problem"].isna() & curves.runs["study"].isin(problem.studies)]
@@ -94,8 +97,9 @@ def draw(curves: Curves, problems: Sequence[Problem]) -> Figure:
 
 def _draw_curves(axes: Axes, curves: Curves) -> None:
     runs = curves.runs
-    seeds = complete_seeds(runs, TEACHERS)
-    for name in TEACHERS:
+    teachers = [name for name in TEACHERS if name in set(runs["teacher"])]
+    seeds = complete_seeds(runs, teachers)
+    for name in teachers:
         counted = runs.index[(runs["teacher"] == name) & runs["seed"].isin(seeds)]
         mastered = curves.mastered.loc[counted].dropna(axis=1)
         low, high = mean_curve_interval(mastered.to_numpy(), np.random.default_rng(0))

@@ -5,7 +5,8 @@
 
 The tables and curves of the registered studies are made from such a file, or from the folders of the runs.
 Runs that are already in the file are kept, so that a study can be continued on a machine without its first
-runs; a run that is in both must be identical.
+runs; a run that is in both must be identical. `--until` ends all curves at a step; runs that have been
+evaluated there count even if they have not finished.
 """
 
 from __future__ import annotations
@@ -51,10 +52,11 @@ def main(arguments: list[str] | None = None) -> None:
     parser = parser_of("study_curves", __doc__)
     parser.add_argument("studies", nargs="+", type=Path, help="folders of results")
     parser.add_argument("--out", type=Path, required=True, metavar="CSV")
+    parser.add_argument("--until", type=int, metavar="STEP", help="end all curves at this step")
     options = parser.parse_args(arguments)
     kept: Path = options.out
     try:
-        curves = read_curves(*options.studies, *([kept] if kept.exists() else []))
+        curves = read_curves(*options.studies, *([kept] if kept.exists() else []), until=options.until)
     except ValueError as error:
         parser.error(str(error))
     unfinished = curves.runs["problem"].dropna()
@@ -64,11 +66,12 @@ def main(arguments: list[str] | None = None) -> None:
     print(f"{kept}: {len(curves.runs) - len(unfinished)} runs")
 
 
-def read_curves(*paths: Path) -> Curves:
+def read_curves(*paths: Path, until: int | None = None) -> Curves:
     """Read what students mastered during training.
 
     Args:
         paths: Folders that hold runs, and files written by `write_curves`.
+        until: A step at which all curves end; runs that have been evaluated there count, finished or not.
 
     Raises:
         ValueError: If there is no run, a file has another format, or a run differs between two of the paths.
@@ -79,6 +82,8 @@ def read_curves(*paths: Path) -> Curves:
         sources.append(_trained_in(folders))
     runs: dict[str, _Run] = {}
     for name, run in chain.from_iterable(source.items() for source in sources):
+        if until is not None:
+            run = run.until(until)
         known = runs.setdefault(name, run)
         if known.problem is None and run.problem is None and not run.ended_as(known):
             raise ValueError(
@@ -109,6 +114,16 @@ class _Run(NamedTuple):
     settings: Mapping[str, Any]
     curves: Mapping[str, Mapping[int, float]]
     problem: str | None = None
+
+    def until(self, step: int) -> _Run:
+        """The run up to a step, if it was evaluated there; otherwise one that does not count."""
+        if step not in self.curves.get("mastered", {}):
+            return self._replace(problem=self.problem or f"not evaluated after {step:,} steps")
+        curves = {
+            name: {at: value for at, value in curve.items() if at <= step}
+            for name, curve in self.curves.items()
+        }
+        return self._replace(curves=curves, problem=None)
 
     def ended_as(self, other: _Run) -> bool:
         return all(self.curves.get(curve) == other.curves.get(curve) for curve in _CURVES)

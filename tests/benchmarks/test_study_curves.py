@@ -41,6 +41,16 @@ def test_what_is_kept_is_what_the_runs_have_left(tmp_path: Path) -> None:
         pd.testing.assert_frame_equal(those, same, check_dtype=False, check_like=True)
 
 
+def test_curves_that_end_at_a_step_need_no_finished_runs(tmp_path: Path) -> None:
+    results, kept = tmp_path / "main", tmp_path / "curves.csv"
+    write_run(results, "random", 0, (0, 10, 50))
+    write_run(results, "random", 1, (0, 10, 20), status="interrupted")
+    study_curves.main([str(results), "--out", str(kept), "--until", "200"])
+    assert read_curves(kept).mastered.to_dict("list") == {0: [0, 0], 200: [10, 10]}
+    problems = read_curves(results, until=150).runs["problem"]
+    assert list(problems) == ["not evaluated after 150 steps", "interrupted after 200 of 400 steps"]
+
+
 def test_simulated_students_have_no_returns(tmp_path: Path) -> None:
     write_run(tmp_path, "riac", 0, (0, 30), simulated=True)
     curves = read_curves(tmp_path)
