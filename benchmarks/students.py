@@ -95,7 +95,7 @@ def _sbx(python: Path | None, threads: int) -> Iterator[dict[str, Callable[[], i
             command, cwd=_HOME, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
     except OSError as error:
-        raise ValueError(f"--sbx-python={python} is no interpreter: {error.strerror}") from error
+        raise ValueError(f"--sbx-python={python} is not an interpreter: {error.strerror}") from error
     assert process.stdin is not None
     assert process.stdout is not None
     to_peer, from_peer = process.stdin, process.stdout

@@ -143,7 +143,7 @@ def _kept_in(path: Path) -> dict[str, _Run]:
         raise ValueError(f"{path} cannot be read: {error}") from error
     names = [str(name) for name in table]
     if missing := {*_KEYS, "mastered@0"} - set(names):
-        raise ValueError(f"{path} has no column {min(missing)}: it is no file of study_curves")
+        raise ValueError(f"{path} has no column {min(missing)}: it is not a file of study_curves")
     runs = {}
     for run, row in zip(table.index, table.to_dict("records"), strict=True):
         curves: dict[str, dict[int, float]] = {}

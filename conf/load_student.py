@@ -28,7 +28,7 @@ def load_student(
         best: Whether to load the student of the best evaluation instead of the last.
 
     Raises:
-        ValueError: If this is no run directory, its student is simulated, or it has no model yet.
+        ValueError: If this is not a run directory, its student is simulated, or it has no model yet.
     """
     return TrainedStudent(RunDirectory(Path(run)), partial(build_trusting, trust), best, student)
 

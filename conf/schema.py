@@ -82,7 +82,7 @@ def require_component(group: str, node: Any) -> dict[str, Any]:
         The node.
 
     Raises:
-        ValueError: If it is no dict with a `_target_`.
+        ValueError: If it is not a dict with a `_target_`.
     """
     if not isinstance(node, Mapping):
         raise ValueError(f"{group}={node} must be one of the choices, or a dict with {group}.{_TARGET}")

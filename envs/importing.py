@@ -204,7 +204,7 @@ def _is_below(path: str, packages: Sequence[str]) -> bool:
 def _refusal(path: str) -> UntrustedNameError:
     package = path.replace(":", ".").split(".")[0]
     return UntrustedNameError(
-        f"{path!r} would be imported and called, and is no env, student or network of Chiron, Gymnasium, "
+        f"{path!r} would be imported and called, and is not an env, student or network of Chiron, Gymnasium, "
         f"Stable-Baselines3, sb3-contrib or torch.nn: trust {package!r} if you know that code"
     )
 

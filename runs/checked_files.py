@@ -66,11 +66,9 @@ def reading(path: Path, home: Path, most_bytes: int) -> Iterator[BinaryIO]:
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
-            raise DamagedFileError(f"{path} is no regular file")
+            raise DamagedFileError(f"{path} is not a regular file")
         if status.st_size > most_bytes:
-            raise DamagedFileError(
-                f"{path} has {status.st_size:,} bytes, and no more than {most_bytes:,} are read"
-            )
+            raise DamagedFileError(f"{path} has {status.st_size:,} bytes; at most {most_bytes:,} are read")
         with path.open("rb") as file:
             yield file
     except (FileNotFoundError, DamagedFileError):
@@ -168,7 +166,7 @@ def _mapping(value: Any) -> dict[str, Any]:
         if count > _MOST_NODES:
             raise ValueError(f"it holds more than {_MOST_NODES:,} values")
         if isinstance(node, dict) and not all(isinstance(key, str) for key in node):
-            raise ValueError("its keys are not all texts")
+            raise ValueError("its keys are not all strings")
         left += [child for child in children if isinstance(child, dict | list)]
     return value
 
@@ -179,7 +177,7 @@ def _pieces(leaf: Any) -> int:
         leaf.encode()  # fails for lone surrogates, which cannot be printed
         return len(leaf) // _PIECE
     if isinstance(leaf, int) and leaf.bit_length() > _MOST_BITS:
-        raise ValueError(f"it holds a whole number of {leaf.bit_length():,} bits")
+        raise ValueError(f"it holds an integer of {leaf.bit_length():,} bits")
     if leaf is not None and not isinstance(leaf, bool | int | float | dict | list):
         raise ValueError(f"it holds a {type(leaf).__name__}")
     return 0
@@ -255,5 +253,5 @@ def read_picture(file: BinaryIO) -> bytes:
     """
     content = file.read()
     if not content.startswith(b"\x89PNG\r\n\x1a\n") or not content.endswith(b"IEND\xaeB`\x82"):
-        raise ValueError("it is no whole PNG file")
+        raise ValueError("it is not a complete PNG file")
     return content

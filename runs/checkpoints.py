@@ -168,7 +168,7 @@ class Checkpoints:
         path = PurePosixPath(name)
         if path.is_absolute() or ".." in path.parts:
             raise DamagedFileError(
-                f"{self._folder} holds a checkpoint that counts on {name}, which is no file of the run"
+                f"{self._folder} holds a checkpoint that refers to {name}, which is not a file of the run"
             )
         return self._folder.parent / path
 

@@ -17,7 +17,9 @@ def require_drawing(env: gym.Env[Any, Any], render_mode: str = "rgb_array") -> g
     """
     modes = env.metadata.get("render_modes", [])
     if render_mode not in modes:
-        raise ValueError(f"render_mode={render_mode} is none of this env's: {', '.join(modes) or 'none'}")
+        raise ValueError(
+            f"render_mode={render_mode} must be one of this env's: {', '.join(modes) or 'it has none'}"
+        )
     if render_mode == "rgb_array":
         _try_to_draw(env)
     return env

@@ -70,7 +70,7 @@ def holding(directory: RunDirectory, config: Mapping[str, Any]) -> Holding:
         )
     elif foreign := _foreign(path):
         raise NotOwnDirectoryError(
-            f"{path} holds {foreign[0].name} and no run: a run begins in an empty directory only"
+            f"{path} holds {foreign[0].name} but no run: a run can only start in an empty directory"
         )
     step, wanted = directory.checkpointed_step(), config.get("total_steps", 0)
     if summary is not None and summary.get("status") == "finished":

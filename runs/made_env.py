@@ -23,9 +23,9 @@ def made_env(key: str, component: Any, **arguments: Any) -> gym.Env[Any, Any]:
     kind = getattr(component, "func", component)
     with blaming(key):
         if isinstance(kind, type) and not issubclass(kind, gym.Env):
-            raise ValueError(f"_target_={kind.__module__}.{kind.__qualname__} is no gymnasium.Env")
+            raise ValueError(f"_target_={kind.__module__}.{kind.__qualname__} is not a gymnasium.Env")
     env = make_blaming(key, component, lambda make: make(**arguments))
     with blaming(key):
         if not isinstance(env, gym.Env):
-            raise ValueError(f"_target_ makes a {type(env).__name__}, which is no gymnasium.Env")
+            raise ValueError(f"_target_ makes a {type(env).__name__}, which is not a gymnasium.Env")
     return env

@@ -267,11 +267,11 @@ def _require_kinds(parts: Parts, is_simulated: bool) -> None:
     name = f"{kind.__module__}.{kind.__qualname__}"
     with parts.blaming("student"):
         if parts.env is None and not is_simulated:
-            raise ValueError(f"_target_={name} is no simulated student: it needs an env, by env=")
+            raise ValueError(f"_target_={name} is not a simulated student: it needs an env, by env=")
         is_algorithm = isinstance(kind, type) and issubclass(kind, BaseAlgorithm)
         if parts.env is not None and not is_algorithm:
             raise ValueError(
-                f"_target_={name} is no algorithm of Stable-Baselines3 "
+                f"_target_={name} is not an algorithm of Stable-Baselines3 "
                 "(simulated students need env=simulated)"
             )
 

@@ -97,7 +97,7 @@ class RunDirectory:
             best: Check the student of the best evaluation instead of the last.
 
         Raises:
-            ValueError: If this is no run directory, its student is simulated, or it has no model yet.
+            ValueError: If this is not a run directory, its student is simulated, or it has no model yet.
         """
         config = self.read_config()
         if config is None:

@@ -38,7 +38,7 @@ class TrainedStudent:
         algorithm: The algorithm with its arguments; None to let `build` make it.
 
     Raises:
-        ValueError: If this is no run directory, its student is simulated, or it has no model yet.
+        ValueError: If this is not a run directory, its student is simulated, or it has no model yet.
 
     Attributes:
         directory: The run directory.

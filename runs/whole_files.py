@@ -121,7 +121,9 @@ class GrowingFile:
         """
         with open_regular(self.path) as file:
             if file.seek(0, os.SEEK_END) < self._length:
-                raise DamagedFileError(f"{self.path} was cut by somebody else while the run wrote to it")
+                raise DamagedFileError(
+                    f"{self.path} was shortened by another process while the run wrote to it"
+                )
             file.seek(self._length)
             for piece in _pieces(file):
                 self._content.update(piece)

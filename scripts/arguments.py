@@ -36,6 +36,6 @@ class Parser(argparse.ArgumentParser):
             action="append",
             default=[],
             metavar="PACKAGE",
-            help="a package or module of yours that the config.yaml of a run may name, and whose code is "
-            "executed then; may be given several times (docs/trust.md)",
+            help="a package or module of yours that the config.yaml of a run may name; its code is then "
+            "executed; may be given several times (docs/trust.md)",
         )

@@ -48,10 +48,10 @@ def main() -> None:
         nargs="+",
         metavar="[NAME=]FOLDER",
         help="a run's directory, or a folder that holds runs; with names (new=results/a old=results/b), "
-        "the runs of each are conditions of their own though their configurations agree",
+        "the runs of each folder are a separate condition, even if their configurations are the same",
     )
     parser.add_argument(
-        "--by", choices=["study"], help="let runs of different studies be different conditions"
+        "--by", choices=["study"], help="compare the runs of different studies as different conditions"
     )
     parser.add_argument(
         "--only",
@@ -89,7 +89,7 @@ def main() -> None:
         action="append",
         default=[],
         choices=DIFFERENCES,
-        help="a difference between the runs that is intended; may be given several times",
+        help="a difference between the runs that is accepted; may be given several times",
     )
     options = parser.parse_args()
     _compare(options)

@@ -36,8 +36,8 @@ def main() -> None:
     outlive_the_terminal()
     parser = Parser(
         prog=COMMAND,
-        description="Let the student of a run play a test set with its deterministic policy. The episodes go "
-        "to evaluations/<test set>.csv in the run's directory (--best: best_<test set>.csv).",
+        description="Evaluate the student of a run on a test set with its deterministic policy. The episodes "
+        "are written to evaluations/<test set>.csv in the run's directory (--best: best_<test set>.csv).",
     )
     parser.add_argument("run", nargs="+", type=Path, help="a run's directory, or a folder that holds runs")
     parser.add_argument(
@@ -45,7 +45,7 @@ def main() -> None:
         default="uniform",
         metavar="SET",
         help="uniform (50 tasks), grid (a regular one), open_ended (six test envs for walkers), or a CSV "
-        "file with a column for each number of a task and optionally one for seeds (default: uniform)",
+        "file with a column for each dimension of the task and optionally one for seeds (default: uniform)",
     )
     parser.add_argument("--episodes", type=int, default=1, help="seeded episodes of each task (default: 1)")
     parser.add_argument(

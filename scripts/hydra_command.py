@@ -88,7 +88,7 @@ def _require_usable(arguments: Sequence[str]) -> None:
     for override in OverridesParser.create().parse_overrides(given):
         if override.key_or_group in _WITHOUT_USE:
             raise ValueError(
-                f"{override.key_or_group} has no use here: results= and study= say where files are written"
+                f"{override.key_or_group} cannot be set: results= and study= say where files are written"
             )
         names = choices_of(override.key_or_group)
         if names and not override.is_delete():

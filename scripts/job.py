@@ -140,6 +140,6 @@ class Job:
             tempfile.TemporaryFile(dir=existing).close()
         except OSError as error:
             raise ValueError(
-                f"results={self.config['results']}: {existing} is no folder that can be written to: "
+                f"results={self.config['results']}: {existing} is not a folder that can be written to: "
                 f"{error.strerror}"
             ) from error

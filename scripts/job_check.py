@@ -82,7 +82,7 @@ class CheckJobs(Callback):
             wait_with_squeue()
             folder = Path(str(config.hydra.sweep.dir), ".slurm")
             console.print(
-                f"Waiting for Slurm; what jobs print is in {folder}", soft_wrap=True, highlight=False
+                f"Waiting for Slurm; the output of the jobs is in {folder}", soft_wrap=True, highlight=False
             )
         return sweep
 

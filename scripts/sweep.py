@@ -62,8 +62,8 @@ class Sweep:
         shared = Counter(job.directory.path for job in self.jobs).most_common(1)
         if shared and shared[0][1] > 1:
             raise ValueError(
-                f"{shared[0][1]} jobs of the sweep are the same run, {shared[0][0]}: total_steps and keys "
-                "that say how a run is done tell no runs apart, nor does the way a value is spelled"
+                f"{shared[0][1]} jobs of the sweep are the same run, {shared[0][0]}: runs cannot differ "
+                "only in total_steps, in how they are executed, or in how a value is spelled"
             )
 
     def check(self) -> None:

@@ -13,7 +13,7 @@ _USAGE = "Usage: chiron-train [-m] [group=choice ...] [key=value ...]"
 _COMPONENTS = {
     "study=main": "Folder that collects runs to be compared.",
     "results=results": "Root folder of all results.",
-    "objective=mastered": "What a search is after: mastered, area (under the learning curve) or return.",
+    "objective=mastered": "What a search maximises: mastered, area (under the learning curve) or return.",
     "env.stump_height=[0,5]": "A range of the task space; a single number fixes a parameter.",
     "student.learning_rate=1e-3": "Any argument of the student's class.",
     "teacher.random_ratio=0.1": "Any argument of the teacher's class.",

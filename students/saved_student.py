@@ -275,7 +275,7 @@ def _read(path: Path, member: str) -> bytes:
             return archive.read(member)
     except KeyError as error:
         raise ValueError(
-            f"{path} is no model that Stable-Baselines3 has saved: {member} is not in it"
+            f"{path} is not a model that Stable-Baselines3 has saved: {member} is not in it"
         ) from error
     except Exception as error:  # damaged archives can raise anything
         raise ValueError(f"{path} cannot be read: {' '.join(str(error).split())[:300]}") from error

@@ -95,7 +95,7 @@ class WalkerSimulation:
             try:
                 _OBSTACLE.stamp(static, corners.tolist())
             except AssertionError as error:  # pybox2d raises it for polygons that would crash Box2D
-                raise ValueError(f"obstacle {index}, {corners.tolist()}, is no convex polygon") from error
+                raise ValueError(f"obstacle {index}, {corners.tolist()}, is not a convex polygon") from error
         points = track.ground.tolist()
         for start, end in pairwise(points):
             _GROUND.stamp(static, (start, end))

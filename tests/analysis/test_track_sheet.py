@@ -85,7 +85,12 @@ def test_a_panel_shows_the_track_of_its_task_to_scale(figures: list[Figure]) -> 
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in env_names() if isinstance(build_env(name).unwrapped, WalkerEnv)]
+    "name",
+    [
+        pytest.param(name, marks=[] if name == "hexagon_tracks" else [pytest.mark.slow])
+        for name in env_names()
+        if isinstance(build_env(name).unwrapped, WalkerEnv)
+    ],
 )
 def test_every_walker_env_has_its_sheet(name: str, tmp_path: Path) -> None:
     draw_track_sheet(build_env(name).unwrapped, tmp_path / "sheet.png")

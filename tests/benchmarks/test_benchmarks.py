@@ -258,7 +258,7 @@ def test_a_ratio_is_that_of_the_same_rounds() -> None:
     [
         (["teachers", "--episodes", "10"], "--episodes=10 must be at least 40000"),
         (["moons"], f"'moons' must be one of {', '.join(bench.PARTS)}"),
-        (["students", "--sbx-python", "/nowhere"], "--sbx-python=/nowhere is no interpreter"),
+        (["students", "--sbx-python", "/nowhere"], "--sbx-python=/nowhere is not an interpreter"),
         (["students", "--sbx-python", "/bin/false"], "--sbx-python=/bin/false has no SBX that works"),
         pytest.param(
             ["gpu"],

@@ -235,7 +235,7 @@ class TestBadInput:
         angles = np.linspace(0, 2 * np.pi, 10)[:-1]
         round_one = np.stack([9 + np.cos(angles), 4 + np.sin(angles)], axis=1).astype(np.float32)
         for obstacle in (line, round_one):
-            with pytest.raises(EngineError, match="slot 1 has an obstacle that is no convex polygon"):
+            with pytest.raises(EngineError, match="slot 1 has an obstacle that is not a convex polygon"):
                 new_batch().start([1], [Track(ground, (obstacle,))], [0.0])
         with pytest.raises(EngineError, match="slot 0 has ground points that do not increase"):
             new_batch().start([0], [Track(ground[[0, 0, 1]], ())], [0.0])

@@ -58,7 +58,7 @@ class TestEveryEnv:
             seen.append(np.concatenate([np.ravel(observation) for observation in episode]))
         assert not np.array_equal(seen[0], seen[1])
 
-    @pytest.mark.medium
+    @pytest.mark.slow
     def test_a_student_learns_in_it_through_a_curriculum(self, name: str) -> None:
         info = env_info(build_env(name))
         curriculum = Curriculum(Random(info.task_space, seed=0), info, seed=0)

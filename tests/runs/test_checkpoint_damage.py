@@ -154,5 +154,5 @@ def test_files_outside_of_the_run_are_not_read(name: str, tmp_path: Path) -> Non
     newest = run / "checkpoints" / f"step-{NEWER:012d}.npz"
     stored = load_state(newest)
     save_state(newest, stored | {"files": {name: [1, "0"]}})
-    with pytest.raises(DamagedFileError, match=f"{name}, which is no file of the run"):
+    with pytest.raises(DamagedFileError, match=f"{name}, which is not a file of the run"):
         Checkpoints(run / "checkpoints").read(NEWER)

@@ -80,7 +80,7 @@ def test_a_damaged_or_foreign_run_is_refused_by_name_and_stays(finished: RunDire
 
 def test_a_directory_of_somebody_else_is_not_begun_in(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(NotOwnDirectoryError, match=r"holds notes\.txt and no run"):
+    with pytest.raises(NotOwnDirectoryError, match=r"holds notes\.txt but no run"):
         new_run(tmp_path).execute()
     assert content(tmp_path) == {"notes.txt": b"mine"}
 

@@ -180,7 +180,9 @@ def test_what_cannot_be_run_is_refused_before_anything_is_written(
 
 
 def test_students_that_do_not_fit_their_env_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"student=PPO: .*PPO is no simulated student"):
+    with pytest.raises(ValueError, match=r"student=PPO: .*PPO is not a simulated student"):
         make_run(None, Random, SMALL_PPO, tmp_path)
-    with pytest.raises(ValueError, match=r"student=ToyGrid: .*ToyGrid is no algorithm of Stable-Baselines3"):
+    with pytest.raises(
+        ValueError, match=r"student=ToyGrid: .*ToyGrid is not an algorithm of Stable-Baselines3"
+    ):
         make_run(CountdownEnv, Random, ToyGrid, tmp_path)

@@ -131,6 +131,7 @@ def visitor(browser: Browser) -> Iterator[Visitor]:
     visitor.page.close()
 
 
+@pytest.mark.slow
 def test_scalars_show_every_run_and_group(address: str, visitor: Visitor) -> None:
     page = visitor.page
     page.goto(f"{address}#scalars")
@@ -203,6 +204,7 @@ def test_the_report_needs_nothing_but_itself(study: Path, visitor: Visitor, tmp_
     assert visitor.hosts == set()
 
 
+@pytest.mark.slow
 def test_no_column_of_a_report_is_out_of_sight(visitor: Visitor, tmp_path: Path) -> None:
     for teacher in ("alp_gmm", "riac", "random"):
         for rate in (0.0003, 0.001):

@@ -90,10 +90,10 @@ class TestToyGrid:
 @pytest.mark.parametrize(
     ("overrides", "sentence"),
     [
-        (["env=simulated"], "FastPPO is no simulated student"),
+        (["env=simulated"], "FastPPO is not a simulated student"),
         (
             ["student=toy_grid"],
-            "chiron.students.simulated.toy_grid.ToyGrid is no algorithm of Stable-Baselines3",
+            "chiron.students.simulated.toy_grid.ToyGrid is not an algorithm of Stable-Baselines3",
         ),
         ([*GRID, "student.dims=0"], "dims=0 must be at least 1"),
         ([*GRID, "student.return_noise=-1"], "return_noise=-1 must be at least 0"),

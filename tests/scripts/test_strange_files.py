@@ -205,7 +205,7 @@ def test_a_pipe_is_not_waited_for(name: str, run: RunDirectory) -> None:
         finished = give(run, command)
         assert "Traceback" not in finished.stderr + finished.stdout
         said += finished.stderr
-    assert f"{name} is no regular file" in said
+    assert f"{name} is not a regular file" in said
 
 
 @pytest.mark.parametrize("name", ["versions.json", "evaluations.csv", "curriculum.png", "competence.npy"])
@@ -215,7 +215,7 @@ def test_a_pipe_among_others_is_left_out(name: str, study: Path) -> None:
     os.mkfifo(place)
     finished = run_here(study.parent, "chiron-compare", "study")
     assert finished.returncode in (0, LEFT_OUT)
-    assert "no regular file" in finished.stdout or name == "curriculum.png"
+    assert "not a regular file" in finished.stdout or name == "curriculum.png"
 
 
 NAMES = [

@@ -213,7 +213,7 @@ NAMES: dict[str, dict[str, Any]] = {
     "something nested in the env": {"env__arguments": {"x": {"_target_": f"{EVIL}.make"}}},
     "a file that the env reads": {"env__arguments": {"xml_file": "/etc/passwd"}},
     "the student's class": {"student___target_": f"{EVIL}.make"},
-    "a class that is no student": {"student___target_": "stable_baselines3.common.logger.CSVOutputFormat"},
+    "a class that is not a student": {"student___target_": "stable_baselines3.common.logger.CSVOutputFormat"},
     "the student's policy": {"student__policy": f"{EVIL}.make"},
     "the policy's activation": {"student__policy_kwargs": {"activation_fn": f"{EVIL}.make"}},
     "the policy's optimizer": {"student__policy_kwargs": {"optimizer_class": f"{EVIL}.make"}},

@@ -245,7 +245,7 @@ class TestPlaces:
         assert chiron_train("-m", *GRID, "seed=0,1", "results=/proc/results") == BAD_INPUT
         error = capsys.readouterr().err
         assert error.startswith(
-            "chiron-train: results=/proc/results: /proc is no folder that can be written to"
+            "chiron-train: results=/proc/results: /proc is not a folder that can be written to"
         )
         assert error.count("\n") == 1
 

@@ -334,7 +334,7 @@ class TestBadInput:
     ) -> None:
         (tmp_path / "taken").touch()
         assert chiron_train("debug=smoke", "n_workers=0", "results=taken") == BAD_INPUT
-        assert "taken is no folder that can be written to" in capsys.readouterr().err
+        assert "taken is not a folder that can be written to" in capsys.readouterr().err
 
     def test_a_bad_job_of_a_sweep_is_refused_before_the_first_starts(
         self, chiron_train: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]

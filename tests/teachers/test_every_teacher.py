@@ -194,7 +194,7 @@ class TestTolerance:
 
     @every_teacher
     @pytest.mark.usefixtures("no_variation")
-    @pytest.mark.parametrize(("dim", "tasks"), [(1, 1), (1, 5), (2, 2), (20, 1), (20, 5)])
+    @pytest.mark.parametrize(("dim", "tasks"), [(1, 1), (2, 2), (20, 5)])
     def test_duplicate_tasks(self, name: str, dim: int, tasks: int) -> None:
         space = cube(dim)
         teacher = build_teacher(name, space=space, seed=0)
@@ -206,7 +206,7 @@ class TestTolerance:
             teacher.observe(played(Proposal(few[i % tasks], "again"), float(rng.random())))
         assert_sound(teacher, np.array(proposed))
 
-    @pytest.mark.medium
+    @pytest.mark.slow
     @every_teacher
     def test_six_thousand_results(self, name: str) -> None:
         teacher = build_teacher(name, space=cube(2), seed=0)

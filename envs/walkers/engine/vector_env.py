@@ -26,7 +26,7 @@ _PROBLEMS = {
     ),
     layout.NOT_FINITE: "is not finite any more",
     layout.BAD_OBSTACLE: (
-        f"has an obstacle that is no convex polygon of 3 to {layout.MAX_VERTICES} corners with an area"
+        f"has an obstacle that is not a convex polygon of 3 to {layout.MAX_VERTICES} corners with an area"
     ),
     layout.BAD_GROUND: "has ground points that do not increase in x",
 }
