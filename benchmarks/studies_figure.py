@@ -53,7 +53,7 @@ PROBLEMS = (
     Problem("20 million frames", ("studies/long",)),
     Problem("SAC", ("studies/sac",)),
 )
-"""PPO with at most four million frames, in the order of the percentage mastered; then other students."""
+"""PPO with up to four million frames, in the order of the percentage mastered; then more frames, and SAC."""
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -48,7 +48,7 @@ def go_on(new_walkers: NewWalkers, body: str, state: Any, steps: int) -> list[An
 
 
 def go_on_as_default(new_walkers: NewWalkers, states: dict[str, Any]) -> list[Any]:
-    return go_on(new_walkers, "default", states["default"], steps=2)
+    return go_on(new_walkers, "default", states["default"], steps=4)
 
 
 def go_on_as_quadruped(new_walkers: NewWalkers, states: dict[str, Any]) -> list[Any]:

@@ -81,7 +81,7 @@ STUDENTS = {
 
 
 ONE_OF_EACH_KIND = ("FastPPO", "A2C", "FastSAC", "walkers stepped as one")
-"""Students of which the others differ little in their state; `test_every_algorithm` resumes them too."""
+"""Students from one of which the state of each other differs little."""
 
 
 class KilledError(BaseException):

@@ -194,7 +194,16 @@ class TestTolerance:
 
     @every_teacher
     @pytest.mark.usefixtures("no_variation")
-    @pytest.mark.parametrize(("dim", "tasks"), [(1, 1), (2, 2), (20, 5)])
+    @pytest.mark.parametrize(
+        ("dim", "tasks"),
+        [
+            (1, 1),
+            pytest.param(1, 5, marks=pytest.mark.slow),
+            (2, 2),
+            pytest.param(20, 1, marks=pytest.mark.slow),
+            (20, 5),
+        ],
+    )
     def test_duplicate_tasks(self, name: str, dim: int, tasks: int) -> None:
         space = cube(dim)
         teacher = build_teacher(name, space=space, seed=0)
