@@ -52,7 +52,7 @@ def test_what_a_component_says_itself_is_left_as_it_is() -> None:
 
 def test_an_env_has_to_be_one() -> None:
     for kind in (int, lambda: 3):
-        with pytest.raises(ValueError, match=r"no gymnasium\.Env"):
+        with pytest.raises(ValueError, match=r"is not a gymnasium\.Env"):
             made_env("env=x", kind)
     assert isinstance(made_env("env=x", partial(Careless, kind="good")), gym.Env)
 
