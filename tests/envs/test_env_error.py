@@ -87,3 +87,13 @@ def test_what_this_package_raises_is_no_code_of_the_users() -> None:
     with pytest.raises(ZeroDivisionError) as theirs:
         divide(1, 0)
     assert "return one / other" in user_code(theirs.value)
+
+
+def test_what_a_compiled_library_raises_is_no_code_of_the_users() -> None:
+    with pytest.raises(ValueError, match="low >= high") as raised:
+        np.random.default_rng(0).integers(1, 0)
+    assert "integers(1, 0)" in user_code(raised.value)
+    assert raised.value.__traceback__ is not None
+    compiled = raised.value.__traceback__.tb_next
+    assert compiled is not None
+    assert user_code(raised.value.with_traceback(compiled)) == ""
