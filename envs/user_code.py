@@ -44,7 +44,7 @@ def _is_ours(file: str) -> bool:
 
 
 def _is_of_library(file: str) -> bool:
-    # Frames of Cython modules have the path that they were compiled from, such as numpy/random/_generator.pyx.
+    # Frames of Cython modules have the path they were compiled from, such as numpy/random/_generator.pyx.
     return file.startswith((*_LIBRARIES, "<frozen")) or file.endswith((".pyx", ".pxd", ".pxi"))
 
 

@@ -67,7 +67,9 @@ class TestEnv:
                 track = super().make_track(rng, **parameters)
                 return Track(track.ground, (track.obstacles[0] * np.array([1, 0], np.float32),))
 
-        with pytest.raises(ValueError, match=r"task \{'stump_height': 1\.5.*obstacle 0.*is not a convex polygon"):
+        with pytest.raises(
+            ValueError, match=r"task \{'stump_height': 1\.5.*obstacle 0.*is not a convex polygon"
+        ):
             Flattened().reset(seed=0)
 
     def test_falling_costs_100_and_ends_the_episode(self) -> None:
