@@ -375,7 +375,7 @@ def test_every_job_of_an_experiment_can_be_built(
     combinations = sweep._combinations
     if not all_pairs:
         monkeypatch.setattr(sweep, "_combinations", lambda config: with_every_value(combinations(config)))
-    assert chiron_train("-m", f"experiment={name}", "seed=0", "--dry-run") == 0
+    assert chiron_train("-m", f"experiment={name}", "seed=0", "device=cpu", "--dry-run") == 0
     *_, digest = capsys.readouterr().out.splitlines()
     assert re.fullmatch(r"([1-9]\d*) jobs?: \1 to start", digest)
     assert list(tmp_path.iterdir()) == []
