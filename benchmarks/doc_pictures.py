@@ -73,7 +73,10 @@ class Registered(NamedTuple):
 
 REGISTERED = {
     "studies/stump_tracks": Registered(
-        "stump_tracks", {"3": Choice()}, beside=("studies/headway_stump_tracks",)
+        "stump_tracks",
+        {"3": Choice()},
+        ("return_curves", "mastery_maps"),
+        beside=("studies/headway_stump_tracks",),
     ),
     "studies/unlearnable": Registered(
         "unlearnable", {height: Choice(only=[f"env.stump_height=[0,{height}]"]) for height in ("6", "9")}

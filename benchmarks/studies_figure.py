@@ -61,43 +61,53 @@ def main(arguments: list[str] | None = None) -> None:
     parser = parser_of("studies_figure", __doc__)
     parser.add_argument("studies", nargs="+", type=Path, help="folders of results, or files of study_curves")
     parser.add_argument("--out", type=Path, required=True, metavar="PNG")
+    parser.add_argument(
+        "--teachers",
+        nargs="+",
+        metavar="TEACHER",
+        help=f"default: those of {', '.join(TEACHERS)} that are there",
+    )
     options = parser.parse_args(arguments)
     try:
         curves = read_curves(*options.studies)
     except ValueError as error:
         parser.error(str(error))
+    if missing := sorted({*(options.teachers or ())} - set(curves.runs["teacher"])):
+        parser.error(f"no run of {', '.join(missing)} in {', '.join(map(str, options.studies))}")
     there = [of for of in PROBLEMS if set(of.studies) <= set(curves.runs["study"])]
     if not there:
         parser.error(f"none of the studies is in {', '.join(map(str, options.studies))}")
     with mpl.rc_context(STYLE):
-        draw(curves, there).savefig(options.out)
+        draw(curves, there, options.teachers or TEACHERS).savefig(options.out)
 
 
-def draw(curves: Curves, problems: Sequence[Problem]) -> Figure:
+def draw(curves: Curves, problems: Sequence[Problem], teachers: Sequence[str] = TEACHERS) -> Figure:
     """One panel per problem."""
-    figure = Figure(figsize=(max(3.6, 1.8 * len(problems)), 2.2), dpi=120, layout="constrained")
+    is_single = len(problems) == 1
+    size = (5.4, 3.0) if is_single else (1.8 * len(problems), 2.2)
+    figure = Figure(figsize=size, dpi=120, layout="constrained")
     panels = figure.subplots(1, len(problems), squeeze=False)[0]
     for axes, problem in zip(panels, problems, strict=True):
         runs = curves.runs[curves.runs["problem"].isna() & curves.runs["study"].isin(problem.studies)]
         if problem.only is not None:
             setting, value = problem.only
             runs = runs[runs[setting] == value]
-        _draw_curves(axes, curves._replace(runs=runs))
+        _draw_curves(axes, curves._replace(runs=runs), teachers)
         axes.set_title(problem.title)
         axes.set_ylim(bottom=0)
         axes.xaxis.set_major_formatter(plots.STEPS)
-        axes.locator_params("x", nbins=2)
+        axes.locator_params("x", nbins=5 if is_single else 2)
         axes.spines[["top", "right"]].set_visible(False)
     panels[0].set_ylabel("mastered (%)")
     panels[len(panels) // 2].set_xlabel("training steps")
     handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles[::-1], labels[::-1], loc="outside upper center", ncols=len(TEACHERS), frameon=False)
+    figure.legend(handles[::-1], labels[::-1], loc="outside upper center", ncols=3, frameon=False)
     return figure
 
 
-def _draw_curves(axes: Axes, curves: Curves) -> None:
+def _draw_curves(axes: Axes, curves: Curves, teachers: Sequence[str]) -> None:
     runs = curves.runs
-    teachers = [name for name in TEACHERS if name in set(runs["teacher"])]
+    teachers = [name for name in teachers if name in set(runs["teacher"])]
     seeds = complete_seeds(runs, teachers)
     for name in teachers:
         counted = runs.index[(runs["teacher"] == name) & runs["seed"].isin(seeds)]

@@ -31,9 +31,18 @@ def test_curves_are_means_over_the_seeds_that_all_teachers_have() -> None:
         "ALP-GMM": [0, 100],
         "Headway": [0, 100],
     }
+    [axes] = studies_figure.draw(Curves(runs, mastered, mastered), [problem], ["headway"]).axes
+    assert [list(line.get_ydata()) for line in axes.lines] == [[0, 50]]  # type: ignore[arg-type]
 
 
 def test_refuses_a_folder_without_studies(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         studies_figure.main([str(tmp_path), "--out", "walkers.png"])
     assert "is not a run and contains none" in capsys.readouterr().err
+
+
+def test_refuses_a_teacher_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    curves = str(EXPERIMENTS.parents[1] / "docs" / "studies" / "sac" / "curves.csv")
+    with pytest.raises(SystemExit):
+        studies_figure.main([curves, "--teachers", "alp_gmm", "riac", "--out", str(tmp_path / "sac.png")])
+    assert "no run of riac in" in capsys.readouterr().err
