@@ -69,11 +69,9 @@ def main(arguments: list[str] | None = None) -> None:
     )
     options = parser.parse_args(arguments)
     try:
-        curves = read_curves(*options.studies)
+        curves = read_curves(*options.studies, teachers=options.teachers or ())
     except ValueError as error:
         parser.error(str(error))
-    if missing := sorted({*(options.teachers or ())} - set(curves.runs["teacher"])):
-        parser.error(f"no run of {', '.join(missing)} in {', '.join(map(str, options.studies))}")
     there = [of for of in PROBLEMS if set(of.studies) <= set(curves.runs["study"])]
     if not there:
         parser.error(f"none of the studies is in {', '.join(map(str, options.studies))}")

@@ -11,7 +11,7 @@ evaluated there count even if they have not finished.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -66,15 +66,17 @@ def main(arguments: list[str] | None = None) -> None:
     print(f"{kept}: {len(curves.runs) - len(unfinished)} runs")
 
 
-def read_curves(*paths: Path, until: int | None = None) -> Curves:
+def read_curves(*paths: Path, until: int | None = None, teachers: Iterable[str] = ()) -> Curves:
     """Read what students mastered during training.
 
     Args:
         paths: Folders that hold runs, and files written by `write_curves`.
         until: A step at which all curves end; runs that have been evaluated there count, finished or not.
+        teachers: Teachers that must have runs.
 
     Raises:
-        ValueError: If there is no run, a file has another format, or a run differs between two of the paths.
+        ValueError: If there is no run, or none of one of these teachers, a file has another format, or a run
+            differs between two of the paths.
     """
     folders = [path for path in paths if path.suffix != ".csv"]
     sources = [_kept_in(path) for path in paths if path.suffix == ".csv"]
@@ -92,6 +94,8 @@ def read_curves(*paths: Path, until: int | None = None) -> Curves:
         if known.problem is not None:
             runs[name] = run
     table = pd.DataFrame([{**run.settings, **run.ends(), "problem": run.problem} for run in runs.values()])
+    if missing := sorted({*teachers} - set(table["teacher"])):
+        raise ValueError(f"no run of {', '.join(missing)} in {', '.join(map(str, paths))}")
     mastered, returns = (
         pd.DataFrame([run.curves.get(curve, {}) for run in runs.values()], index=list(runs)).sort_index(
             axis=1

@@ -53,13 +53,11 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--at", type=int, metavar="STEP", help="also the percentage mastered after this step")
     options = parser.parse_args(arguments)
     try:
-        curves = read_curves(*options.studies)
+        curves = read_curves(*options.studies, teachers=[*(options.teachers or ()), *options.against])
     except ValueError as error:
         parser.error(str(error))
     runs = curves.runs
     teachers = options.teachers or sorted(runs["teacher"].unique(), key=lambda name: name == "random")
-    if missing := sorted({*teachers, *options.against} - set(runs["teacher"])):
-        parser.error(f"no run of {', '.join(missing)} in {', '.join(map(str, options.studies))}")
     if options.by is not None and options.by not in runs:
         parser.error(f"--by {options.by}: there is no such setting")
     runs = runs[runs["teacher"].isin(teachers)]
