@@ -75,7 +75,7 @@ REGISTERED = {
     "studies/stump_tracks": Registered(
         "stump_tracks",
         {"3": Choice()},
-        ("return_curves", "mastery_maps"),
+        ("mastery_maps",),
         beside=("studies/headway_stump_tracks",),
     ),
     "studies/unlearnable": Registered(

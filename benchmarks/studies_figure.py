@@ -4,7 +4,8 @@
     python -m benchmarks.studies_figure docs/studies/sac/curves.csv --out docs/studies/sac/curves.png
 
 Mean percentage of the test tasks mastered by training steps, with its 95% bootstrap interval over the seeds
-that all teachers have completed. Missing studies and teachers are left out.
+that all teachers have completed; of a single study, the mean return beside it. Missing studies and teachers
+are left out.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import NamedTuple
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 from chiron.analysis.paper import STYLE
 from chiron.analysis.statistics import mean_curve_interval
 from chiron.runs import plots
@@ -80,40 +82,51 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def draw(curves: Curves, problems: Sequence[Problem], teachers: Sequence[str] = TEACHERS) -> Figure:
-    """One panel per problem."""
+    """One panel per problem; of a single one, one of the percentage mastered and one of the mean return."""
     is_single = len(problems) == 1
-    size = (5.4, 3.0) if is_single else (1.8 * len(problems), 2.2)
+    shown = [(problem, curves.mastered) for problem in problems]
+    if is_single:
+        shown.append((problems[0], curves.returns))
+    size = (8.4, 3.2) if is_single else (1.8 * len(problems), 2.2)
     figure = Figure(figsize=size, dpi=120, layout="constrained")
-    panels = figure.subplots(1, len(problems), squeeze=False)[0]
-    for axes, problem in zip(panels, problems, strict=True):
-        runs = curves.runs[curves.runs["problem"].isna() & curves.runs["study"].isin(problem.studies)]
-        if problem.only is not None:
-            setting, value = problem.only
-            runs = runs[runs[setting] == value]
-        _draw_curves(axes, curves._replace(runs=runs), teachers)
-        axes.set_title(problem.title)
-        axes.set_ylim(bottom=0)
+    panels = figure.subplots(1, len(shown))
+    for axes, (problem, values) in zip(panels, shown, strict=True):
+        _draw_curves(axes, _runs_of(problem, curves), values, teachers)
+        if not is_single:
+            axes.set_title(problem.title)
+        if values is curves.mastered:
+            axes.set_ylim(bottom=0)
         axes.xaxis.set_major_formatter(plots.STEPS)
         axes.locator_params("x", nbins=5 if is_single else 2)
         axes.spines[["top", "right"]].set_visible(False)
     panels[0].set_ylabel("mastered (%)")
-    panels[len(panels) // 2].set_xlabel("training steps")
+    if is_single:
+        panels[1].set_ylabel("mean return")
+    figure.supxlabel("training steps", fontsize="medium")
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles[::-1], labels[::-1], loc="outside upper center", ncols=3, frameon=False)
     return figure
 
 
-def _draw_curves(axes: Axes, curves: Curves, teachers: Sequence[str]) -> None:
-    runs = curves.runs
+def _runs_of(problem: Problem, curves: Curves) -> pd.DataFrame:
+    """Finished runs."""
+    runs = curves.runs[curves.runs["problem"].isna() & curves.runs["study"].isin(problem.studies)]
+    if problem.only is None:
+        return runs
+    setting, value = problem.only
+    return runs[runs[setting] == value]
+
+
+def _draw_curves(axes: Axes, runs: pd.DataFrame, values: pd.DataFrame, teachers: Sequence[str]) -> None:
     teachers = [name for name in teachers if name in set(runs["teacher"])]
     seeds = complete_seeds(runs, teachers)
     for name in teachers:
         counted = runs.index[(runs["teacher"] == name) & runs["seed"].isin(seeds)]
-        mastered = curves.mastered.loc[counted].dropna(axis=1)
-        low, high = mean_curve_interval(mastered.to_numpy(), np.random.default_rng(0))
+        curves = values.loc[counted].dropna(axis=1)
+        low, high = mean_curve_interval(curves.to_numpy(), np.random.default_rng(0))
         style = teacher_style(name)
-        steps = mastered.columns
-        axes.plot(steps, mastered.mean(), color=style.color, linestyle=style.dashes, label=style.name)
+        steps = curves.columns
+        axes.plot(steps, curves.mean(), color=style.color, linestyle=style.dashes, label=style.name)
         axes.fill_between(steps, low, high, color=style.color, alpha=0.18, linewidth=0)
 
 

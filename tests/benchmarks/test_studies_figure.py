@@ -24,15 +24,19 @@ def test_curves_are_means_over_the_seeds_that_all_teachers_have() -> None:
     runs = runs.assign(study="studies/bodies", problem=None, **{"env.body": "short"})
     mastered = pd.DataFrame({0: 0.0, 10: list(in_the_end.values())})
     problem = studies_figure.Problem("legs", ("studies/bodies",), ("env.body", "short"))
-    [axes] = studies_figure.draw(Curves(runs, mastered, mastered), [problem]).axes
-    assert axes.get_title() == "legs"
-    assert {line.get_label(): list(line.get_ydata()) for line in axes.lines} == {  # type: ignore[arg-type]
+    curves = Curves(runs, mastered, mastered - 100)
+    left, right = studies_figure.draw(curves, [problem]).axes
+    assert (left.get_ylabel(), right.get_ylabel()) == ("mastered (%)", "mean return")
+    assert {line.get_label(): list(line.get_ydata()) for line in left.lines} == {  # type: ignore[arg-type]
         "Random": [0, 0],
         "ALP-GMM": [0, 100],
         "Headway": [0, 100],
     }
-    [axes] = studies_figure.draw(Curves(runs, mastered, mastered), [problem], ["headway"]).axes
-    assert [list(line.get_ydata()) for line in axes.lines] == [[0, 50]]  # type: ignore[arg-type]
+    assert list(right.lines[1].get_ydata()) == [-100, 0]  # type: ignore[arg-type]
+    left, _ = studies_figure.draw(curves, [problem], ["headway"]).axes
+    assert [list(line.get_ydata()) for line in left.lines] == [[0, 50]]  # type: ignore[arg-type]
+    figure = studies_figure.draw(curves, [problem, problem._replace(title="the same")])
+    assert [axes.get_title() for axes in figure.axes] == ["legs", "the same"]
 
 
 def test_refuses_a_folder_without_studies(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
