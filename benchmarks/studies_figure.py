@@ -82,7 +82,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def draw(curves: Curves, problems: Sequence[Problem], teachers: Sequence[str] = TEACHERS) -> Figure:
-    """One panel per problem; of a single one, one of the percentage mastered and one of the mean return."""
+    """A panel per problem; for a single problem, one of the percentage mastered and one of mean returns."""
     is_single = len(problems) == 1
     shown = [(problem, curves.mastered) for problem in problems]
     if is_single:
