@@ -2,6 +2,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
+# Images of containers often forbid to keep compiled modules; then each of the processes of a run, and of the hundreds
+# that the tests start, would compile torch and all else again, for ten seconds.
+export PYTHONDONTWRITEBYTECODE :=
 # Versions of everything that is installed; `make install CONSTRAINTS=` takes the newest that are allowed.
 CONSTRAINTS ?= --constraint constraints.txt
 # Tests run on all cores: threads of torch's own would wait for each other by spinning. Where a test kills its process,

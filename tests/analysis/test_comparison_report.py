@@ -77,18 +77,31 @@ def write_page(folder: Path, out: Path) -> Page:
     return Page(report.read_text())
 
 
-@pytest.fixture(params=["trained", "simulated"])
-def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+@pytest.fixture(scope="module", params=["trained", "simulated"])
+def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs")
     for seed in range(3):
         for teacher, gain in (("alp_gmm", 30), ("random", 10)):
             finals = [0, gain + 5 * seed, 2 * gain + 10 * seed]
-            run = write_run(tmp_path / "runs", teacher, seed, finals, simulated=request.param == "simulated")
+            run = write_run(folder, teacher, seed, finals, simulated=request.param == "simulated")
             Image.new("RGB", (4, 4)).save(run.figure)
-    return tmp_path / "runs"
+    return folder
 
 
-def test_has_all_parts_and_asks_for_nothing(folder: Path, tmp_path: Path) -> None:
-    page = write_page(folder, tmp_path / "out")
+@pytest.fixture(scope="module")
+def out(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a comparison of `folder` wrote."""
+    out = tmp_path_factory.mktemp("out")
+    write_page(folder, out)
+    return out
+
+
+@pytest.fixture(scope="module")
+def page(out: Path) -> Page:
+    return Page((out / "report.html").read_text())
+
+
+def test_has_all_parts_and_asks_for_nothing(page: Page, out: Path) -> None:
     assert page.ids - {"bands"} == PARTS
     assert all(address.startswith("data:image/") for address in page.addresses)
     assert page.tags.isdisjoint({"script", "iframe", "object", "link", "form"})
@@ -96,22 +109,21 @@ def test_has_all_parts_and_asks_for_nothing(folder: Path, tmp_path: Path) -> Non
     assert len(page.images) == figures + 2, "figures and two curricula"
     # Browsers enforce that nothing is loaded from anywhere.
     assert page.policy == "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-    assert "url(" not in (tmp_path / "out" / "report.html").read_text()
+    assert "url(" not in (out / "report.html").read_text()
 
 
-def test_figures_are_whole_pictures(folder: Path, tmp_path: Path) -> None:
-    page = write_page(folder, tmp_path / "out")
+def test_figures_are_whole_pictures(page: Page, out: Path) -> None:
     drawn = [base64.b64decode(image.partition(",")[2]).decode() for image in page.images if "svg" in image]
     assert len(drawn) in (4, 6)
     assert all(svg.rstrip().endswith("</svg>") for svg in drawn)
     assert not any(re.search(r"<image[^>]*href=\"(?!data:)", svg) for svg in drawn)
     for name in ("learning_curves", "significance", "mastery_maps", "performance_profiles"):
-        with Image.open(tmp_path / "out" / f"{name}.png") as picture:
+        with Image.open(out / f"{name}.png") as picture:
             assert len(picture.convert("RGB").getcolors(1 << 20) or []) > 10, f"{name} is not empty"
 
 
-def test_says_what_was_run_and_how_to_run_it_again(folder: Path, tmp_path: Path) -> None:
-    text = write_page(folder, tmp_path / "out").text
+def test_says_what_was_run_and_how_to_run_it_again(page: Page) -> None:
+    text = page.text
     assert "Comparison of the <study>" in text
     assert "6 counted of 6" in text
     assert "400 training steps" in text
@@ -125,22 +137,20 @@ def test_says_what_was_run_and_how_to_run_it_again(folder: Path, tmp_path: Path)
     )
 
 
-def test_is_the_same_again(folder: Path, tmp_path: Path) -> None:
-    for out in ("a", "b"):
-        write_page(folder, tmp_path / out)
-    assert (tmp_path / "a" / "report.html").read_bytes() == (tmp_path / "b" / "report.html").read_bytes()
+def test_is_the_same_again(folder: Path, out: Path, tmp_path: Path) -> None:
+    write_page(folder, tmp_path)
+    assert (tmp_path / "report.html").read_bytes() == (out / "report.html").read_bytes()
 
 
-def test_tables_are_files_too(folder: Path, tmp_path: Path) -> None:
-    write_page(folder, tmp_path / "out")
-    table = pd.read_csv(tmp_path / "out" / "table.csv")
-    content = json.loads((tmp_path / "out" / "comparison.json").read_text())
+def test_tables_are_files_too(out: Path) -> None:
+    table = pd.read_csv(out / "table.csv")
+    content = json.loads((out / "comparison.json").read_text())
     assert table["condition"].tolist() == [row["condition"] for row in content["conditions"]]
     assert table["mastered_mean"].tolist() == [70, 30]
     assert content["conditions"][0]["mastered_iqm"] == table["mastered_iqm"][0]
     assert content["conditions"][1]["p_holm"] is None
     assert len(content["pairs"]) == 1
-    curves = pd.read_csv(tmp_path / "out" / "curves.csv")
+    curves = pd.read_csv(out / "curves.csv")
     assert curves.groupby("condition")["mean"].last().to_dict() == {"alp_gmm": 70, "random": 30}
 
 
